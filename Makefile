@@ -1,0 +1,40 @@
+# Everything happens in the project's own environment, .venv, built from constraints.txt by whichever target comes first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+OUT ?= build/assay
+
+.PHONY: help install assay test lint bench clean
+
+help:  ## show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# torch comes first and alone: asked for together with packages that depend on it, pip may prefer a build with CUDA.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chipassay needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	touch $@
+
+install: $(INSTALLED)  ## make .venv with chipassay in it
+
+assay: $(INSTALLED)  ## run the main job and write the report
+	$(BIN)/chipassay profile --model qwen3-0.6b --workload chat --target torch-cpu --target onnx-cpu \
+		--budget 50 --out $(OUT) --overwrite --report $(OUT)-report
+
+test: lint  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## check style and types
+	$(BIN)/ruff check backends profiler reports tests
+	$(BIN)/ruff format --check backends profiler reports tests
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## compare speed with peers, interleaved, beside the measured ceiling
+	$(BIN)/python -m tests.benchmarks.peers
+
+clean:  ## remove what was built (the user cache stays)
+	rm -rf build $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache

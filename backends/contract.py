@@ -1,0 +1,111 @@
+"""The contract of a backend, and nothing that any one engine needs.
+
+A backend is a class with a ``name`` and the methods of :class:`Backend`. The worker calls them in order: ``prepare``
+in a process of its own (exports and compilations must not count as peak memory of the run), then ``load``, ``score``
+and as many ``generate`` as the measurement wants. To add one, write one file and register it in the
+``chipassay.backends`` entry-point group.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from backends.model import Model, ModelSpec
+from backends.workload import Workload
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Progress = Callable[[str], None]
+"""Called with a short text when a long step goes on to its next part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a target can run here; if not, ``reason`` says why and ``remedy`` what to do."""
+
+    available: bool
+    reason: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a model is to be executed: everything ``load`` needs to know.
+
+    ``max_tokens`` is the KV cache capacity of one sequence; ``device`` is what follows the backend's name in the
+    target, such as ``0`` in ``cuda:0``, or empty.
+    """
+
+    model: Model
+    precision: str
+    threads: int
+    batch: int
+    max_tokens: int
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What came out of one ``generate``.
+
+    ``token_ids`` is ``[batch][output_tokens]``. ``start_ns`` is the monotonic clock (``time.perf_counter_ns``) when the
+    prompt was handed over; ``token_ns[i]`` when token ``i`` of every sequence was known to the host.
+    """
+
+    token_ids: tuple[tuple[int, ...], ...]
+    start_ns: int
+    token_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What executed: engine, version, arithmetic of the matrix products, precision of the KV cache, and details."""
+
+    engine: str
+    version: str
+    arithmetic: str
+    cache_precision: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Backend(ABC):
+    """One engine on one kind of device."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    precisions: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    @abstractmethod
+    def probe(cls, device: str) -> Availability:
+        """Say whether ``device`` can run here, importing no engine."""
+
+    @classmethod
+    @abstractmethod
+    def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
+        """Peak memory of the run, estimated from the dimensions: told to the user before anything is loaded."""
+
+    @classmethod
+    def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:
+        """Build what ``load`` needs (an export, a compilation), once, and say what was done; idempotent."""
+        return {}
+
+    @abstractmethod
+    def load(self, execution: Execution, progress: Progress) -> EngineFacts:
+        """Make the model resident in the device's memory, ready to run."""
+
+    @abstractmethod
+    def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
+        """Prefill ``prompt_ids`` (int64 ``[batch, prompt_tokens]``), then decode greedily, timing each token."""
+
+    @abstractmethod
+    def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
+        """Teacher-forced logits, computed by the same prefill and decode steps that ``generate`` times.
+
+        ``forced_ids`` is int64 ``[batch, n]``. Position ``p`` is the prediction of output token ``p`` given the prompt
+        and ``forced_ids[:, :p]``. Returns float32 ``[batch, len(positions), vocab_size]``.
+        """

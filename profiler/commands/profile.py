@@ -1,0 +1,123 @@
+"""``chipassay profile``: run a workload on targets, write a bundle, print the comparison."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
+
+
+@click.command()
+@click.option("--model", required=True, help="A preset (see `chipassay models`) or the folder of a local checkpoint.")
+@click.option("--workload", default="chat", show_default=True, help="chat, code, long-context, reasoning or smoke.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    default=DEFAULT_TARGETS,
+    show_default=True,
+    help="backend[:device][@precision]; repeat it for several.",
+)
+@click.option("--dtype", default="float32", show_default=True, help="Precision of targets that do not name their own.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run bundle.")
+@click.option("--overwrite", is_flag=True, help="Replace a bundle that is already there, once the new one is complete.")
+@click.option("--prompt-tokens", type=click.IntRange(min=1), help="Length of the prompt, instead of the workload's.")
+@click.option("--output-tokens", type=click.IntRange(min=1), help="Tokens to generate, instead of the workload's.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Sequences run side by side.")
+@click.option("--layers", type=click.IntRange(min=1), help="Cut a preset to this many layers.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the synthetic weights.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU; default: physical cores.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds of measuring per target.",
+)
+@click.option(
+    "--precision",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Stop when the 95 % interval of the median is within this many percent.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds after which a worker counts as hung; default: 900 + 4 x budget.",
+)
+@click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Write the reports into this folder too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the bundle's index and figures as JSON.")
+def profile(
+    model: str,
+    workload: str,
+    targets: tuple[str, ...],
+    dtype: str,
+    out: Path,
+    overwrite: bool,
+    prompt_tokens: int | None,
+    output_tokens: int | None,
+    batch: int,
+    layers: int | None,
+    seed: int,
+    threads: int | None,
+    budget: float,
+    precision: float,
+    timeout: float | None,
+    report_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Run the same Qwen workload on every TARGET, each in its own process, and compare.
+
+    The exit status is 0 when every target gave comparable figures, 1 when one failed or its results differ too much
+    from the float32 reference, 3 when one is unavailable here.
+    """
+    from rich.console import Console
+
+    from backends.errors import InputError
+    from backends.registry import parse_target
+    from profiler.bundle import check_destination, read_bundle
+    from profiler.catalogue import find_model
+    from profiler.host import physical_cores
+    from profiler.progress import Progress
+    from profiler.session import Request, run_session
+    from profiler.workloads import make_workload
+
+    parsed = tuple(parse_target(text, dtype) for text in targets)
+    twice = {target.id for target in parsed if sum(other == target for other in parsed) > 1}
+    if twice:
+        raise InputError(f"target {sorted(twice)[0]} is asked for twice; name each once")
+    check_destination(out, overwrite=overwrite)
+    found = find_model(model, layers, seed)
+    request = Request(
+        model=found,
+        workload=make_workload(workload, found, prompt_tokens, output_tokens, batch),
+        targets=parsed,
+        threads=threads or physical_cores(),
+        budget_s=budget,
+        precision_wanted=precision / 100,
+        timeout_s=timeout or 900 + 4 * budget,
+        command=shlex.join(["chipassay", *sys.argv[1:]]),
+    )
+    with Progress(Console(stderr=True)) as progress:
+        outcome = run_session(request, out, progress)
+    bundle = read_bundle(outcome.path)
+    written = import_module("reports.command").write_reports([bundle], report_dir) if report_dir else []
+    if as_json:
+        from profiler.codec import encode
+
+        click.echo(encode({"bundle": str(outcome.path), "index": bundle.index, "targets": bundle.targets}).decode())
+    else:
+        import_module("reports.terminal").print_comparison([bundle], Console())
+        click.echo(f"bundle  {outcome.path}")
+        for path in written:
+            click.echo(f"report  {path}")
+    if outcome.interrupted:
+        sys.exit(130)
+    statuses = {record.status for record in outcome.records}
+    sys.exit(3 if "unavailable" in statuses else 1 if statuses - {"ok"} else 0)

@@ -1,0 +1,90 @@
+"""RAPL through powercap: the energy of the processor packages, as the processor itself counts it (Intel and AMD).
+
+Only ``package-*`` domains are summed: ``core``, ``uncore`` and ``dram`` lie inside or beside them, ``psys`` is the
+platform, and the ``intel-rapl-mmio`` tree repeats the packages (Linux: Documentation/power/powercap/powercap.rst).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from profiler.meters.contract import Meter, MeterProbe
+
+ROOT = Path("/sys/class/powercap")
+PLAUSIBLE_MAX_POWER_W = 2000.0
+"""No package draws more; it bounds how soon a counter can wrap twice."""
+
+
+@dataclass(slots=True)
+class _Package:
+    """One counter, in microjoules: where it is, when it wraps, what it last read, what it has added up."""
+
+    path: Path
+    range_uj: int
+    last_uj: int
+    total_uj: int = 0
+
+
+def packages(root: Path) -> list[Path]:
+    """The package domains below ``root``, one per processor package."""
+    found = []
+    for zone in sorted(root.glob("intel-rapl:*")):
+        name = zone / "name"
+        if zone.name.count(":") == 1 and name.is_file() and name.read_text().strip().startswith("package-"):
+            found.append(zone)
+    return found
+
+
+class Rapl(Meter):
+    """Sum of all packages, wrap-around undone by modular differences."""
+
+    name = "rapl"
+    scope = "package"
+    root = ROOT
+
+    @classmethod
+    def probe(cls) -> MeterProbe:
+        """Present and readable?"""
+        zones = packages(cls.root)
+        if not zones:
+            return MeterProbe(
+                False,
+                "no RAPL package domain under /sys/class/powercap (usual in virtual machines and containers)",
+                "run on the bare machine, or load the kernel module intel_rapl_msr",
+            )
+        try:
+            for zone in zones:
+                (zone / "energy_uj").read_text()
+        except PermissionError:
+            return MeterProbe(
+                False,
+                "RAPL is there, but energy_uj is readable by root only",
+                "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
+            )
+        except OSError as error:
+            return MeterProbe(False, f"RAPL cannot be read: {error.strerror}", "check the kernel's RAPL driver")
+        return MeterProbe(True)
+
+    def __init__(self) -> None:
+        self._packages = [
+            _Package(zone / "energy_uj", int((zone / "max_energy_range_uj").read_text()), _read(zone / "energy_uj"))
+            for zone in packages(self.root)
+        ]
+
+    def read_j(self) -> float:
+        """Joules of all packages since creation."""
+        for package in self._packages:
+            now = _read(package.path)
+            package.total_uj += (now - package.last_uj) % (package.range_uj + 1)
+            package.last_uj = now
+        return sum(package.total_uj for package in self._packages) / 1e6
+
+    @property
+    def max_interval_s(self) -> float:
+        """Half the time the smallest counter needs to wrap at the highest plausible power."""
+        return min(package.range_uj for package in self._packages) / 1e6 / PLAUSIBLE_MAX_POWER_W / 2
+
+
+def _read(path: Path) -> int:
+    return int(path.read_text())

@@ -1,0 +1,243 @@
+"""Everything a run writes down, as frozen dataclasses. Their JSON Schema is published: see :mod:`profiler.schema`.
+
+A field's name carries its unit. Times are nanoseconds of the monotonic clock, relative to the start they name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from backends.contract import EngineFacts
+from backends.model import Model
+from backends.workload import TokenSource
+from profiler.quantity import Quantity
+
+BUNDLE_SCHEMA = "chipassay.bundle/1"
+RECORD_SCHEMA = "chipassay.record/1"
+
+Status = Literal["ok", "not_comparable", "failed", "unavailable"]
+"""``not_comparable``: it ran, but differs too much from the reference, so it takes no part in conclusions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiler:
+    """Something that disturbed a repetition: which detector, what it read, and the threshold it went past."""
+
+    detector: str
+    value: float
+    threshold: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """The raw sample: one prefill and decode.
+
+    ``start_ns`` is monotonic (shared by all processes of the machine until it reboots); ``token_ns`` are offsets from
+    it, one per output token. ``token_ids`` is ``[batch][output_tokens]``.
+    """
+
+    start_ns: int
+    token_ns: tuple[int, ...]
+    token_ids: tuple[tuple[int, ...], ...]
+    warmup: bool = False
+    spoilers: tuple[Spoiler, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParityScore:
+    """How close the target's teacher-forced logits are to the float32 reference on the same tokens.
+
+    Lists have one entry per scored position: whether the most likely token agrees, the KL divergence of the target from
+    the reference in nats, the largest absolute logit error. ``thresholds`` are those of the target's precision.
+    """
+
+    positions: int
+    top1_agreement: float
+    kl_mean: float
+    max_abs_logit_error: float
+    passed: bool
+    thresholds: dict[str, float]
+    top1: tuple[bool, ...]
+    kl: tuple[float, ...]
+    abs_logit_error: tuple[float, ...]
+    greedy_prefix_tokens: int
+    """Leading output tokens that free-running generation shares with the reference (row 0)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReading:
+    """The worker's memory in bytes, by the kernel's own accounts (``/proc/self/status``)."""
+
+    peak_resident_bytes: int
+    """VmHWM: the largest resident set the process ever had, file-backed pages included."""
+    anonymous_bytes: int | None
+    """RssAnon when the measurement ended; None where the kernel does not tell."""
+    file_bytes: int | None
+    """RssFile when the measurement ended: mapped files, such as weights left in the page cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSample:
+    """A meter's cumulative energy at a moment of the monotonic clock."""
+
+    at_ns: int
+    energy_j: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyReading:
+    """What one meter saw while the worker ran; ``samples`` are cumulative, wrap-around already undone."""
+
+    meter: str
+    scope: str
+    resolution_j: float
+    idle_before_ns: tuple[int, int]
+    idle_after_ns: tuple[int, int]
+    samples: tuple[PowerSample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a target has no figures: the reason, what to do, and the end of the worker's standard error."""
+
+    reason: str
+    remedy: str = ""
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """The one record that a ``measure`` worker sends when it is done: raw samples and facts, nothing derived."""
+
+    engine: EngineFacts
+    pid: int
+    load_s: float
+    repetitions: tuple[Repetition, ...]
+    warmup_steady: bool
+    """Whether warm-up ended because times had settled, not because its limit was reached."""
+    stop_reason: str
+    parity: ParityScore
+    memory: MemoryReading
+    packages: dict[str, str]
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRecord:
+    """One target of a bundle: its raw samples and every figure derived from them.
+
+    ``metrics`` is keyed by metric name (``ttft``, ``decode_throughput``, ...). A failed or unavailable target has a
+    ``failure`` and no ``worker``.
+    """
+
+    schema: str
+    id: str
+    backend: str
+    device: str
+    precision: str
+    status: Status
+    threads: int
+    model_digest: str
+    workload_digest: str
+    metrics: dict[str, Quantity] = field(default_factory=dict)
+    worker: WorkerReport | None = None
+    energy: EnergyReading | None = None
+    preparation: dict[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CeilingSample:
+    """One sample of a ceiling: when it was taken, how much was moved or computed, and how long that took."""
+
+    at_ns: int
+    amount: float
+    duration_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What this machine can do at best, sampled beside every repetition of every target.
+
+    ``read_bandwidth`` in B/s (a large array summed by all threads); ``gemm`` in FLOP/s, by arithmetic (``float32``,
+    ``bfloat16``). Both are medians over the run; MBU and MFU use the samples right before and after each repetition.
+    """
+
+    threads: int
+    read_bandwidth: Quantity
+    gemm: dict[str, Quantity]
+    read_samples: tuple[CeilingSample, ...]
+    gemm_samples: dict[str, tuple[CeilingSample, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of the machine and where it comes from; None where it could not be read (``unread`` says why)."""
+
+    kind: str
+    name: str
+    vendor: str | None = None
+    designer_country: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine a bundle was made on. ``fingerprint`` is a digest of what makes two machines performance-alike."""
+
+    fingerprint: str
+    components: tuple[Component, ...]
+    unread: dict[str, str]
+    """Part -> why it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadRecord:
+    """The workload as run, token ids included."""
+
+    name: str
+    digest: str
+    token_source: TokenSource
+    batch: int
+    prompt_tokens: int
+    output_tokens: int
+    prompt_ids: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRecord:
+    """The float32 reference: greedy tokens ``[batch][output_tokens]``, and where its logits are.
+
+    ``logits_file`` (in the bundle) holds float32 ``logits[rows, positions, vocab_size]`` for ``positions``.
+    """
+
+    token_ids: tuple[tuple[int, ...], ...]
+    positions: tuple[int, ...]
+    logits_file: str
+    sha256: str
+    engine: str
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BundleIndex:
+    """``bundle.json``: what the bundle is, how it was made, and the SHA-256 of every other file."""
+
+    schema: str
+    chipassay_version: str
+    created: str
+    """UTC, ISO 8601."""
+    state: Literal["running", "complete", "interrupted"]
+    command: str
+    """The command line that makes this run again."""
+    model: Model
+    model_facts: dict[str, float]
+    """Sizes computed from the dimensions: parameters, bytes, FLOPs."""
+    workload: WorkloadRecord
+    target_ids: tuple[str, ...]
+    """Every requested target in the order asked; finished ones have ``targets/<id>.json``."""
+    files: dict[str, str]

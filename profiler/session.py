@@ -1,0 +1,297 @@
+"""One ``profile``: plans every target, runs each in its own process, and writes the bundle as targets finish."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import shutil
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from backends.cache import cached_folder
+from backends.contract import Availability
+from backends.errors import InputError, MemoryFitError, UnavailableError
+from backends.model import Model
+from backends.registry import Target, load_backend
+from backends.workload import Workload
+from profiler.bundle import BundleWriter, target_file
+from profiler.ceilings import CeilingProbe
+from profiler.energy import EnergyWatch, open_meter
+from profiler.host import read_host
+from profiler.memory import available_bytes
+from profiler.metrics import Evidence, compute_metrics
+from profiler.parity import scored_positions
+from profiler.plan import Plan, Task
+from profiler.progress import Progress
+from profiler.quantity import Quantity
+from profiler.record import (
+    BUNDLE_SCHEMA,
+    RECORD_SCHEMA,
+    BundleIndex,
+    EnergyReading,
+    Failure,
+    ReferenceRecord,
+    TargetRecord,
+    WorkerReport,
+    WorkloadRecord,
+)
+from profiler.supervisor import WorkerFailedError, run_worker, worker_environment
+
+T = TypeVar("T")
+Metrics = dict[str, Quantity]
+
+GEMM_ARITHMETIC = {"bfloat16": "bfloat16"}
+"""Precision of a target to the arithmetic its ceiling needs, where that is not float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for, already checked."""
+
+    model: Model
+    workload: Workload
+    targets: tuple[Target, ...]
+    threads: int
+    budget_s: float
+    precision_wanted: float
+    timeout_s: float
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where the bundle is, and how the targets fared."""
+
+    path: Path
+    interrupted: bool
+    records: tuple[TargetRecord, ...]
+
+
+def run_session(request: Request, out: Path, progress: Progress) -> Outcome:
+    """Run all targets and write the bundle to ``out``.
+
+    Raises before anything is written if no target can run. An interrupt keeps the finished targets; with none finished
+    it leaves nothing behind.
+    """
+    hindrances = {target.id: hindrance(target, request) for target in request.targets}
+    if all(hindrances.values()):
+        raise next(error for error in hindrances.values() if error is not None)
+    return _Session(request, out, progress, hindrances).run()
+
+
+def hindrance(target: Target, request: Request) -> UnavailableError | None:
+    """Why ``target`` cannot run here at all: found without loading anything."""
+    backend = load_backend(target.backend)
+    here: Availability = backend.probe(target.device)
+    if not here.available:
+        return UnavailableError(f"{target.id} is unavailable: {here.reason}; {here.remedy}")
+    spec = request.model.spec
+    needed = max(
+        backend.memory_needed_bytes(spec, target.precision, request.workload), spec.weight_bytes("float32") + 10**9
+    )
+    free = available_bytes()
+    if needed > free:
+        return MemoryFitError(
+            f"{spec.name} does not fit: {target.id} with its float32 reference needs about {needed / 1e9:.1f} GB of "
+            f"memory ({spec.weight_bytes(target.precision) / 1e9:.1f} GB of {target.precision} weights), "
+            f"{free / 1e9:.1f} GB are free; use a smaller model, a shorter workload, or --layers"
+        )
+    return None
+
+
+class _Session:
+    """The state of one run."""
+
+    def __init__(
+        self, request: Request, out: Path, progress: Progress, hindrances: dict[str, UnavailableError | None]
+    ) -> None:
+        self.request = request
+        self.progress = progress
+        self.hindrances = hindrances
+        self.positions = scored_positions(request.workload.output_tokens, request.workload.batch)
+        self.writer = BundleWriter(out, _index(request))
+        self.finished: list[TargetRecord] = []
+        arithmetic = {GEMM_ARITHMETIC.get(target.precision, "float32") for target in request.targets}
+        self.probe = CeilingProbe(request.threads, sorted(arithmetic), worker_environment(request.threads))
+
+    def run(self) -> Outcome:
+        interrupted = False
+        try:
+            self._run()
+        except KeyboardInterrupt:
+            interrupted = True
+            if not any(record.worker for record in self.finished):
+                self.writer.discard()
+                raise
+        except BaseException:
+            self.writer.discard()
+            raise
+        finally:
+            self.probe.close()
+        path = self.writer.finish("interrupted" if interrupted else "complete")
+        return Outcome(path, interrupted, tuple(self.finished))
+
+    def _run(self) -> None:
+        self.writer.put("host.json", read_host())
+        reference = self._reference()
+        for target in self.request.targets:
+            record = self._target(target, reference)
+            self.writer.put("ceilings.json", self.probe.ceilings())
+            self.writer.put(target_file(target.id), record)
+            self.finished.append(record)
+
+    def _plan(self, task: Task, **changes: Any) -> Plan:
+        base = Plan(
+            task=task,
+            backend="",
+            device="",
+            precision="float32",
+            model=self.request.model,
+            workload=self.request.workload,
+            threads=self.request.threads,
+            budget_s=self.request.budget_s,
+            precision_wanted=self.request.precision_wanted,
+            scored_positions=self.positions,
+        )
+        return dataclasses.replace(base, **changes)
+
+    def _work(self, plan: Plan, kind: type[T], log: str) -> T:
+        path = self.writer.folder / "logs" / f"{log.replace(':', '_')}.txt"
+        return run_worker(
+            plan,
+            kind,
+            log=path,
+            timeout_s=self.request.timeout_s,
+            on_event=self.progress.event,
+            on_pause=self.probe.sample,
+        )
+
+    def _reference(self) -> Path:
+        """The float32 reference: from the user cache, or computed now and kept there; a copy goes into the bundle."""
+        import numpy as np
+
+        self.progress.begin("reference", "float32, computed once per model and workload")
+        key = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}-{len(self.positions)}"
+        said: dict[str, str] = {}
+
+        def build(folder: Path) -> None:
+            plan = self._plan("reference", reference_path=str(folder / "reference.npz"))
+            said.update(self._work(plan, dict[str, str], "reference"))
+            (folder / "engine.txt").write_text(said["engine"])
+
+        logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch
+        folder, was_cached = cached_folder("reference", key, build, 2 * logits_bytes)
+        copy = self.writer.folder / "reference.npz"
+        shutil.copyfile(folder / "reference.npz", copy)
+        self.writer.add("reference.npz")
+        with np.load(copy) as arrays:
+            tokens = tuple(tuple(row) for row in arrays["tokens"].tolist())
+        record = ReferenceRecord(
+            token_ids=tokens,
+            positions=self.positions,
+            logits_file="reference.npz",
+            sha256=self.writer.index.files["reference.npz"],
+            engine=(folder / "engine.txt").read_text(),
+            cached=was_cached,
+        )
+        self.writer.put("reference.json", record)
+        self.progress.done("taken from the cache" if was_cached else "computed")
+        return copy
+
+    def _target(self, target: Target, reference: Path) -> TargetRecord:
+        """Run one target; every way it can go wrong becomes its record, and the others go on."""
+        blank = TargetRecord(
+            schema=RECORD_SCHEMA,
+            id=target.id,
+            backend=target.backend,
+            device=target.device,
+            precision=target.precision,
+            status="failed",
+            threads=self.request.threads,
+            model_digest=self.request.model.digest,
+            workload_digest=self.request.workload.digest(),
+        )
+        self.progress.begin(target.id, "starting")
+        try:
+            if (error := self.hindrances[target.id]) is not None:
+                raise error
+            return self._measured(target, reference, blank)
+        except UnavailableError as error:
+            record = dataclasses.replace(blank, status="unavailable", failure=Failure(str(error)))
+        except WorkerFailedError as error:
+            record = dataclasses.replace(blank, failure=Failure(str(error), stderr_tail=error.stderr_tail))
+        except InputError as error:
+            record = dataclasses.replace(blank, failure=Failure(str(error)))
+        self.progress.done(f"{record.status}: {record.failure.reason if record.failure else ''}")
+        return record
+
+    def _measured(self, target: Target, reference: Path, blank: TargetRecord) -> TargetRecord:
+        common = {"backend": target.backend, "device": target.device, "precision": target.precision}
+        preparation = self._work(self._plan("prepare", **common), dict[str, Any], f"{target.id}.prepare")
+        meter, reason = open_meter()
+        watch = EnergyWatch(meter) if meter else None
+        with watch.watching() if watch else nullcontext():
+            plan = self._plan("measure", reference_path=str(reference), **common)
+            worker = self._work(plan, WorkerReport, target.id)
+        reading = watch.reading() if watch else None
+        record = dataclasses.replace(
+            blank,
+            status="ok" if worker.parity.passed else "not_comparable",
+            worker=worker,
+            energy=reading,
+            preparation=preparation,
+            metrics=self._metrics(target.precision, worker, reading, reason),
+        )
+        self.progress.done(_summary(record))
+        return record
+
+    def _metrics(self, precision: str, worker: WorkerReport, energy: EnergyReading | None, reason: str) -> Metrics:
+        prompt_tokens = self.request.workload.prompt_tokens
+        spec = self.request.model.spec
+        return compute_metrics(Evidence(spec, prompt_tokens, precision, worker, self.probe.ceilings(), energy, reason))
+
+
+def _summary(record: TargetRecord) -> str:
+    rate = record.metrics["decode_throughput"]
+    speed = f"decode {rate.value:.2f} {rate.unit}" if rate.value is not None else "one token"
+    assert record.worker is not None
+    parity = record.worker.parity
+    verdict = "parity passed" if parity.passed else "NOT COMPARABLE, parity failed"
+    return f"{speed}; {verdict} (top-1 {100 * parity.top1_agreement:.0f} %, KL {parity.kl_mean:.2g})"
+
+
+def _index(request: Request) -> BundleIndex:
+    spec, workload = request.model.spec, request.workload
+    precisions: Sequence[str] = sorted({target.precision for target in request.targets})
+    facts: dict[str, float] = {
+        "parameters": spec.parameters,
+        "non_embedding_parameters": spec.non_embedding_parameters,
+        "decode_flops_per_token": spec.decode_flops(workload.total_tokens),
+        "prefill_flops": spec.prefill_flops(workload.prompt_tokens),
+    }
+    for precision in precisions:
+        facts[f"weight_bytes_{precision}"] = spec.weight_bytes(precision)
+    return BundleIndex(
+        schema=BUNDLE_SCHEMA,
+        chipassay_version=version("chipassay"),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        state="running",
+        command=request.command,
+        model=request.model,
+        model_facts=facts,
+        workload=WorkloadRecord(
+            name=workload.name,
+            digest=workload.digest(),
+            token_source=workload.token_source,
+            batch=workload.batch,
+            prompt_tokens=workload.prompt_tokens,
+            output_tokens=workload.output_tokens,
+            prompt_ids=workload.prompt_ids,
+        ),
+        target_ids=tuple(target.id for target in request.targets),
+        files={},
+    )

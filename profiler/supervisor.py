@@ -1,0 +1,185 @@
+"""Runs one worker process and turns whatever happens to it into a result or one clear reason."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import msgspec
+
+from backends.errors import ChipassayError, InputError, UnavailableError, WorkerError
+from profiler.plan import Event, Message, Plan
+
+T = TypeVar("T")
+
+STDERR_TAIL_LINES = 30
+
+TUNED_ENVIRONMENT = {
+    # Weights on huge pages: with 4 KiB pages a two-core EPYC spent a fifth of its bandwidth on page walks.
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "THP_MEM_ALLOC_ENABLE": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+"""What a worker's environment gets unless the user has set it: the same for every target."""
+
+
+class WorkerFailedError(WorkerError):
+    """A worker that gave no result: ``stderr_tail`` is the end of what it printed."""
+
+    def __init__(self, message: str, stderr_tail: str = "") -> None:
+        super().__init__(message)
+        self.stderr_tail = stderr_tail
+
+
+def run_worker(
+    plan: Plan,
+    kind: type[T],
+    *,
+    log: Path,
+    timeout_s: float,
+    on_event: Callable[[Event], None],
+    on_pause: Callable[[], None] = lambda: None,
+    command: tuple[str, ...] = (sys.executable, "-m", "profiler.worker"),
+) -> T:
+    """Run ``plan`` in a fresh process and return its result as ``kind``.
+
+    Standard error goes to ``log``. ``on_pause`` runs while the worker stands still. Raises :class:`WorkerFailedError`
+    when the worker dies, speaks rubbish or takes longer than ``timeout_s``, and the worker's own
+    :class:`ChipassayError` when it explained itself. The process and all its children are gone when this returns,
+    whatever the way out (an interrupt too).
+    """
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=worker_environment(plan.threads),
+            start_new_session=True,
+        )
+    try:
+        return _converse(process, plan, kind, timeout_s, on_event, on_pause, log)
+    finally:
+        _end(process)
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """The worker's environment: the user's, and what makes every engine run as it should."""
+    here = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join(entry for entry in (here, os.environ.get("PYTHONPATH", "")) if entry)
+    return {**TUNED_ENVIRONMENT, "OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONPATH": path}
+
+
+def _converse(
+    process: subprocess.Popen[bytes],
+    plan: Plan,
+    kind: type[T],
+    timeout_s: float,
+    on_event: Callable[[Event], None],
+    on_pause: Callable[[], None],
+    log: Path,
+) -> T:
+    assert process.stdin is not None and process.stdout is not None
+    lines: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True).start()
+    deadline = time.monotonic() + timeout_s
+    _tell(process, msgspec.json.encode(plan))
+    while True:
+        try:
+            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise WorkerFailedError(
+                f"gave no result within {timeout_s:g} s and was stopped; raise --timeout if it was only slow", tail(log)
+            ) from None
+        if not line:
+            raise WorkerFailedError(_why_it_died(process.wait(), log), tail(log))
+        message = _parse(line, log)
+        if message.event is not None:
+            on_event(message.event)
+        elif message.pause:
+            on_pause()
+            _tell(process, b"")
+        elif message.result is not None:
+            return _convert(message.result, kind, log)
+        else:
+            raise _told_failure(message, log)
+
+
+def _tell(process: subprocess.Popen[bytes], line: bytes) -> None:
+    assert process.stdin is not None
+    # A worker that has died cannot be told; its exit status says more than the broken pipe.
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(line + b"\n")
+        process.stdin.flush()
+
+
+def _pump(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
+    """Hand over line by line; an empty one marks the end."""
+    for line in stream:
+        lines.put(line)
+    lines.put(b"")
+
+
+def _parse(line: bytes, log: Path) -> Message:
+    try:
+        return msgspec.json.decode(line, type=Message)
+    except msgspec.DecodeError:
+        shown = line[:80].decode(errors="replace").strip()
+        raise WorkerFailedError(f"broke the protocol: its output began {shown!r}", tail(log)) from None
+
+
+def _convert(result: dict[str, Any], kind: type[T], log: Path) -> T:
+    try:
+        return msgspec.convert(result, kind)
+    except msgspec.ValidationError as error:
+        raise WorkerFailedError(f"sent an invalid {kind.__name__}: {error}", tail(log)) from error
+
+
+def _told_failure(message: Message, log: Path) -> ChipassayError:
+    reason = message.error or "sent neither a result nor a reason"
+    if message.error_kind == "input":
+        return InputError(reason)
+    if message.error_kind == "unavailable":
+        return UnavailableError(reason)
+    return WorkerFailedError(reason, tail(log))
+
+
+def _why_it_died(status: int, log: Path) -> str:
+    if status == -signal.SIGKILL:
+        return "was killed by signal 9: most likely the kernel ran out of memory"
+    if status < 0:
+        return f"was killed by signal {-status} ({signal.Signals(-status).name})"
+    last = tail(log).strip().rpartition("\n")[2]
+    return f"ended without a result, exit status {status}" + (f": {last}" if last else "")
+
+
+def tail(log: Path) -> str:
+    """The last lines of a worker's standard error."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(lines[-STDERR_TAIL_LINES:])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Leave no process behind: the worker leads its own session, so its children go with it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
