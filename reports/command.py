@@ -1,0 +1,95 @@
+"""``chipassay report``: turn run bundles into HTML, Markdown, JSON and CSV."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from profiler.bundle import Bundle
+
+FORMATS = ("html", "md", "json", "csv")
+
+
+@click.command("report", short_help="Tables and charts from one or many run bundles.")
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="BUNDLE...")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder for the report; with one bundle, its own report/ folder if not given.",
+)  # fmt: skip
+@click.option(
+    "--format", "formats", default=",".join(FORMATS), show_default=True, metavar="LIST",
+    help="What to write, separated by commas.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+def report(bundles: tuple[Path, ...], out: Path | None, formats: str, as_json: bool) -> None:
+    """Write report.html, report.md, report.json and report.csv from run BUNDLEs.
+
+    Targets are compared only where model and workload are identical; bundles from many machines make one report.
+    """
+    from backends.errors import InputError
+    from profiler.bundle import read_bundle
+
+    wanted = parse_formats(formats)
+    if out is None:
+        if len(bundles) > 1:
+            raise InputError(f"{len(bundles)} bundles make one report: say where with --out DIR")
+        out = bundles[0] / "report"
+    written = write_reports([read_bundle(path) for path in bundles], out, wanted)
+    if as_json:
+        click.echo(json.dumps({"written": [str(path) for path in written]}))
+    else:
+        for path in written:
+            click.echo(str(path))
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Formats of a comma-separated list, each once, in the order asked.
+
+    Raises:
+        InputError: If a format is unknown (with the nearest one) or none is named.
+    """
+    from backends.errors import InputError
+    from backends.registry import unknown
+
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    if not names:
+        raise InputError(f"--format names no format: known are {', '.join(FORMATS)}")
+    for name in names:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+    return names
+
+
+def write_reports(bundles: Sequence[Bundle], out_dir: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write ``report.<format>`` into ``out_dir`` and return the paths, in the order of ``formats``.
+
+    Every document is rendered before the first is written, and each appears whole or not at all.
+
+    Raises:
+        InputError: If the bundles cannot be compared.
+        StorageError: If ``out_dir`` cannot be written.
+    """
+    from reports.comparison import compare
+    from reports.publish import publish
+
+    comparison = compare(bundles)
+    return publish({f"report.{name}": _render(name, comparison) for name in formats}, out_dir)
+
+
+def _render(name: str, comparison: object) -> str:
+    from importlib import import_module
+
+    module, function = {
+        "html": ("reports.html", "render_html"),
+        "md": ("reports.report_markdown", "render_markdown"),
+        "json": ("reports.report_json", "render_json"),
+        "csv": ("reports.report_csv", "render_csv"),
+    }[name]
+    text: str = getattr(import_module(module), function)(comparison)
+    return text

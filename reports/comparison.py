@@ -1,0 +1,227 @@
+"""Which targets may stand in one table, and what can be concluded from them.
+
+Two records compare only if model digest and workload digest agree. Everything a report says starts from the
+:class:`Comparison` made here, so that no format can mix what another keeps apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from backends.errors import InputError
+from backends.model import Model
+from profiler.bundle import Bundle
+from profiler.metrics import METRICS
+from profiler.quantity import Quantity
+from profiler.record import Component, TargetRecord, WorkloadRecord
+from profiler.statistics import median
+from reports.ratio import Ratio, ratio_of_medians
+from reports.samples import decode_rates_tok_per_s
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One target of one bundle.
+
+    ``label`` is unique in its group; ``place`` numbers the rows of the whole report.
+    """
+
+    label: str
+    machine: str
+    bundle: Bundle
+    record: TargetRecord
+    place: int
+
+    @property
+    def chip(self) -> Component | None:
+        """The processor the target ran on, or None if the inventory could not read it."""
+        return next((part for part in self.bundle.host.components if part.kind == "cpu"), None)
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether the row takes part in conclusions: it ran, and computed what the reference computed."""
+        return self.record.status == "ok"
+
+    def metric(self, name: str) -> Quantity:
+        """The figure called ``name``; one that was not recorded is unavailable, with the reason."""
+        if name in self.record.metrics:
+            return self.record.metrics[name]
+        unit = next((metric.unit for metric in METRICS if metric.name == name), "1")
+        why = self.record.failure.reason if self.record.failure else "the record does not hold this figure"
+        return Quantity.unavailable(unit, why)
+
+    def ceiling_tok_per_s(self, throughput: str, utilisation: str) -> float | None:
+        """What the measured ceiling allows: throughput over utilisation (MBU for decode, MFU for prefill)."""
+        reached, share = self.metric(throughput).value, self.metric(utilisation).value
+        return reached / share if reached and share else None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Targets that did identical work. ``unfinished`` are (machine, target) that an interrupted run never reached."""
+
+    model: Model
+    workload: WorkloadRecord
+    rows: tuple[Row, ...]
+    unfinished: tuple[tuple[str, str], ...]
+    bundles: tuple[Bundle, ...]
+
+    @property
+    def conclusive(self) -> tuple[Row, ...]:
+        """Rows that take part in conclusions, fastest decode first."""
+        rows = [row for row in self.rows if row.conclusive and decode_rates_tok_per_s(row.record)]
+        return tuple(sorted(rows, key=lambda row: -median(decode_rates_tok_per_s(row.record))))
+
+    @property
+    def fastest(self) -> Row | None:
+        """The comparable target with the highest decode throughput."""
+        return self.conclusive[0] if self.conclusive else None
+
+    def relative_speed(self, row: Row) -> Ratio | None:
+        """Decode throughput of ``row`` over that of the fastest; None for a row that takes part in no conclusion."""
+        return self._ratio(row, self.fastest)
+
+    def lead(self, row: Row) -> Ratio | None:
+        """Decode throughput of the fastest over that of ``row``; None for a row that takes part in no conclusion."""
+        return self._ratio(self.fastest, row)
+
+    def _ratio(self, above: Row | None, below: Row | None) -> Ratio | None:
+        places = [row.place for row in self.conclusive]
+        if above is None or below is None or above.place not in places or below.place not in places:
+            return None
+        samples = (decode_rates_tok_per_s(above.record), decode_rates_tok_per_s(below.record))
+        if above.place == below.place:
+            return Ratio(1.0, None, (len(samples[0]), len(samples[1])), "the fastest itself")
+        return ratio_of_medians(*samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything a report is made of. ``differences`` says, per further group, why it stands apart from the first."""
+
+    bundles: tuple[Bundle, ...]
+    groups: tuple[Group, ...]
+    differences: tuple[str, ...]
+    machines: dict[str, str]
+    """Host fingerprint -> the name it has in this report."""
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every row of every group."""
+        return tuple(row for group in self.groups for row in group.rows)
+
+
+def compare(bundles: Sequence[Bundle]) -> Comparison:
+    """Group the targets of all bundles by what they computed.
+
+    Raises:
+        InputError: If there is no bundle, one is given twice, or a record contradicts its bundle.
+    """
+    if not bundles:
+        raise InputError("no run bundle given: name at least one folder that 'chipassay profile' wrote")
+    _refuse_twins(bundles)
+    machines = _name_machines(bundles)
+    groups: dict[tuple[str, str], Group] = {}
+    for bundle in bundles:
+        index = bundle.index
+        key = (index.model.digest, index.workload.digest)
+        machine = machines[bundle.host.fingerprint]
+        for record in bundle.targets:
+            if (record.model_digest, record.workload_digest) != key:
+                raise InputError(
+                    f"{bundle.path}: target {record.id} records another model or workload digest than bundle.json; "
+                    "the bundle was mixed from several runs: profile again"
+                )
+        rows = tuple(Row(record.id, machine, bundle, record, 0) for record in bundle.targets)
+        finished = {record.id for record in bundle.targets}
+        unfinished = tuple((machine, name) for name in index.target_ids if name not in finished)
+        group = groups.setdefault(key, Group(index.model, index.workload, (), (), ()))
+        groups[key] = replace(
+            group,
+            rows=group.rows + rows,
+            unfinished=group.unfinished + unfinished,
+            bundles=(*group.bundles, bundle),
+        )
+    labelled = _label(tuple(groups.values()))
+    differences = tuple(_difference(labelled[0], other) for other in labelled[1:])
+    return Comparison(tuple(bundles), labelled, differences, machines)
+
+
+def _refuse_twins(bundles: Sequence[Bundle]) -> None:
+    """One run given twice would look like two independent ones."""
+    for at, bundle in enumerate(bundles):
+        for other in bundles[:at]:
+            same = (bundle.index, bundle.host.fingerprint) == (other.index, other.host.fingerprint)
+            if same and bundle.targets == other.targets:
+                raise InputError(f"{bundle.path} is the same run as {other.path}: name each bundle once")
+
+
+def _name_machines(bundles: Sequence[Bundle]) -> dict[str, str]:
+    """A readable name per fingerprint; two machines with the same chip get a part of their fingerprint added."""
+    chips: dict[str, str] = {}
+    for bundle in bundles:
+        chip = next((part.name for part in bundle.host.components if part.kind == "cpu"), "unknown processor")
+        chips.setdefault(bundle.host.fingerprint, chip)
+    shared = Counter(chips.values())
+    return {key: f"{chip} #{key[:6]}" if shared[chip] > 1 else chip for key, chip in chips.items()}
+
+
+def _label(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """Name each row uniquely within its group, and number the report's rows: the comparable ones first.
+
+    Colours follow the number, so rows that no chart draws must not use them up.
+    """
+    every = [(at, row) for group in groups for at, row in enumerate(group.rows)]
+    order = sorted(range(len(every)), key=lambda place: not every[place][1].conclusive)
+    places = iter([order.index(place) for place in range(len(every))])
+    named = []
+    for group in groups:
+        labels = _unique_labels(group.rows)
+        rows = tuple(replace(row, label=labels[at], place=next(places)) for at, row in enumerate(group.rows))
+        named.append(replace(group, rows=rows))
+    return tuple(named)
+
+
+def _unique_labels(rows: tuple[Row, ...]) -> list[str]:
+    """The target's id; where that does not tell rows apart its machine too, its bundle's folder, and last a number."""
+    labels = [row.record.id for row in rows]
+    if len({row.machine for row in rows}) > 1:
+        labels = [f"{label} · {row.machine}" for label, row in zip(labels, rows, strict=True)]
+    repeated = Counter(labels)
+    labels = [
+        f"{label} · {row.bundle.path.name}" if repeated[label] > 1 else label
+        for label, row in zip(labels, rows, strict=True)
+    ]
+    repeated, seen = Counter(labels), Counter[str]()
+    for at, label in enumerate(labels):
+        seen[label] += 1
+        if repeated[label] > 1:
+            labels[at] = f"{label} ({seen[label]})"
+    return labels
+
+
+def _difference(first: Group, other: Group) -> str:
+    """State precisely what keeps two groups apart."""
+    parts = []
+    if first.model.digest != other.model.digest:
+        names = (first.model.spec.name, other.model.spec.name)
+        named = f"{names[0]} against {names[1]}" if names[0] != names[1] else f"both named {names[0]}"
+        parts.append(f"model ({named}, digests {first.model.digest[:12]} and {other.model.digest[:12]})")
+    if first.workload.digest != other.workload.digest:
+        parts.append(f"workload ({_workload_difference(first.workload, other.workload)})")
+    return f"Not compared with the first group: the {' and the '.join(parts)} differ{'s' if len(parts) == 1 else ''}."
+
+
+def _workload_difference(first: WorkloadRecord, other: WorkloadRecord) -> str:
+    facts = []
+    if first.name != other.name:
+        facts.append(f"{first.name} against {other.name}")
+    for what in ("prompt_tokens", "output_tokens", "batch"):
+        pair = (getattr(first, what), getattr(other, what))
+        if pair[0] != pair[1]:
+            facts.append(f"{what.replace('_', ' ')} {pair[0]} against {pair[1]}")
+    if not facts:
+        facts.append("same name and sizes, other token ids")
+    return ", ".join(facts) + f"; digests {first.digest[:12]} and {other.digest[:12]}"

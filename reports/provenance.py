@@ -1,0 +1,175 @@
+"""Where the figures come from, as (name, value) lines: machine, software, model, workload, and how each target ran."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from profiler.bundle import Bundle
+from profiler.record import Component, ParityScore
+from reports import notation
+from reports.comparison import Comparison, Group, Row
+from reports.samples import counted
+
+NOT_FINITE = 1e308
+"""The recorder writes the largest double for a logit that was not a number; from here on a reading is called that."""
+
+_PARITY_LIMITS = {
+    "top1_agreement": ("top1_agreement_min", "≥"),
+    "kl_mean": ("kl_mean_max", "≤"),
+    "max_abs_logit_error": ("max_abs_logit_error_max", "≤"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ParityLine:
+    """A target's parity in words: each measure with its limit."""
+
+    row: Row
+    verdict: str
+    positions: str
+    top1_agreement: str
+    kl_mean: str
+    max_abs_logit_error: str
+    greedy_prefix: str
+
+
+def details(facts: Mapping[str, object]) -> str:
+    """``key: value`` pairs in one line."""
+    return ", ".join(f"{key.replace('_', ' ')}: {_plain(value)}" for key, value in facts.items())
+
+
+def sentence(text: str) -> str:
+    """``text`` with a capital and one full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('. ')}."
+
+
+def model_facts(bundle: Bundle) -> list[tuple[str, str]]:
+    """Digest, weights and computed sizes of the model."""
+    model = bundle.index.model
+    weights = f"synthetic, seed {model.seed}" if model.weights_kind == "synthetic" else f"checkpoint {model.checkpoint}"
+    facts = [("Model", model.spec.name), ("Architecture", model.spec.architecture), ("Weights", weights)]
+    facts += [(key.replace("_", " ").capitalize(), f"{value:,.15g}".replace(",", notation.THIN_SPACE))
+              for key, value in bundle.index.model_facts.items()]  # fmt: skip
+    return [*facts, ("Model digest", model.digest)]
+
+
+def workload_facts(group: Group) -> list[tuple[str, str]]:
+    """What was run."""
+    work = group.workload
+    source = {"hash": "deterministic hash", "tokenizer": "the checkpoint's tokenizer"}[work.token_source]
+    return [
+        ("Workload", work.name),
+        ("Batch", str(work.batch)),
+        ("Prompt tokens", str(work.prompt_tokens)),
+        ("Output tokens", str(work.output_tokens)),
+        ("Token ids from", source),
+        ("Workload digest", work.digest),
+    ]
+
+
+def reference_text(bundle: Bundle) -> str:
+    """What parity was scored against."""
+    reference = bundle.reference
+    if reference is None:
+        return "The bundle holds no float32 reference."
+    origin = "taken from the cache" if reference.cached else "computed in this run"
+    return f"{reference.engine}, {len(reference.positions)} positions, {origin}; logits SHA-256 {reference.sha256}"
+
+
+def ceiling_facts(bundle: Bundle) -> list[tuple[str, str]]:
+    """Measured limits of the machine and how they were measured."""
+    if bundle.ceilings is None:
+        return [("Ceilings", "none were measured in this run, so MBU and MFU are unavailable")]
+    found = [("Read bandwidth", bundle.ceilings.read_bandwidth)]
+    found += [(f"Matrix product, {name}", figure) for name, figure in bundle.ceilings.gemm.items()]
+    threads = bundle.ceilings.threads
+    return [
+        (name, f"{notation.quantity(figure)} ({figure.grade}; {figure.method}; n = {figure.n}, {threads} threads)")
+        for name, figure in found
+    ]
+
+
+def run_facts(row: Row) -> list[tuple[str, str]]:
+    """How one target was executed and measured."""
+    worker = row.record.worker
+    if worker is None:
+        return []
+    engine = worker.engine
+    runs = counted(row.record)
+    warmups = len(worker.repetitions) - len(runs)
+    steady = "steady" if worker.warmup_steady else "not steady when the limit was reached"
+    marked = Counter(spoiler.detector for run in runs for spoiler in run.spoilers)
+    spoilers = ", ".join(f"{name.replace('_', ' ')} in {count}" for name, count in marked.items())
+    facts = [
+        ("Engine", f"{engine.engine} {engine.version}; {details(engine.details)}".rstrip("; ")),
+        ("Arithmetic", f"{engine.arithmetic}; KV cache {engine.cache_precision}; {row.record.threads} threads"),
+        ("Loading", notation.with_unit(worker.load_s, "s")),
+        ("Repetitions", f"{len(runs)} counted, {warmups} warm-up ({steady}); stopped: {worker.stop_reason}"),
+        ("Disturbed", f"{spoilers} of {len(runs)} repetitions; they are counted" if spoilers else "no repetition"),
+        ("Packages", ", ".join(f"{name} {version}" for name, version in worker.packages.items()) or "none recorded"),
+    ]
+    if worker.environment:
+        facts.append(("Environment", ", ".join(f"{key}={value}" for key, value in worker.environment.items())))
+    if row.record.preparation:
+        facts.append(("Preparation", details(row.record.preparation)))
+    return facts
+
+
+def parity_lines(group: Group) -> list[ParityLine]:
+    """One line for every target that was scored, passed or not."""
+    lines = []
+    for row in group.rows:
+        score = row.record.worker.parity if row.record.worker else None
+        if score is None:
+            continue
+        agreement = f"{notation.number(100 * score.top1_agreement)}{notation.THIN_SPACE}%"
+        lines.append(
+            ParityLine(
+                row=row,
+                verdict="passed" if score.passed else "failed",
+                positions=str(score.positions),
+                top1_agreement=f"{agreement}{_limit(score, 'top1_agreement')}",
+                kl_mean=f"{_reading(score.kl_mean)}{_limit(score, 'kl_mean')}",
+                max_abs_logit_error=f"{_reading(score.max_abs_logit_error)}{_limit(score, 'max_abs_logit_error')}",
+                greedy_prefix=f"{score.greedy_prefix_tokens} of {group.workload.output_tokens}",
+            )
+        )
+    return lines
+
+
+def designer(part: Component) -> str:
+    """Country of the designer, or that it is not known."""
+    return part.designer_country or "not known"
+
+
+def origin_note(comparison: Comparison) -> str:
+    """Which countries designed the processors of this report, as far as the inventory knows."""
+    known = []
+    for fingerprint, machine in comparison.machines.items():
+        host = next(bundle.host for bundle in comparison.bundles if bundle.host.fingerprint == fingerprint)
+        chip = next((part for part in host.components if part.kind == "cpu"), None)
+        known.append(f"{machine}: {designer(chip) if chip else 'processor not read'}")
+    return "; ".join(known)
+
+
+def _limit(score: ParityScore, measure: str) -> str:
+    key, sign = _PARITY_LIMITS[measure]
+    if key not in score.thresholds:
+        return ""
+    limit = score.thresholds[key]
+    text = f"{notation.number(100 * limit)}{notation.THIN_SPACE}%" if measure == "top1_agreement" else f"{limit:g}"
+    return f" ({sign}{notation.THIN_SPACE}{text})"
+
+
+def _reading(value: float) -> str:
+    return "not finite" if value >= NOT_FINITE else notation.number(value)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and abs(value) >= 10_000:
+        return f"{value:,}".replace(",", notation.THIN_SPACE)
+    return str(value)

@@ -1,0 +1,138 @@
+"""The comparison in a terminal: one table where it fits, several below each other if not; no figure is cut."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from profiler.bundle import Bundle
+from reports import notation
+from reports.comparison import Comparison, Group, Row, compare
+from reports.summary import summary
+from reports.table import Cell, Line, Table, comparison_table
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LONGEST_TARGET = 28
+_COLUMN_GAP = 3
+_EDGES = 2
+
+
+def print_comparison(bundles: Sequence[Bundle], console: Console) -> None:
+    """Print the comparison of ``bundles`` at the console's width.
+
+    Raises:
+        InputError: If the bundles cannot be compared at all, see :func:`reports.comparison.compare`.
+    """
+    comparison = compare(bundles)
+    for at, group in enumerate(comparison.groups):
+        if at:
+            console.print()
+            console.print(comparison.differences[at - 1], style="yellow", markup=False, highlight=False)
+        console.print(render_group(group, comparison, console.width))
+
+
+def render_group(group: Group, comparison: Comparison, width: int) -> RenderableType:
+    """One group as a rich renderable for a terminal of ``width`` columns."""
+    from rich.console import Group as Stack
+    from rich.text import Text
+
+    laid_out = comparison_table(group)
+    opening, *verdict = summary(group, comparison)
+    parts: list[RenderableType] = [_paragraph(opening, width, "bold"), Text()]
+    if laid_out.comparable or laid_out.set_apart:
+        parts += _tables(laid_out, width)
+    notes = [f"{_superscript(at)} {note}" for at, note in enumerate(laid_out.footnotes, 1)]
+    parts += [_paragraph(note, width, "dim") for note in (*notes, *laid_out.marks)]
+    parts += [_paragraph(_apart(line.row), width, "yellow") for line in laid_out.set_apart]
+    parts += [_paragraph(_broken(row), width, "red") for row in laid_out.broken]
+    parts += [_paragraph(f"{name} ({machine}): not finished", width, "yellow") for machine, name in group.unfinished]
+    parts += [Text(), *(_paragraph(sentence, width) for sentence in verdict[: 2 if group.conclusive else 1])]
+    return Stack(*parts)
+
+
+def _paragraph(text: str, width: int, style: str = "") -> RenderableType:
+    """Wrapped text; ``textwrap`` keeps a number and its unit together, where rich would part them."""
+    from rich.text import Text
+
+    return Text("\n".join(textwrap.wrap(text, width, break_on_hyphens=False)), style=style, no_wrap=True)
+
+
+def _tables(laid_out: Table, width: int) -> list[RenderableType]:
+    """As many tables as the width asks for; each repeats the target's name."""
+    from rich import box
+    from rich.table import Table as RichTable
+
+    lines = (*laid_out.comparable, *laid_out.set_apart)
+    titles = ["Target", "vs fastest", *(metric.title for metric in laid_out.metrics), "Parity"]
+    columns = [[line.row.label for line in lines], *_columns(lines)]
+    widths = [max(len(part) for text in [title, *column] for part in text.split("\n")) for title, column in
+              zip(titles, columns, strict=True)]  # fmt: skip
+    widths[0] = min(widths[0], _LONGEST_TARGET)
+    made: list[RenderableType] = []
+    for chosen in _pages(widths, width):
+        table = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="bold")
+        table.add_column("Target", width=widths[0], overflow="fold")
+        for at in chosen:
+            table.add_column(titles[at], justify="left" if titles[at] == "Parity" else "right", no_wrap=True)
+        for at, line in enumerate(lines):
+            style = None if line.row.conclusive else "dim"
+            first_apart = laid_out.set_apart and at + 1 == len(laid_out.comparable)
+            table.add_row(
+                _plain(columns[0][at]), *(_plain(columns[c][at]) for c in chosen), style=style,
+                end_section=bool(first_apart),
+            )  # fmt: skip
+        made.append(table)
+    return made
+
+
+def _plain(text: str) -> RenderableType:
+    """Text that rich must not read as markup."""
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _columns(lines: Sequence[Line]) -> list[list[str]]:
+    relative = [_two_lines(line.relative) for line in lines]
+    metrics = [[_two_lines(cell) for cell in cells] for cells in zip(*(line.cells for line in lines), strict=True)]
+    return [relative, *metrics, [line.parity for line in lines]]
+
+
+def _two_lines(cell: Cell) -> str:
+    mark = _superscript(cell.footnote) if cell.footnote else ""
+    text = f"{cell.text}{mark}".replace(notation.THIN_SPACE, "\u00a0")
+    return f"{text}\n{cell.interval}".replace(notation.THIN_SPACE, "\u00a0") if cell.interval else text
+
+
+def _pages(widths: list[int], width: int) -> list[list[int]]:
+    """Split the columns after the first so that each page fits; a column wider than the terminal stands alone."""
+    pages: list[list[int]] = [[]]
+    used = widths[0] + _EDGES
+    for at in range(1, len(widths)):
+        needed = widths[at] + _COLUMN_GAP
+        if pages[-1] and used + needed > width:
+            pages.append([])
+            used = widths[0] + _EDGES
+        pages[-1].append(at)
+        used += needed
+    return pages
+
+
+def _apart(row: Row) -> str:
+    reason = row.record.failure.reason if row.record.failure else "its logits are too far from the reference's"
+    return f"{row.label}: not comparable, takes no part in conclusions: {reason}"
+
+
+def _broken(row: Row) -> str:
+    failure = row.record.failure
+    reason = failure.reason if failure else "no reason was recorded"
+    remedy = f"; {failure.remedy}" if failure and failure.remedy else ""
+    return f"{row.label}: {row.record.status}: {reason}{remedy}"
+
+
+def _superscript(value: int) -> str:
+    return str(value).translate(_SUPERSCRIPTS)

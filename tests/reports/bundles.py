@@ -1,0 +1,205 @@
+"""Realistic run bundles, generated deterministically: two CPU engines on one KVM guest, as the main job writes them."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import replace
+from pathlib import Path
+
+from backends.contract import EngineFacts
+from backends.model import Model, ModelSpec
+from profiler.bundle import Bundle, target_file
+from profiler.codec import encode
+from profiler.metrics import Evidence, compute_metrics
+from profiler.quantity import Quantity
+from profiler.record import (
+    BUNDLE_SCHEMA,
+    RECORD_SCHEMA,
+    BundleIndex,
+    Ceilings,
+    CeilingSample,
+    Component,
+    Failure,
+    Host,
+    MemoryReading,
+    ParityScore,
+    ReferenceRecord,
+    Repetition,
+    Spoiler,
+    TargetRecord,
+    WorkerReport,
+    WorkloadRecord,
+)
+
+QWEN3_06B = ModelSpec(
+    name="qwen3-0.6b", architecture="qwen3", hidden_size=1024, intermediate_size=3072, layers=28, attention_heads=16,
+    kv_heads=8, head_dim=128, vocab_size=151936, tied_embeddings=True, rope_theta=1e6, rms_norm_eps=1e-6,
+    max_positions=40960, hub_id="Qwen/Qwen3-0.6B",
+)  # fmt: skip
+PROMPT_TOKENS, OUTPUT_TOKENS = 128, 64
+READ_BANDWIDTH = 28.6e9
+GEMM_PEAK = 1.34e11
+NO_ENERGY = "no meter: this KVM guest has no RAPL (/sys/class/powercap is empty)"
+
+
+def digest_of(text: str) -> str:
+    """A stand-in content digest."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def host(chip: str = "AMD EPYC 7B13", vendor: str | None = "AMD", country: str | None = "US") -> Host:
+    """A KVM guest that hides its firmware."""
+    return Host(
+        fingerprint=digest_of(f"host {chip}"),
+        components=(
+            Component("cpu", chip, vendor, country, {"cores": 2, "threads": 2, "isa": "avx2 fma"}, "/proc/cpuinfo"),
+            Component("memory", "DRAM", details={"bytes": 8_335_249_408}, source="/proc/meminfo", note="maker unread"),
+            Component("hypervisor", "KVM", details={"guest": True}, source="cpuid leaf 0x40000000"),
+            Component("os", "Debian GNU/Linux 12", details={"kernel": "6.1.0-32-amd64"}, source="/etc/os-release"),
+        ),
+        unread={
+            "memory modules": "dmidecode needs root; /sys/firmware/dmi/tables is not readable",
+            "firmware": "the hypervisor does not pass it on",
+        },
+    )
+
+
+def repetitions(
+    ttft_s: float, tpot_s: float, count: int, seed: int, output_tokens: int = OUTPUT_TOKENS
+) -> tuple[Repetition, ...]:
+    """One warm-up and ``count`` repetitions whose token times jitter by about 1 %, with a rare slow token."""
+    rng = random.Random(seed)
+    made = []
+    for index in range(count + 1):
+        pace = rng.gauss(1.0, 0.006) * (1.15 if index == 0 else 1.0)
+        at_ns = ttft_s * 1e9 * pace
+        token_ns = [round(at_ns)]
+        for token in range(1, output_tokens):
+            slow = 1.35 if rng.random() < 0.01 else 1.0
+            at_ns += tpot_s * 1e9 * pace * rng.gauss(1.0 + 0.0006 * token, 0.012) * slow
+            token_ns.append(round(at_ns))
+        spoilers = (Spoiler("cpu_steal", 0.071, 0.05, "cores"),) if index == 2 else ()
+        tokens = (tuple((7 * token) % 1000 for token in range(output_tokens)),)
+        made.append(Repetition(10**12 * (index + 1), tuple(token_ns), tokens, index == 0, spoilers))
+    return tuple(made)
+
+
+def parity(passed: bool = True, positions: int = 16) -> ParityScore:
+    """A score well inside, or well outside, the thresholds."""
+    agree = 1.0 if passed else 0.62
+    kl, error = (2.1e-11, 4.1e-5) if passed else (0.084, 1.93)
+    return ParityScore(
+        positions, agree, kl, error, passed,
+        {"top1_agreement_min": 0.99, "kl_mean_max": 1e-4, "max_abs_logit_error_max": 0.05} if passed
+        else {"top1_agreement_min": 0.75, "kl_mean_max": 0.03, "max_abs_logit_error_max": 1.5},
+        (True,) * positions, (kl,) * positions, (error,) * positions, OUTPUT_TOKENS if passed else 3,
+    )  # fmt: skip
+
+
+def ceilings() -> Ceilings:
+    """Limits of the guest, sampled before and after every repetition."""
+    rng = random.Random(7)
+    at_ns = [10**12 * (index + 1) - 5 * 10**8 for index in range(12)]
+    read = tuple(CeilingSample(at, 2.7e8, round(2.7e8 / READ_BANDWIDTH * 1e9 * rng.gauss(1, 0.004))) for at in at_ns)
+    gemm = tuple(CeilingSample(at, 7.2e9, round(7.2e9 / GEMM_PEAK * 1e9 * rng.gauss(1, 0.004))) for at in at_ns)
+    how = "median of samples beside the repetitions, each the fastest of 3 passes"
+    return Ceilings(
+        2, Quantity(READ_BANDWIDTH, "B/s", "measured", f"summing 256 MiB of float32: {how}", 12, (28.5e9, 28.7e9)),
+        {"float32": Quantity(GEMM_PEAK, "FLOP/s", "measured", f"1536x1536x1536 float32 product: {how}", 12)},
+        read, {"float32": gemm},
+    )  # fmt: skip
+
+
+def target(
+    backend: str, precision: str, ttft_s: float, tpot_s: float, *, count: int = 7, seed: int = 1, passed: bool = True,
+    model_digest: str = "", workload_digest: str = "", file_bytes: int = 410_000_000,
+) -> TargetRecord:  # fmt: skip
+    """A target that ran to its end."""
+    runs = repetitions(ttft_s, tpot_s, count, seed)
+    weights = QWEN3_06B.weight_bytes(precision)
+    memory = MemoryReading(round(weights * 1.24) + file_bytes, weights + 310_000_000, file_bytes)
+    engine = {"torch-cpu": ("PyTorch", "2.13.0"), "onnx-cpu": ("ONNX Runtime", "1.24.1")}.get(backend, (backend, "1"))
+    worker = WorkerReport(
+        engine=EngineFacts(*engine, arithmetic="float32", cache_precision="float32", details={"attention": "sdpa"}),
+        pid=4242, load_s=6.4, repetitions=runs, warmup_steady=True,
+        stop_reason="the 95 % interval is within 2 %", parity=parity(passed),
+        memory=memory, packages={"numpy": "2.4.6", engine[0].lower().replace(" ", ""): engine[1]},
+        environment={"OMP_NUM_THREADS": "2"},
+    )  # fmt: skip
+    evidence = Evidence(QWEN3_06B, PROMPT_TOKENS, precision, worker, ceilings(), None, NO_ENERGY)
+    failure = None if passed else Failure("parity: top-1 agreement 0.62 is below 0.75", "compare at another precision")
+    return TargetRecord(
+        schema=RECORD_SCHEMA, id=f"{backend}@{precision}", backend=backend, device="", precision=precision,
+        status="ok" if passed else "not_comparable", threads=2, model_digest=model_digest or digest_of("model"),
+        workload_digest=workload_digest or digest_of("workload"),
+        metrics=compute_metrics(evidence), worker=worker, failure=failure,
+    )  # fmt: skip
+
+
+def broken_target(backend: str, status: str, failure: Failure, precision: str = "float32") -> TargetRecord:
+    """A target without figures."""
+    record = target(backend, precision, 1.0, 0.1)
+    return replace(record, status=status, metrics={}, worker=None, failure=failure)
+
+
+FAILED = broken_target("onnx-cpu", "failed", Failure(
+    "the worker was killed by signal 9 while loading", "free memory, or take a smaller model",
+    "loading weights: 310/311\nTraceback (most recent call last):\n  File \"worker.py\", line 7\nMemoryError",
+), "int8")  # fmt: skip
+UNAVAILABLE = broken_target(
+    "cuda", "unavailable", Failure("no NVIDIA driver: libnvidia-ml.so.1 is missing", "install the driver")
+)
+
+
+def bundle(
+    path: Path | str = "/runs/main", *, targets: tuple[TargetRecord, ...] | None = None, on: Host | None = None,
+    model_name: str = "qwen3-0.6b", model_digest: str = "", workload_name: str = "chat", workload_digest: str = "",
+    output_tokens: int = OUTPUT_TOKENS, unfinished: tuple[str, ...] = (), with_ceilings: bool = True,
+) -> Bundle:  # fmt: skip
+    """A run of the main job; by default every kind of outcome appears once."""
+    if targets is None:
+        targets = (
+            target("torch-cpu", "float32", 1.42, 0.1835, seed=11, file_bytes=180_000_000),
+            target("onnx-cpu", "float32", 1.15, 0.0921, seed=12),
+            target("onnx-cpu", "int4", 1.31, 0.0247, seed=13, passed=False),
+            FAILED,
+            UNAVAILABLE,
+        )
+    model = Model(replace(QWEN3_06B, name=model_name), model_digest or digest_of("model"))
+    workload = WorkloadRecord(
+        workload_name, workload_digest or digest_of("workload"), "hash", 1, PROMPT_TOKENS, output_tokens,
+        (tuple((13 * token) % 1000 for token in range(PROMPT_TOKENS)),),
+    )  # fmt: skip
+    targets = tuple(replace(one, model_digest=model.digest, workload_digest=workload.digest) for one in targets)
+    ids = tuple(one.id for one in targets) + unfinished
+    index = BundleIndex(
+        schema=BUNDLE_SCHEMA, chipassay_version="0.1.0", created="2026-11-23T21:40:07Z",
+        state="interrupted" if unfinished else "complete",
+        command=f"chipassay profile --model {model_name} --workload {workload_name} "
+        + " ".join(f"--target {one}" for one in ids) + " --out runs/main",
+        model=model, model_facts={"parameters": 596_049_920.0, "weight_bytes_float32": 2_384_199_680.0},
+        workload=workload, target_ids=ids, files={},
+    )  # fmt: skip
+    reference = ReferenceRecord(
+        ((1, 2, 3),), tuple(range(16)), "reference.npz", digest_of("reference"), "PyTorch 2.13.0 float32", False
+    )
+    return Bundle(Path(path), index, on or host(), ceilings() if with_ceilings else None, reference, targets)
+
+
+def write_bundle(made: Bundle, folder: Path) -> Path:
+    """Put ``made`` on disk as ``profile`` does, digests included."""
+    (folder / "targets").mkdir(parents=True)
+    contents = {"host.json": encode(made.host), "reference.npz": b"logits"}
+    if made.ceilings:
+        contents["ceilings.json"] = encode(made.ceilings)
+    if made.reference:
+        reference = replace(made.reference, sha256=hashlib.sha256(b"logits").hexdigest())
+        contents["reference.json"] = encode(reference)
+    for record in made.targets:
+        contents[target_file(record.id)] = encode(record)
+    files = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    contents["bundle.json"] = encode(replace(made.index, files=files))
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    return folder
