@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from backends.errors import InputError
 from backends.model import Model, ModelSpec
@@ -36,14 +39,18 @@ def read_spec(folder: Path) -> ModelSpec:
         config: dict[str, Any] = json.loads(path.read_text())
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path} must hold a JSON object; restore the checkpoint's own config.json")
     kind = config.get("model_type")
     if kind not in SUPPORTED:
         raise InputError(f"{path}: model_type is {kind!r}; chipassay runs {' and '.join(SUPPORTED)} checkpoints")
     _refuse_variants(path, config)
     try:
-        return _spec(folder.resolve().name, config)
+        return msgspec.convert(asdict(_spec(folder.resolve().name, config)), ModelSpec)
     except KeyError as error:
         raise InputError(f"{path} lacks {error.args[0]!r}; restore the checkpoint's own config.json") from error
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise InputError(f"{path} has a wrong value: {error}; restore the checkpoint's own config.json") from error
 
 
 def _spec(name: str, config: dict[str, Any]) -> ModelSpec:

@@ -6,9 +6,10 @@ power of two. Odd integers up to 255 need eight significant bits, so each value 
 float32 alike, and only integer arithmetic that wraps modulo 2**32 is used: the bits are the same on any device, in
 any order, at any parallelism.
 
-The powers of two are chosen so that a network of any depth stays healthy: every projection keeps its input's scale,
-the sum of what all layers add to the residual stream is about 1 however deep the model is (so float16 cannot
-overflow), queries and keys are sharp enough for attention to select, and logits have a standard deviation near 3
+The powers of two are chosen so that a network of any depth stays healthy: every projection keeps its input's scale;
+all layers together add to the residual stream a small multiple of what the embedding put there, however deep the model
+is (so float16 cannot overflow, and an error made early is not amplified layer by layer, as in a random network whose
+blocks dominate); queries and keys are sharp enough for attention to select; logits have a standard deviation near 3
 (neither flat nor one-hot).
 """
 
@@ -33,7 +34,10 @@ CHUNK_ELEMENTS = 1 << 20
 
 _BYTE_STD = math.sqrt((256**2 - 1) / 3)
 _LOGIT_STD = 3.0
-_ATTENTION_SHARPNESS = 1.5
+_ATTENTION_SHARPNESS = 1.25
+
+_BLOCK_VARIANCE = 3.0
+"""What all attention and MLP blocks together add to the residual stream, in units of the embedding's variance."""
 
 
 def synthetic_model(spec: ModelSpec, seed: int = 0) -> Model:
@@ -50,21 +54,26 @@ def tensor_key(seed: int, name: str) -> int:
 def tensor_scale(spec: ModelSpec, name: str) -> tuple[int, int]:
     """How a byte becomes a value, as ``(offset, exponent)``: ``(2 b - 255 + offset) * 2**exponent``.
 
-    Norm weights sit around their mean (an ignored norm weight must show in parity); everything else around zero.
+    Norm weights sit around their mean (an ignored norm weight must show in parity); everything else around zero, the
+    final norm too: where the output head is tied to the embedding, a final norm of one sign would let every token
+    predict itself.
     """
+    if name == "model.norm.weight":
+        return 0, round(math.log2(1 / _BYTE_STD))
     if name.endswith(("q_norm.weight", "k_norm.weight")):
         return _around(_ATTENTION_SHARPNESS)
     if name.endswith("norm.weight"):
         return _around(1.0)
-    residual_gain = 1 / math.sqrt(2 * spec.layers)
+    embedding_std = _LOGIT_STD / math.sqrt(spec.hidden_size)
+    block_std = embedding_std * math.sqrt(_BLOCK_VARIANCE / (2 * spec.layers))
     if name.endswith(("embed_tokens.weight", "lm_head.weight")):
-        std = _LOGIT_STD / math.sqrt(spec.hidden_size)
+        std = embedding_std
     elif name.endswith("bias"):
         std = 0.25
     elif name.endswith("o_proj.weight"):
-        std = residual_gain / math.sqrt(spec.attention_width)
+        std = 2 * block_std / math.sqrt(spec.attention_width)
     elif name.endswith("down_proj.weight"):
-        std = 2 * residual_gain / math.sqrt(spec.intermediate_size)
+        std = 2 * block_std / math.sqrt(spec.intermediate_size)
     elif spec.architecture == "qwen2" and name.endswith(("q_proj.weight", "k_proj.weight")):
         std = _ATTENTION_SHARPNESS / math.sqrt(spec.hidden_size)
     else:

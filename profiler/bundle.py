@@ -119,6 +119,13 @@ class BundleWriter:
         self._write(name, encode(document))
         self.add(name)
 
+    def copy(self, source: Path, name: str) -> Path:
+        """Copy a file into the folder and list it; its new path."""
+        with storage_errors(self.folder, _REMEDY):
+            shutil.copyfile(source, self.folder / name)
+        self.add(name)
+        return self.folder / name
+
     def add(self, name: str) -> None:
         """List a file that is already in the folder."""
         with storage_errors(self.folder, _REMEDY), (self.folder / name).open("rb") as handle:
@@ -135,7 +142,12 @@ class BundleWriter:
             old = self.out.with_name(f".{self.out.name}.replaced-{os.getpid()}")
             if self.out.exists():
                 self.out.rename(old)
-            self.folder.rename(self.out)
+            try:
+                self.folder.rename(self.out)
+            except OSError:
+                if old.exists():
+                    old.rename(self.out)
+                raise
             shutil.rmtree(old, ignore_errors=True)
         return self.out
 

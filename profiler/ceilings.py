@@ -9,6 +9,7 @@ probe measures. A repetition is then judged against what the machine could do at
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -77,7 +78,9 @@ class CeilingProbe:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                # What a dead probe was not told is still in the buffer, and cannot be flushed.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
 
 
 def ceiling_beside(samples: Sequence[CeilingSample], begin_ns: int, end_ns: int) -> float | None:

@@ -13,6 +13,7 @@ from backends.errors import ChipassayError
 
 COMMANDS = {
     "devices": "profiler.commands.devices",
+    "inspect": "profiler.commands.inspect",
     "models": "profiler.commands.models",
     "profile": "profiler.commands.profile",
     "report": "reports.command",
@@ -55,15 +56,25 @@ def main() -> None:
         _say(str(error))
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        # One line, like every error; only the help that stands in for missing arguments has more.
+        message = error.format_message()
+        click.echo(message, err=True) if "\n" in message else _say(message)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing is wrong, but Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            _leave_quietly()
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"{where}{error.strerror or error}; free some room or use another folder")
+        sys.exit(2)
+
+
+def _leave_quietly() -> None:
+    """End without a word: the reader of our output went away (`| head`), and Python would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
 
 
 def _say(text: str) -> None:

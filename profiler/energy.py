@@ -32,6 +32,7 @@ class EnergyWatch:
     def watching(self) -> Iterator[None]:
         """Sample until the block is left; idle windows come before and after it."""
         thread = threading.Thread(target=self._run, daemon=True)
+        self._sample()
         thread.start()
         try:
             self.idle_before_ns = _idle()
@@ -40,12 +41,15 @@ class EnergyWatch:
         finally:
             self._stop.set()
             thread.join()
+            self._sample()
 
     def _run(self) -> None:
-        while True:
-            self._samples.append(PowerSample(time.perf_counter_ns(), self._meter.read_j()))
-            if self._stop.wait(self._interval_s):
-                return
+        while not self._stop.wait(self._interval_s):
+            self._sample()
+
+    def _sample(self) -> None:
+        """The first and the last lie outside both idle windows, so that the samples cover them."""
+        self._samples.append(PowerSample(time.perf_counter_ns(), self._meter.read_j()))
 
     def reading(self) -> EnergyReading:
         """What was seen; only after ``watching`` was left normally."""

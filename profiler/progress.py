@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from profiler.plan import Event
@@ -44,7 +45,7 @@ class Progress:
         left = f", about {_duration(event.left_s)} left" if event.left_s else ""
         text = f"{event.stage}: {event.text}{left}" if event.text else event.stage
         if self._status:
-            self._status.update(f"[bold]{self._subject}[/bold]  {text}")
+            self._status.update(f"[bold]{escape(self._subject)}[/bold]  {escape(text)}")
             return
         now = time.monotonic()
         if event.stage != self._stage or now - self._printed_s >= PLAIN_INTERVAL_S:

@@ -129,7 +129,7 @@ class TargetRecord:
     """One target of a bundle: its raw samples and every figure derived from them.
 
     ``metrics`` is keyed by metric name (``ttft``, ``decode_throughput``, ...). A failed or unavailable target has a
-    ``failure`` and no ``worker``.
+    ``failure`` and no ``worker``; one that is not comparable has both.
     """
 
     schema: str

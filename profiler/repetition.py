@@ -20,8 +20,14 @@ WARMUP_LIMIT = 8
 WARMUP_TOLERANCE = 0.05
 """Warm-up ends when two runs in a row take the same time within this fraction."""
 
+WARMUP_SHARE = 0.25
+"""Warm-up may take this part of the budget; two runs are made in any case."""
+
 MIN_REPETITIONS = 3
 """Repetitions made even when the budget is over."""
+
+OVERTIME = 1.5
+"""The budget may be exceeded by this factor to reach the repetitions that an interval needs."""
 
 MAX_REPETITIONS = 60
 
@@ -57,25 +63,29 @@ def measure(
     """
     prompt = np.asarray(workload.prompt_ids, dtype=np.int64)
     began = time.perf_counter()
-    warmups, steady = _warm_up(backend, prompt, workload, emit)
+    warmups, steady = _warm_up(backend, prompt, workload, budget_s, emit)
     counted: list[Repetition] = []
     rates: list[float] = []
+    left_s = max(0.0, budget_s - (time.perf_counter() - began))
+    began = time.perf_counter()
     pause()
     while True:
         counted.append(_repeat(backend, prompt, workload.output_tokens, warmup=False))
         pause()
         rates.append(decode_rate(counted[-1]) or 1e9 / counted[-1].token_ns[0])
         elapsed = time.perf_counter() - began
-        reason = _stop_reason(rates, elapsed, budget_s, precision_wanted)
-        emit(Event("measure", _estimate(rates, workload), _time_left(rates, elapsed, budget_s, precision_wanted)))
+        reason = _stop_reason(rates, elapsed, left_s, precision_wanted)
+        emit(Event("measure", _estimate(rates, workload), _time_left(rates, elapsed, left_s, precision_wanted)))
         if reason:
             return Measured((*warmups, *counted), steady, reason)
 
 
 def _warm_up(
-    backend: Backend, prompt: np.ndarray, workload: Workload, emit: Callable[[Event], None]
+    backend: Backend, prompt: np.ndarray, workload: Workload, budget_s: float, emit: Callable[[Event], None]
 ) -> tuple[list[Repetition], bool]:
+    """Short runs until two in a row agree; says whether they did."""
     done: list[Repetition] = []
+    began = time.perf_counter()
     for number in range(1, WARMUP_LIMIT + 1):
         done.append(_repeat(backend, prompt, min(WARMUP_TOKENS, workload.output_tokens), warmup=True))
         emit(Event("warm-up", f"run {number}: {done[-1].token_ns[-1] / 1e9:.2f} s"))
@@ -83,6 +93,8 @@ def _warm_up(
             last, before = done[-1].token_ns[-1], done[-2].token_ns[-1]
             if abs(last - before) <= WARMUP_TOLERANCE * before:
                 return done, True
+            if time.perf_counter() - began > WARMUP_SHARE * budget_s:
+                break
     return done, False
 
 
@@ -101,8 +113,9 @@ def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: 
     if len(rates) >= MAX_REPETITIONS:
         return f"{MAX_REPETITIONS} repetitions were made"
     typical = elapsed_s / len(rates)
-    if len(rates) >= MIN_REPETITIONS and elapsed_s + typical > budget_s:
-        return f"the budget of {budget_s:g} s ended after {len(rates)} repetitions"
+    limit_s = budget_s * (OVERTIME if len(rates) < MIN_FOR_INTERVAL else 1)
+    if len(rates) >= MIN_REPETITIONS and elapsed_s + typical > limit_s:
+        return f"the budget ended after {len(rates)} repetitions"
     return ""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
-import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from backends.cache import cached_folder
 from backends.contract import Availability
-from backends.errors import InputError, MemoryFitError, UnavailableError
+from backends.errors import ChipassayError, InputError, MemoryFitError, StorageError, UnavailableError
 from backends.model import Model
 from backends.registry import Target, load_backend
 from backends.workload import Workload
@@ -24,7 +24,7 @@ from profiler.energy import EnergyWatch, open_meter
 from profiler.host import read_host
 from profiler.memory import available_bytes
 from profiler.metrics import Evidence, compute_metrics
-from profiler.parity import scored_positions
+from profiler.parity import scored_positions, shortfall
 from profiler.plan import Plan, Task
 from profiler.progress import Progress
 from profiler.quantity import Quantity
@@ -122,18 +122,26 @@ class _Session:
         interrupted = False
         try:
             self._run()
-        except KeyboardInterrupt:
-            interrupted = True
+        except BaseException as error:
             if not any(record.worker for record in self.finished):
                 self.writer.discard()
                 raise
-        except BaseException:
-            self.writer.discard()
-            raise
+            if not isinstance(error, KeyboardInterrupt):
+                self._keep_after(error)
+                raise
+            interrupted = True
         finally:
             self.probe.close()
         path = self.writer.finish("interrupted" if interrupted else "complete")
         return Outcome(path, interrupted, tuple(self.finished))
+
+    def _keep_after(self, error: BaseException) -> None:
+        """Something ended the run that no target is to blame for, such as a full disk: keep what is finished."""
+        kept = self.writer.folder
+        with contextlib.suppress(StorageError):
+            kept = self.writer.finish("interrupted")
+        if isinstance(error, ChipassayError):
+            error.args = (f"{error}; the finished targets are kept in {kept}",)
 
     def _run(self) -> None:
         self.writer.put("host.json", read_host())
@@ -185,9 +193,7 @@ class _Session:
 
         logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch
         folder, was_cached = cached_folder("reference", key, build, 2 * logits_bytes)
-        copy = self.writer.folder / "reference.npz"
-        shutil.copyfile(folder / "reference.npz", copy)
-        self.writer.add("reference.npz")
+        copy = self.writer.copy(folder / "reference.npz", "reference.npz")
         with np.load(copy) as arrays:
             tokens = tuple(tuple(row) for row in arrays["tokens"].tolist())
         record = ReferenceRecord(
@@ -241,6 +247,7 @@ class _Session:
         record = dataclasses.replace(
             blank,
             status="ok" if worker.parity.passed else "not_comparable",
+            failure=None if worker.parity.passed else Failure(shortfall(worker.parity)),
             worker=worker,
             energy=reading,
             preparation=preparation,

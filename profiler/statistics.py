@@ -22,7 +22,7 @@ def median_ci95(samples: Sequence[float]) -> tuple[float, float] | None:
     """Percentile-bootstrap 95 % interval of the median (a fixed seed: the same samples give the same interval)."""
     if len(samples) < MIN_FOR_INTERVAL:
         return None
-    values = np.asarray(samples, dtype=np.float64)
+    values = np.sort(np.asarray(samples, dtype=np.float64))  # the order of samples must not matter
     draws = np.random.default_rng(0).integers(0, len(values), (_RESAMPLES, len(values)))
     low, high = np.percentile(np.median(values[draws], axis=1), [2.5, 97.5])
     return float(low), float(high)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import msgspec
+import psutil
 
 from backends.errors import ChipassayError, InputError, UnavailableError, WorkerError
 from profiler.plan import Event, Message, Plan
@@ -22,6 +23,9 @@ from profiler.plan import Event, Message, Plan
 T = TypeVar("T")
 
 STDERR_TAIL_LINES = 30
+
+POLL_S = 0.5
+"""How often to look whether a silent worker is still alive."""
 
 TUNED_ENVIRONMENT = {
     # Weights on huge pages: with 4 KiB pages a two-core EPYC spent a fifth of its bandwidth on page walks.
@@ -95,14 +99,23 @@ def _converse(
     lines: queue.Queue[bytes] = queue.Queue()
     threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True).start()
     deadline = time.monotonic() + timeout_s
-    _tell(process, msgspec.json.encode(plan))
+    # A long plan does not fit the pipe: a worker that never reads it must not hold up its parent.
+    threading.Thread(target=_tell, args=(process, msgspec.json.encode(plan)), daemon=True).start()
+    ended = False
     while True:
         try:
-            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            line = lines.get(timeout=max(0.0, min(POLL_S, deadline - time.monotonic())))
         except queue.Empty:
-            raise WorkerFailedError(
-                f"gave no result within {timeout_s:g} s and was stopped; raise --timeout if it was only slow", tail(log)
-            ) from None
+            if time.monotonic() >= deadline:
+                raise WorkerFailedError(
+                    f"gave no result within {timeout_s:g} s and was stopped; raise --timeout if it was only slow",
+                    tail(log),
+                ) from None
+            if not ended:
+                ended = process.poll() is not None
+                continue
+            # A child of a dead worker holds the pipe open: its end will not come.
+            line = b""
         if not line:
             raise WorkerFailedError(_why_it_died(process.wait(), log), tail(log))
         message = _parse(line, log)
@@ -127,8 +140,9 @@ def _tell(process: subprocess.Popen[bytes], line: bytes) -> None:
 
 def _pump(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
     """Hand over line by line; an empty one marks the end."""
-    for line in stream:
-        lines.put(line)
+    with stream:
+        for line in stream:
+            lines.put(line)
     lines.put(b"")
 
 
@@ -175,11 +189,17 @@ def tail(log: Path) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Leave no process behind: the worker leads its own session, so its children go with it."""
+    """Leave no process behind: the worker leads its own session, so its children go with it, and any that left it."""
+    strays: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        strays = psutil.Process(process.pid).children(recursive=True)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    for stray in strays:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            stray.kill()
     process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
+    # Standard output is closed by the thread that reads it: closing it here would wait for that thread.
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()

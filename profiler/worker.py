@@ -66,6 +66,11 @@ def main() -> int:
     except ChipassayError as error:
         channel.send(Message(error=str(error), error_kind=error.kind))
         return 1
+    except OSError as error:
+        traceback.print_exc()
+        where = f"{error.filename}: " if error.filename else ""
+        channel.send(Message(error=f"{where}{error.strerror or error}; free some room or use another folder"))
+        return 1
     except MemoryError:
         channel.send(Message(error="out of memory while running; use a smaller model, batch or prompt"))
         return 1

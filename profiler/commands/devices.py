@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 
-@click.command()
+@click.command(short_help="Targets and meters of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def devices(as_json: bool) -> None:
     """List every backend and meter: available here, or why not and how to enable it."""
@@ -24,27 +24,26 @@ def devices(as_json: bool) -> None:
             continue
         here = backend.probe("")
         targets.append(_row(name, backend.precisions, backend.summary, here.available, here.reason, here.remedy))
-    meters: list[dict[str, Any]] = []
+    readings: list[dict[str, Any]] = []
     for meter in METERS:
         probe = meter.probe()
         row = {"name": meter.name, "scope": meter.scope, "grade": meter.grade, "available": probe.available}
-        meters.append({**row, "reason": probe.reason, "remedy": probe.remedy})
+        readings.append({**row, "reason": probe.reason, "remedy": probe.remedy})
     if as_json:
         from profiler.codec import encode
 
-        click.echo(encode({"targets": targets, "meters": meters}).decode(), nl=False)
+        click.echo(encode({"targets": targets, "meters": readings}).decode(), nl=False)
         return
-    for row in targets:
-        state = "available" if row["available"] else f"unavailable: {row['reason']}; {row['remedy']}"
-        click.echo(f"{row['name']:<12} {state}\n{'':<12} {row['summary']}; {', '.join(row['precisions'])}")
+    for target in targets:
+        state = "available" if target["available"] else f"unavailable: {target['reason']}; {target['remedy']}"
+        click.echo(f"{target['name']:<12} {state}")
+        click.echo(f"{'':<12} {target['summary']}; {', '.join(target['precisions'])}")
     click.echo()
-    for row in meters:
-        state = (
-            f"available, {row['grade']}"
-            if row["available"]
-            else f"unavailable: {row['reason']}\n{'':<12} {row['remedy']}"
-        )
-        click.echo(f"{row['name']:<12} {state}")
+    for seen in readings:
+        state = f"available, {seen['grade']}" if seen["available"] else f"unavailable: {seen['reason']}"
+        click.echo(f"{seen['name']:<12} {state}")
+        if not seen["available"]:
+            click.echo(f"{'':<12} to enable: {seen['remedy']}")
 
 
 def _row(

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 
-@click.command()
+@click.command(short_help="The Qwen presets and their sizes.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @click.option("--context", type=click.IntRange(min=1), default=4096, show_default=True, help="Tokens for KV and FLOPs.")
 def models(as_json: bool, context: int) -> None:

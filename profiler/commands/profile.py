@@ -12,7 +12,7 @@ import click
 DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
 
 
-@click.command()
+@click.command(short_help="Run a workload on targets, write a bundle, compare.")
 @click.option("--model", required=True, help="A preset (see `chipassay models`) or the folder of a local checkpoint.")
 @click.option("--workload", default="chat", show_default=True, help="chat, code, long-context, reasoning or smoke.")
 @click.option(

@@ -1,0 +1,145 @@
+"""From what a tool or a person calls a chip to the entry of the catalogue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from profiler.chips.chip import Chip
+
+_SAME_MEMORY = (0.88, 1.13)
+"""A card's reported memory over its nominal one: tools print GiB or MiB, less what the firmware keeps."""
+
+_SIZE = re.compile(r"(?i)\d+ ?g(b|ib)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a name stands for: one chip (``exact``), several that it cannot tell apart (``ambiguous``), or none.
+
+    ``advice`` says what would settle an ambiguous name, or how to add an unknown chip; ``how`` what decided.
+    """
+
+    status: Literal["exact", "ambiguous", "unknown"]
+    name: str
+    candidates: tuple[Chip, ...]
+    how: str
+    advice: str = ""
+
+    @property
+    def chip(self) -> Chip | None:
+        """The chip, if the match is exact."""
+        return self.candidates[0] if self.status == "exact" else None
+
+
+class NameIndex:
+    """Finds chips by id, alias, pattern and the words of their names, in this order."""
+
+    def __init__(self, chips: Iterable[Chip]) -> None:
+        self._chips = tuple(chips)
+        self._patterns = [(chip, re.compile(chip.pattern)) for chip in self._chips]
+        self._exact: dict[str, list[Chip]] = {}
+        self._ambiguous: dict[str, list[Chip]] = {}
+        for chip in self._chips:
+            for name in {_fold(n) for n in (chip.id, chip.name, *chip.aliases)}:
+                self._exact.setdefault(name, []).append(chip)
+            for name in {_fold(n) for n in chip.ambiguous_aliases}:
+                self._ambiguous.setdefault(name, []).append(chip)
+
+    def claimants(self, name: str) -> list[Chip]:
+        """Every chip whose id, alias or pattern claims ``name``."""
+        found = list(self._exact.get(_fold(name), ()))
+        return found + [chip for chip, pattern in self._patterns if chip not in found and pattern.search(name)]
+
+    def match(self, name: str, pci_id: str | None, memory_gb: float | None) -> Match:
+        """The chip called ``name``; PCI id (``10de:2329``) and memory narrow what the name leaves open."""
+        text = " ".join(name.split())
+        steps: tuple[tuple[str, Callable[[], list[Chip]]], ...] = (
+            ("ambiguous alias", lambda: self._ambiguous.get(_fold(text), [])),
+            ("name", lambda: self._exact.get(_fold(text), [])),
+            ("end of the name", lambda: self._by_end(text)),
+            ("pattern", lambda: [chip for chip, pattern in self._patterns if pattern.search(text)]),
+            ("words of the name", lambda: self._by_words(text)),
+        )
+        how, found = next(((how, chips) for how, find in steps if (chips := find())), ("nothing", []))
+        if pci_id is not None and (by_id := self._by_pci(pci_id, found)):
+            how, found = "PCI id", by_id
+        if memory_gb is not None and found:
+            found = self._by_memory(text, found, memory_gb)
+        if not found:
+            return Match("unknown", name, (), how, self._how_to_add(text))
+        if len(found) > 1 or how == "ambiguous alias":
+            return Match("ambiguous", name, tuple(found), how, _what_settles(found))
+        return Match("exact", name, tuple(found), how)
+
+    def _by_end(self, text: str) -> list[Chip]:
+        """Chips one of whose names ends with ``text``, as ``NVIDIA GeForce RTX 4090`` does with ``RTX 4090``."""
+        if _SIZE.fullmatch(text) or not any(character.isdigit() for character in text):
+            return []
+        end = f" {_fold(text)}"
+        return list(dict.fromkeys(chip for name, chips in self._exact.items() if name.endswith(end) for chip in chips))
+
+    def _by_words(self, text: str) -> list[Chip]:
+        """Chips one of whose names has every word of ``text``; failing that, a word each begins with, if several."""
+        words = _words(text)
+        if not words:
+            return []
+        whole = [chip for chip in self._chips if words <= _words(_all_names(chip))]
+        if whole or not any(character.isdigit() for character in text):
+            return whole
+        begun = [c for c in self._chips if all(any(w.startswith(x) for w in _words(_all_names(c))) for x in words)]
+        return begun if len(begun) > 1 and min(map(len, words)) > 2 else []
+
+    def _by_pci(self, pci_id: str, found: list[Chip]) -> list[Chip]:
+        wanted = pci_id.lower().replace("0x", "")
+        with_id = [chip for chip in self._chips if wanted in chip.pci_ids]
+        return [chip for chip in with_id if chip in found] or ([] if found else with_id)
+
+    def _by_memory(self, text: str, found: list[Chip], memory_gb: float) -> list[Chip]:
+        fitting = [chip for chip in found if _has_memory(chip, memory_gb)]
+        if fitting:
+            return fitting
+        others = [chip for chip in self._by_words(text) if _has_memory(chip, memory_gb)]
+        return others or found
+
+    def _how_to_add(self, text: str) -> str:
+        import difflib
+
+        known = {name: name for chip in self._chips for name in (chip.id, chip.name, *chip.aliases)}
+        near = difflib.get_close_matches(text, known, n=3, cutoff=0.6)
+        hint = f"the nearest are {', '.join(near)}; " if near else ""
+        return f"{hint}to add it, describe it in a YAML file and pass --chips FILE (`chipassay chips` lists the rest)"
+
+
+def _fold(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.split(r"[^a-z0-9+]+", text.casefold()) if word}
+
+
+def _all_names(chip: Chip) -> str:
+    return " ".join((chip.vendor, chip.id, chip.name, *chip.aliases))
+
+
+def _has_memory(chip: Chip, memory_gb: float) -> bool:
+    bounds = chip.bounds("memory_gb")
+    if bounds is None:
+        return False
+    low, high = bounds
+    return (low is None or low * _SAME_MEMORY[0] <= memory_gb) and (high is None or memory_gb <= high * _SAME_MEMORY[1])
+
+
+def _what_settles(found: list[Chip]) -> str:
+    if len(found) == 1:
+        return f"it could be {found[0].id}, or a part that shares the name; if it is that one, give the id"
+    by = []
+    if len({chip.memory_gb for chip in found}) > 1:
+        by.append("memory size")
+    if len({ids for ids in (chip.pci_ids for chip in found) if ids}) > 1:
+        by.append("PCI id")
+    by.append("the id of one of them")
+    return f"it could be {', '.join(chip.id for chip in found)}; {' or '.join(by)} settles it"

@@ -1,0 +1,106 @@
+"""Accelerators: what NVML and the vendors' tools say, joined with what the PCI bus shows by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from profiler.inventory.accelerators import cnmon, hy_smi, mthreads_gmi, mx_smi, npu_smi, rocm_smi
+from profiler.inventory.accelerators.nvidia import NVIDIA, read_nvidia
+from profiler.inventory.accelerators.tool import Enquiry, Heard, Tool
+from profiler.inventory.findings import Findings, merge
+from profiler.inventory.pci import PciDevice
+from profiler.record import Component
+
+TOOLS: tuple[Tool, ...] = (
+    npu_smi.TOOL, mthreads_gmi.TOOL, mx_smi.TOOL, cnmon.TOOL, hy_smi.TOOL, rocm_smi.TOOL,
+)  # fmt: skip
+"""Vendor tools in the order they are believed: Hygon's own before the ``rocm-smi`` it ships beside it."""
+
+
+def start_tools() -> Enquiry:
+    """Begin to ask every tool that is on PATH; the answers are collected by :func:`read_accelerators`."""
+    return Enquiry(TOOLS)
+
+
+def read_accelerators(enquiry: Enquiry, devices: list[PciDevice]) -> Findings:
+    """Every accelerator once: described by a library or a tool where possible, by its PCI identification otherwise."""
+    present = [device for device in devices if device.is_accelerator]
+    nvidia = read_nvidia(expected=any(device.vendor_id == NVIDIA for device in present))
+    heard = enquiry.finish()
+    described = _without_repeats([nvidia, *(_findings(one) for one in heard)])
+    components = tuple(_with_pci(part, present) for part in described.components)
+    asked = {one.tool.name for one in heard}
+    undescribed = [device for device in present if not _covers(described.components, device)]
+    return merge([Findings(components, described.unread), *(_from_pci(device, asked) for device in undescribed)])
+
+
+def _findings(heard: Heard) -> Findings:
+    components = heard.tool.parse(heard.answers)
+    unread = {f"{heard.tool.name} {question}".strip(): reason for question, reason in heard.failures.items()}
+    if not components and not unread:
+        said = next((line.strip() for text in heard.answers.values() for line in text.splitlines() if line.strip()), "")
+        what = f"it begins with {said[:60]!r}" if said else "it is empty"
+        unread[heard.tool.name] = f"its output names no device in a form known here: {what}"
+    return Findings(components, unread)
+
+
+def _without_repeats(found: list[Findings]) -> Findings:
+    """Drop what an earlier source described already: by address, or by maker where a tool prints no addresses."""
+    kept: list[Findings] = []
+    for one in found:
+        before = [part for findings in kept for part in findings.components]
+        addresses = {part.details.get("pci_address") for part in before} - {None}
+        makers = {part.vendor for part in before}
+        new = tuple(
+            part
+            for part in one.components
+            if (
+                part.details["pci_address"] not in addresses
+                if "pci_address" in part.details
+                else part.vendor not in makers
+            )
+        )
+        kept.append(replace(one, components=new))
+    return merge(kept)
+
+
+def _with_pci(part: Component, devices: list[PciDevice]) -> Component:
+    """The component with what the kernel knows of the device at its address; the vendor's own word stands."""
+    device = next((one for one in devices if one.address == part.details.get("pci_address")), None)
+    if device is None:
+        return part
+    known = {"pci_id": f"{device.vendor_id}:{device.device_id}", **device.link}
+    if device.driver:
+        known["kernel_driver"] = device.driver
+    return replace(part, details={**known, **part.details})
+
+
+def _covers(components: tuple[Component, ...], device: PciDevice) -> bool:
+    maker = device.vendor.name if device.vendor else None
+    for part in components:
+        address = part.details.get("pci_address")
+        if address == device.address or (address is None and part.vendor == maker):
+            return True
+    return False
+
+
+def _from_pci(device: PciDevice, asked: set[str]) -> Findings:
+    maker = device.vendor
+    assert maker is not None
+    details = {
+        "pci_address": device.address,
+        "pci_id": f"{device.vendor_id}:{device.device_id}",
+        **({"pci_subsystem": device.subsystem} if device.subsystem else {}),
+        **({"kernel_driver": device.driver} if device.driver else {}),
+        **device.link,
+    }
+    name = f"{maker.name} device {device.device_id}"
+    note = "known by its PCI identification only"
+    component = Component("accelerator", name, maker.name, maker.country, details, "/sys/bus/pci", note)
+    if maker.tool in asked or device.vendor_id == NVIDIA:
+        reason = f"{maker.tool} does not describe this device"
+    elif maker.tool in {tool.name for tool in TOOLS}:
+        reason = f"{maker.tool} is not on PATH; install the vendor's driver, or pass the tool into the container"
+    else:
+        reason = f"chipassay does not read {maker.tool or 'any tool of this maker'} yet"
+    return Findings((component,), {f"{name} at {device.address}": reason})

@@ -1,0 +1,43 @@
+"""Moore Threads through ``mthreads-gmi`` (1.14 to 2.4): three lines a device, divided by two bars."""
+
+from __future__ import annotations
+
+import re
+
+from profiler.inventory.accelerators.fields import cells, mebibytes, number, pci_address, present, told
+from profiler.inventory.accelerators.tool import Answers, Tool
+from profiler.record import Component
+
+_FIRST = re.compile(r"^(\d{1,4})\s+(\S.*?)\s*$")
+
+
+def parse(answers: Answers) -> tuple[Component, ...]:
+    """One component a device; a row counts as one if an address and a memory size stand in it."""
+    text = answers.get("", "")
+    driver = re.search(r"Driver Version:\s*(\S+)", text)
+    lines = [cells(line) for line in text.splitlines()]
+    found = []
+    for at, row in enumerate(lines):
+        start = _FIRST.match(row[0])
+        total = mebibytes(row[-1], r"\((\d+)MiB\)")
+        if start is None or len(row) != 3 or total is None or pci_address(row[1]) is None:
+            continue
+        second = lines[at + 1] if at + 1 < len(lines) and len(lines[at + 1]) == 3 else ["", "", ""]
+        third = lines[at + 2] if at + 2 < len(lines) and len(lines[at + 2]) == 3 else ["", "", ""]
+        width = number(second[1], r"^(\d{1,3})x\(")
+        maximum = number(second[1], r"\((\d{1,3})x\)")
+        details = {
+            "index": int(start[1]),
+            "pci_address": pci_address(row[1]),
+            "total_bytes": total,
+            "driver_version": driver[1] if driver else None,
+            "device_type": told(re.sub(r"\s+P\d+$", "", second[0])),
+            "link_width_lanes": int(width) if width else None,
+            "max_link_width_lanes": int(maximum) if maximum else None,
+            "ecc": told(third[2]),
+        }
+        found.append(Component("accelerator", start[2], "Moore Threads", "CN", present(details), "mthreads-gmi"))
+    return tuple(found)
+
+
+TOOL = Tool("mthreads-gmi", "1ed5", ("",), parse)

@@ -1,0 +1,152 @@
+"""Huawei Ascend through ``npu-smi`` (23.x to 26.x).
+
+``npu-smi info`` draws two lines a chip under a two-line header that names the columns: boards with HBM have one memory
+column more, and multi-chip cards (Atlas 300I Duo, 910C) repeat the card's number for each chip. The bin (``910B3``) stands
+in the first line; an A3 board prints only ``Ascend910``, and its part (``9392``) is the ``NPU Name`` of ``-t board``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from profiler.inventory.accelerators.fields import cells, mebibytes, number, pairs, pci_address, present, told
+from profiler.inventory.accelerators.tool import Answers, Tool
+from profiler.record import Component
+
+_USAGE = r"\d+\s*/\s*(\d+)"
+_MAX_BOARDS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Chip:
+    """One chip: card and chip number, and what the two lines of the table say of it."""
+
+    card: int
+    chip: int
+    name: str
+    health: str | None
+    address: str | None
+    physical: int | None
+    total_bytes: int | None
+
+
+def parse(answers: Answers) -> tuple[Component, ...]:
+    """One component a chip."""
+    text = answers.get("info", "")
+    driver = re.search(r"Version:\s*(\S+)", text)
+    mapping = _mapping(answers.get("info -m", ""))
+    found = []
+    for chip in _chips(text):
+        board = pairs(answers.get(f"info -t board -i {chip.card}", ""))
+        detail = pairs(answers.get(f"info -t board -i {chip.card} -c {chip.chip}", ""))
+        details: dict[str, Any] = {
+            "index": mapping.get((chip.card, chip.chip), chip.physical),
+            "card": chip.card,
+            "chip": chip.chip,
+            "pci_address": chip.address or pci_address(board.get("PCIe Bus Info")),
+            "pci_id": _pci_id(board),
+            "total_bytes": chip.total_bytes,
+            "driver_version": told(board.get("Software Version")) or (driver[1] if driver else None),
+            "firmware_version": told(board.get("Firmware Version")),
+            "soc": _soc(detail),
+            "board": told(board.get("Product Name")),
+            "board_id": told(board.get("Board ID")),
+            "serial": told(board.get("Serial Number")),
+            "health": chip.health,
+        }
+        found.append(
+            Component("accelerator", _name(chip, detail), "Huawei HiSilicon", "CN", present(details), "npu-smi")
+        )
+    return tuple(found)
+
+
+def follow_up(answers: Answers) -> tuple[str, ...]:
+    """The board of every card, then the part number of every chip."""
+    chips = _chips(answers.get("info", ""))[:_MAX_BOARDS]
+    boards = dict.fromkeys(f"info -t board -i {chip.card}" for chip in chips)
+    return (*boards, *(f"info -t board -i {chip.card} -c {chip.chip}" for chip in chips))
+
+
+def _chips(text: str) -> list[_Chip]:
+    """The rows up to the process table; a row that does not fit the header is left out."""
+    header: list[str] = []
+    chips: list[_Chip] = []
+    first: list[str] | None = None
+    for line in text.splitlines():
+        row = cells(line)
+        if line.lstrip().startswith("|") and row[0].startswith("Chip"):
+            header = row
+        if "Process" in line:
+            break
+        if not line.lstrip().startswith("|") or len(row) != 3 or not row[0][:1].isdigit():
+            continue
+        if first is None:
+            first = row if len(row[0].split()) == 2 else None
+            continue
+        if chip := _chip(first, row, header):
+            chips.append(chip)
+        first = None
+    return chips
+
+
+def _chip(first: list[str], second: list[str], header: list[str]) -> _Chip | None:
+    card, name = first[0].split()
+    numbers = second[0].split()
+    if not (card.isdecimal() and numbers[0].isdecimal()) or len(card) > 6 or len(numbers[0]) > 6:
+        return None
+    usages = [int(found) for found in re.findall(_USAGE, second[2]) if len(found) < 12]
+    if not usages:
+        return None
+    # With an HBM column the last usage is the HBM and the one before the DDR; the HBM may print 0 on boards that have none.
+    total = (usages[-1] or usages[0]) if header and "HBM" in header[-1] else usages[0]
+    physical = int(numbers[1]) if len(numbers) > 1 and numbers[1].isdecimal() and len(numbers[1]) < 7 else None
+    return _Chip(
+        int(card), int(numbers[0]), name, told(first[1]), pci_address(second[1]), physical, mebibytes(str(total))
+    )
+
+
+def _mapping(text: str) -> dict[tuple[int, int], int]:
+    """(card, chip) to the logical number, which is what frameworks count by; the header names the columns."""
+    found: dict[tuple[int, int], int] = {}
+    columns: list[str] = []
+    for line in text.splitlines():
+        row = re.split(r"\s{2,}", line.strip())
+        if row[0] == "NPU ID":
+            columns = row
+        elif columns and len(row) == len(columns):
+            named = dict(zip(columns, row, strict=True))
+            keys = (
+                named.get("NPU ID", ""),
+                named.get("Chip ID", ""),
+                named.get("Chip Logic ID", named.get("Chip Phy-ID", "")),
+            )
+            if all(key.isdecimal() and len(key) < 7 for key in keys):
+                found[int(keys[0]), int(keys[1])] = int(keys[2])
+    return found
+
+
+def _soc(detail: dict[str, str]) -> str | None:
+    """The name that torch_npu uses: ``Ascend910B4`` on A2, ``Ascend910_9392`` on A3."""
+    chip, part, kind = (told(detail.get(key)) for key in ("Chip Name", "NPU Name", "Chip Type"))
+    if chip and part:
+        return f"{chip}_{part}"
+    return f"{kind}{chip}" if chip and kind else chip
+
+
+def _name(chip: _Chip, detail: dict[str, str]) -> str:
+    """The bin where the table prints it, the name with its part where the table prints the family only."""
+    if chip.name in ("Ascend910", "Ascend") and (soc := _soc(detail)):
+        return soc
+    return chip.name if chip.name.startswith("Ascend") else f"Ascend {chip.name}"
+
+
+def _pci_id(board: dict[str, str]) -> str | None:
+    vendor, device = (told(board.get(f"PCI {part} ID")) for part in ("Vendor", "Device"))
+    if not vendor or not device or number(vendor) is None:
+        return None
+    return f"{vendor.removeprefix('0x')}:{device.removeprefix('0x')}".lower()
+
+
+TOOL = Tool("npu-smi", "19e5", ("info", "info -m"), parse, follow_up)

@@ -1,0 +1,99 @@
+"""AMD through ``rocm-smi --json`` (4.x to 7.x), which spells the same field in several ways.
+
+Hygon's toolkit brings a ``rocm-smi`` of its own for its DCU: a card's maker is decided by what the card says of itself,
+never by the name of the tool.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from profiler.inventory.accelerators.fields import json_object, number, pci_address, present, told
+from profiler.inventory.accelerators.tool import Answers, Tool
+from profiler.record import Component
+
+_HYGON_SIGNS = ("hygon", "haiguang", "dcu", "k100", "z100", "bw1000", "bw200")
+_AMD_SIGNS = ("advanced micro devices", "amd", "radeon", "instinct", "firepro")
+
+
+def parse(answers: Answers) -> tuple[Component, ...]:
+    """One component a card; ``system`` holds what is common to all."""
+    return smi_components(answers, "rocm-smi")
+
+
+def smi_components(answers: Answers, source: str) -> tuple[Component, ...]:
+    """Merge the JSON answers card by card; ``source`` names the tool."""
+    cards: dict[str, dict[str, Any]] = {}
+    for text in answers.values():
+        for card, told_of_it in json_object(text).items():
+            if isinstance(told_of_it, dict):
+                fields = {str(key).casefold(): value for key, value in told_of_it.items()}
+                cards.setdefault(str(card), {}).update(fields)
+    common = cards.pop("system", {})
+    found = []
+    for card in sorted(cards, key=lambda name: (len(name), name)):
+        if card.startswith("card") and (name := _name(cards[card])):
+            found.append(_component(card, name, {**common, **cards[card]}, source))
+    return tuple(found)
+
+
+def _component(card: str, name: str, fields: dict[str, Any], source: str) -> Component:
+    vendor, country = _maker(name, fields, source)
+    index = card.removeprefix("card")
+    power = number(told(fields.get("max graphics package power (w)")))
+    details: dict[str, Any] = {
+        "index": int(index) if index.isdecimal() and len(index) < 5 else None,
+        "pci_address": pci_address(told(fields.get("pci bus"))),
+        "total_bytes": _memory_bytes(fields),
+        "driver_version": told(fields.get("driver version")),
+        "vbios_version": told(fields.get("vbios version")),
+        "board_part_number": told(fields.get("card sku")),
+        "architecture": told(fields.get("gfx version")),
+        "device_id": told(fields.get("device id")) or _hexadecimal(fields.get("card model")),
+        "power_limit_w": power,
+        "serial": told(fields.get("serial number")),
+        "uuid": told(fields.get("unique id")),
+    }
+    return Component("accelerator", name, vendor, country, present(details), source)
+
+
+def _name(fields: dict[str, Any]) -> str | None:
+    for key in ("card series", "device name", "card model"):
+        name = told(fields.get(key))
+        if name and not name.startswith("0x"):
+            return name
+    return told(fields.get("card series")) or told(fields.get("card model")) or told(fields.get("device name"))
+
+
+def _maker(name: str, fields: dict[str, Any], source: str) -> tuple[str | None, str | None]:
+    said = f"{name} {told(fields.get('card vendor')) or ''}".casefold()
+    if source == "hy-smi" or any(sign in said for sign in _HYGON_SIGNS):
+        return "Hygon", "CN"
+    if any(sign in said for sign in _AMD_SIGNS):
+        return "Advanced Micro Devices", "US"
+    return None, None
+
+
+def _memory_bytes(fields: dict[str, Any]) -> int | None:
+    for key, value in fields.items():
+        if key.startswith("vram total memory"):
+            figure = number(told(value))
+            if figure is not None:
+                return int(figure) << 20 if "mib" in key else int(figure)
+    return None
+
+
+def _hexadecimal(value: Any) -> str | None:
+    text = told(value)
+    return text if text and text.startswith("0x") else None
+
+
+TOOL = Tool(
+    "rocm-smi",
+    "1002",
+    (
+        "--showproductname --showmeminfo vram --showdriverversion --json",
+        "--showbus --showvbios --showmaxpower --showserial --showuniqueid --json",
+    ),
+    parse,
+)

@@ -1,0 +1,69 @@
+"""Where a processor comes from: its entry in the chip catalogue, when its name settles which one it is.
+
+A name that fits several chips keeps every candidate, and only what all of them share is stated. A processor behind a
+hypervisor whose name is no exact part (``AMD EPYC``) is reported as a family: the catalogue does not hold every member of
+a family, so not even its candidates are listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from backends.errors import ChipassayError
+from profiler.chips import Chip, ChipCatalogue, Match, load_chips
+from profiler.record import Component
+
+KINDS = ("cpu", "accelerator")
+"""Kinds of component that the catalogue knows."""
+
+_SHARED = ("designer_country", "foundry", "foundry_country", "foundry_country_alt", "process_node", "memory_type")
+_GIB = 1 << 30
+
+
+def with_origin(component: Component, catalogue: ChipCatalogue | None = None) -> Component:
+    """The component with ``details["chip"]``: what the catalogue says of it, and how the name was settled.
+
+    ``status`` is ``exact``, ``ambiguous``, ``family`` or ``unknown``. The designer's country is set from the catalogue
+    where the chips in question agree on it.
+    """
+    if component.kind not in KINDS:
+        return component
+    try:
+        match = _match(component, catalogue or load_chips())
+    except ChipassayError as error:
+        return replace(component, details={**component.details, "chip": {"status": "unknown", "advice": str(error)}})
+    if component.details.get("virtual") and match.status != "exact":
+        note = f"{component.note}; reported as a family, because the exact part is not known".lstrip("; ")
+        return replace(component, note=note, details={**component.details, "chip": {"status": "family"}})
+    shared = _shared(match.candidates)
+    chip: dict[str, Any] = {"status": match.status, **_names(match), **shared}
+    country = shared.get("designer_country", component.designer_country)
+    return replace(component, designer_country=country, details={**component.details, "chip": chip})
+
+
+def _match(component: Component, catalogue: ChipCatalogue) -> Match:
+    if component.kind == "cpu":
+        return catalogue.match(component.name)
+    total = component.details.get("total_bytes")
+    memory_gb = total / _GIB if total else None
+    return catalogue.match(component.name, pci_id=component.details.get("pci_id"), memory_gb=memory_gb)
+
+
+def _names(match: Match) -> dict[str, Any]:
+    if match.chip:
+        return {"id": match.chip.id, "name": match.chip.name, "settled_by": match.how}
+    if match.candidates:
+        return {"candidates": [chip.id for chip in match.candidates], "advice": match.advice}
+    return {"advice": match.advice}
+
+
+def _shared(chips: Sequence[Chip]) -> dict[str, Any]:
+    """The facts of origin on which all of ``chips`` agree; what is not established is left out."""
+    found: dict[str, Any] = {}
+    for name in _SHARED:
+        values = [getattr(chip, name) for chip in chips]
+        if values and values[0] not in (None, ()) and all(value == values[0] for value in values):
+            found[name] = list(values[0]) if isinstance(values[0], tuple) else values[0]
+    return found

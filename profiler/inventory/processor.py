@@ -1,0 +1,147 @@
+"""The processor as the kernel describes it: identity, instruction sets, topology, caches and NUMA nodes."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import psutil
+
+from profiler.inventory.files import Files
+from profiler.inventory.findings import Findings
+from profiler.inventory.makers import arm_core, cpu_vendor
+from profiler.record import Component
+
+EXTENSIONS = (
+    "avx", "fma", "f16c", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16",
+    "amx_tile", "amx_bf16", "amx_int8", "amx_fp16", "avx_vnni", "avx_vnni_int8", "avx_ifma",
+    "asimd", "asimdhp", "asimddp", "sve", "sve2", "i8mm", "bf16", "svei8mm", "svebf16", "sme", "sme2",
+    "lsx", "lasx",
+)  # fmt: skip
+"""Instruction-set extensions that decide how fast matrix products run, by their names in /proc/cpuinfo."""
+
+_SYSTEM = "sys/devices/system"
+_SIZE_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def read_processor(files: Files) -> Findings:
+    """The processor component; ``unread`` says what the system or a hypervisor keeps back."""
+    blocks = _cpuinfo(files)
+    info = blocks[0] if blocks else {}
+    unread: dict[str, str] = {}
+    if not blocks:
+        unread["cpu"] = f"little is known of it: {files.why_not('proc/cpuinfo')}"
+    flags = (info.get("flags") or info.get("features") or "").split()
+    implementer = info.get("cpu implementer", "")
+    part = info.get("cpu part", "")
+    details: dict[str, Any] = {
+        "isa": platform.machine(),
+        "family": info.get("cpu family"),
+        "model": info.get("model") or part or info.get("marchid"),
+        "stepping": info.get("stepping") or info.get("cpu revision"),
+        "microcode": info.get("microcode"),
+        "sockets": _sockets(blocks),
+        "physical_cores": psutil.cpu_count(logical=False),
+        "logical_processors": psutil.cpu_count(logical=True),
+        "extensions": [flag for flag in EXTENSIONS if flag in flags],
+        "caches": _caches(files),
+        "numa_nodes": _numa_nodes(files),
+    }
+    if info.get("isa"):
+        details["riscv_isa"] = info["isa"]
+    for key, what in (("microcode", "cpu microcode"), ("caches", "cpu caches"), ("numa_nodes", "NUMA nodes")):
+        if not details[key]:
+            unread[what] = "the kernel does not tell it here"
+    note = ""
+    if "hypervisor" in flags:
+        details["virtual"] = True
+        note = "virtual machine: the hypervisor chose this name, and it may hide the real part"
+        unread["cpu part"] = "the exact processor model is hidden by the hypervisor"
+    identification = info.get("vendor_id") or implementer or info.get("mvendorid") or info.get("cpu family", "")
+    vendor = cpu_vendor(identification)
+    if vendor is None:
+        unread["cpu designer"] = f"vendor identification {identification!r} is not in cpu_vendors.yaml; add it there"
+    core = arm_core(implementer, part)
+    if core and not info.get("model name"):
+        note = note or "the name is that of the core; the chip around it is not told by /proc/cpuinfo"
+    name = info.get("model name") or core or platform.processor() or platform.machine() or "unknown processor"
+    country = vendor.country if vendor else None
+    component = Component("cpu", name, vendor.name if vendor else None, country, details, "/proc/cpuinfo, /sys", note)
+    return Findings((component,), unread)
+
+
+def _cpuinfo(files: Files) -> list[dict[str, str]]:
+    """One mapping a logical processor, keys in lower case; empty where the system has no /proc/cpuinfo."""
+    text = files.text("proc/cpuinfo") or ""
+    blocks = []
+    for block in text.split("\n\n"):
+        fields = {}
+        for line in block.splitlines():
+            key, colon, value = line.partition(":")
+            if colon:
+                fields[key.strip().lower()] = value.strip()
+        if fields:
+            blocks.append(fields)
+    return blocks
+
+
+def _sockets(blocks: list[dict[str, str]]) -> int | None:
+    return len({block["physical id"] for block in blocks if "physical id" in block}) or None
+
+
+def _caches(files: Files) -> list[dict[str, Any]]:
+    """Distinct caches: level, type, size of one instance, how many instances, logical processors sharing one."""
+    instances: dict[tuple[int, str, int, int], set[str]] = {}
+    for cpu in files.names(f"{_SYSTEM}/cpu", "cpu[0-9]*"):
+        for index in files.names(f"{_SYSTEM}/cpu/{cpu}/cache", "index[0-9]*"):
+            folder = f"{_SYSTEM}/cpu/{cpu}/cache/{index}"
+            level, size = files.number(f"{folder}/level"), _size_bytes(files.text(f"{folder}/size"))
+            shared = files.text(f"{folder}/shared_cpu_list")
+            if level is None or size is None or shared is None:
+                continue
+            kind = (files.text(f"{folder}/type") or "").lower()
+            instances.setdefault((level, kind, size, len(parse_cpu_list(shared))), set()).add(shared)
+    return [
+        {"level": level, "type": kind, "size_bytes": size, "instances": len(which), "shared_by": sharing}
+        for (level, kind, size, sharing), which in sorted(instances.items())
+    ]
+
+
+def _size_bytes(text: str | None) -> int | None:
+    """Bytes of "32K" as the kernel prints cache sizes."""
+    if not text:
+        return None
+    unit = _SIZE_UNITS.get(text[-1].upper())
+    digits = text[:-1] if unit else text
+    return int(digits) * (unit or 1) if digits.isdecimal() else None
+
+
+def _numa_nodes(files: Files) -> list[dict[str, Any]]:
+    nodes = []
+    for name in files.names(f"{_SYSTEM}/node", "node[0-9]*"):
+        folder = f"{_SYSTEM}/node/{name}"
+        cpus = files.text(f"{folder}/cpulist") or ""
+        nodes.append({"node": int(name[4:]), "cpus": cpus, "total_bytes": _node_bytes(files, folder)})
+    return nodes
+
+
+def _node_bytes(files: Files, folder: str) -> int | None:
+    for line in (files.text(f"{folder}/meminfo") or "").splitlines():
+        key, _, value = line.partition("MemTotal:")
+        if value and key:
+            digits = value.split()[0]
+            return int(digits) * 1024 if digits.isdecimal() else None
+    return None
+
+
+def parse_cpu_list(text: str) -> list[int]:
+    """The processors in "0-3,8": the kernel's list format; what is not one gives an empty list."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdecimal() or (last and not last.isdecimal()):
+            return []
+        if int(last or first) - int(first) > 1 << 16:
+            return []
+        found.extend(range(int(first), int(last or first) + 1))
+    return found

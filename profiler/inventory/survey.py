@@ -1,0 +1,58 @@
+"""The whole machine at one look: every part with its source, and every part that could not be read with the reason."""
+
+from __future__ import annotations
+
+from profiler.inventory.accelerators import read_accelerators, start_tools
+from profiler.inventory.engines import read_engines
+from profiler.inventory.files import Files
+from profiler.inventory.findings import Findings, merge
+from profiler.inventory.fingerprint import fingerprint
+from profiler.inventory.firmware import read_firmware
+from profiler.inventory.identity import conceal, has_identifiers, load_key
+from profiler.inventory.memory import read_memory
+from profiler.inventory.operating_system import read_operating_system
+from profiler.inventory.origin import with_origin
+from profiler.inventory.packages import read_packages
+from profiler.inventory.pci import pci_findings, read_devices
+from profiler.inventory.processor import read_processor
+from profiler.inventory.virtualisation import read_virtualisation
+from profiler.record import Component, Host
+
+
+def take_inventory(*, engines: bool, include_serials: bool = False, files: Files | None = None) -> Host:
+    """Look at this machine; no privilege is needed, nothing is changed, and nothing here raises for a missing part.
+
+    ``engines`` imports the inference engines that are installed to ask for their execution providers and BLAS, which takes
+    seconds; without it only engines that this process has already loaded are asked (inside a worker they are). Serial
+    numbers and UUIDs are replaced by salted hashes (see :mod:`profiler.inventory.identity`) unless ``include_serials``.
+    ``files`` puts another file tree in the place of ``/``.
+    """
+    files = files or Files()
+    tools = start_tools()
+    devices = read_devices(files)
+    parts = [
+        read_processor(files),
+        read_memory(files),
+        read_operating_system(files),
+        read_virtualisation(files),
+        read_firmware(files),
+        pci_findings(files, devices),
+        read_packages(),
+        read_engines(load=engines),
+    ]
+    found = merge([*parts[:2], read_accelerators(tools, devices), *parts[2:]])
+    components = tuple(with_origin(part) for part in found.components)
+    shown, unread = _concealed(components, found, include_serials)
+    return Host(fingerprint(components, devices), shown, unread)
+
+
+def _concealed(
+    components: tuple[Component, ...], found: Findings, include_serials: bool
+) -> tuple[tuple[Component, ...], dict[str, str]]:
+    unread = dict(sorted(found.unread.items()))
+    if include_serials or not has_identifiers(components):
+        return components, unread
+    key = load_key()
+    if not key.lasting:
+        unread["identity across runs"] = f"hashes of serial numbers hold for this process only: {key.reason}"
+    return tuple(conceal(part, key.secret) for part in components), unread

@@ -1,0 +1,62 @@
+"""Running a backend on a tiny model, and the float32 reference it is compared with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.contract import Backend, Execution
+from backends.model import Model
+from backends.workload import Workload
+
+
+def quiet(text: str) -> None:
+    """A progress that says nothing."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the reference computed."""
+
+    tokens: np.ndarray
+    logits: np.ndarray
+
+
+@pytest.fixture(scope="session")
+def reference_of() -> Callable[[Model, Workload], Reference]:
+    """The float32 reference with logits at every output position, computed once per model and workload."""
+    from backends.reference import compute_reference
+
+    known: dict[tuple[str, str], Reference] = {}
+
+    def compute(model: Model, workload: Workload) -> Reference:
+        key = model.digest, workload.digest()
+        if key not in known:
+            known[key] = Reference(*compute_reference(model, workload, tuple(range(workload.output_tokens)), 1, quiet))
+        return known[key]
+
+    return compute
+
+
+@pytest.fixture(scope="session")
+def load() -> Callable[..., Backend]:
+    """A backend with the model loaded, ready for ``workload``."""
+
+    def make(kind: type[Backend], model: Model, precision: str, workload: Workload, threads: int = 1) -> Backend:
+        execution = Execution(model, precision, threads, workload.batch, workload.total_tokens)
+        kind.prepare(execution, quiet)
+        backend: Any = kind()
+        backend.load(execution, quiet)
+        return backend
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def build_network() -> Callable[[Model, str], Any]:
+    """transformers' own class with the model's weights."""
+    from backends.qwen_torch import build_qwen
+
+    return lambda model, precision: build_qwen(model, precision, quiet)

@@ -1,0 +1,44 @@
+"""`chipassay devices` and `chipassay models`."""
+
+from profiler.catalogue import presets
+
+
+def test_devices_tells_what_is_available_and_why_the_rest_is_not(chipassay):
+    done = chipassay("devices", "--json")
+    assert done.code == 0
+    rows = {row["name"]: row for row in done.json["targets"]}
+    assert rows["torch-cpu"]["available"] and rows["onnx-cpu"]["available"]
+    assert "int4" in rows["onnx-cpu"]["precisions"]
+    absent = rows["test-absent"]
+    assert (absent["available"], absent["reason"], absent["remedy"]) == (
+        False,
+        "the board is not plugged in",
+        "plug it in",
+    )
+    assert "chipassay_no_such_module" in rows["test-unimportable"]["reason"]
+    (meter,) = [row for row in done.json["meters"] if row["name"] == "rapl"]
+    assert meter["grade"] == "measured" and (meter["available"] or (meter["reason"] and meter["remedy"]))
+
+
+def test_devices_reads_well_too(chipassay):
+    text = chipassay("devices").out
+    assert "torch-cpu    available" in text
+    assert "test-absent  unavailable: the board is not plugged in; plug it in" in text
+
+
+def test_models_gives_the_computed_sizes(chipassay):
+    done = chipassay("models", "--json", "--context", 100)
+    rows = {row["name"]: row for row in done.json}
+    assert set(rows) == set(presets())
+    spec = presets()["qwen3-0.6b"].spec
+    row = rows["qwen3-0.6b"]
+    assert row["parameters"] == 596_049_920
+    assert row["weight_bytes"]["int4"] == spec.weight_bytes("int4")
+    assert row["decode_flops_per_token"] == spec.decode_flops(100)
+    assert all(row["sources"] for row in rows.values())
+
+
+def test_models_prints_a_row_for_each(chipassay):
+    text = chipassay("models", COLUMNS="120").out
+    assert all(name in text for name in presets())
+    assert "context of 4096 tokens" in text

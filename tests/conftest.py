@@ -1,0 +1,245 @@
+"""What every test shares: a cache folder of its own, and Qwen models small enough to run in milliseconds."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backends.model import Model, ModelSpec
+from backends.synthetic import synthetic_model
+from backends.workload import Workload
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep every library offline, whatever a test imports."""
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The user's cache is never touched; exports and references are shared by the tests of one run."""
+    folder = tmp_path_factory.mktemp("cache")
+    before = os.environ.get("CHIPASSAY_CACHE")
+    os.environ["CHIPASSAY_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["CHIPASSAY_CACHE"]
+    else:
+        os.environ["CHIPASSAY_CACHE"] = before
+
+
+TINY = ModelSpec(
+    name="tiny",
+    architecture="qwen3",
+    hidden_size=64,
+    intermediate_size=128,
+    layers=3,
+    attention_heads=4,
+    kv_heads=2,
+    head_dim=16,
+    vocab_size=512,
+    tied_embeddings=True,
+    rope_theta=1e6,
+    rms_norm_eps=1e-6,
+    max_positions=512,
+)
+
+
+@pytest.fixture(scope="session")
+def make_spec() -> Callable[..., ModelSpec]:
+    """A tiny Qwen3 with the given dimensions changed; a ``qwen2`` has an untied head, as the large ones do."""
+
+    def make(**changes: object) -> ModelSpec:
+        if changes.get("architecture") == "qwen2":
+            changes = {"tied_embeddings": False, **changes}
+        return replace(TINY, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session", params=["qwen2", "qwen3"])
+def tiny_model(request: pytest.FixtureRequest, make_spec: Callable[..., ModelSpec]) -> Model:
+    """A tiny model of each architecture, synthetic weights."""
+    return synthetic_model(make_spec(architecture=request.param))
+
+
+@pytest.fixture(scope="session")
+def make_workload_of() -> Callable[..., Workload]:
+    """A workload of given shape with distinct, reproducible rows."""
+
+    def make(prompt_tokens: int = 12, output_tokens: int = 10, batch: int = 1, vocabulary: int = 512) -> Workload:
+        rows = tuple(
+            tuple(
+                (37 * position * position + 101 * row + 5 * position + 3) % vocabulary
+                for position in range(prompt_tokens)
+            )
+            for row in range(batch)
+        )
+        return Workload("test", rows, output_tokens)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_checkpoint() -> Callable[..., Path]:
+    """Writes a model as a Hugging Face folder: config.json, model.safetensors, and a tokenizer of whole words."""
+
+    def write(folder: Path, model: Model, *, tokenizer: bool = True) -> Path:
+        import json
+
+        import torch
+        from safetensors.torch import save_file
+
+        from backends.synthetic import fill
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: torch.empty(shape) for name, shape in model.spec.tensor_shapes().items()}
+        for name, tensor in tensors.items():
+            fill(tensor, model.spec, name, model.seed)
+        save_file(tensors, folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(model.spec.config_dict()))
+        if tokenizer:
+            _word_tokenizer(model.spec.vocab_size).save(str(folder / "tokenizer.json"))
+        return folder
+
+    return write
+
+
+def _word_tokenizer(vocab_size: int):
+    """Words and punctuation of the shipped prompts get an id each; anything else is id 0."""
+    import re
+
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    from profiler.workloads import workload_entries
+
+    text = " ".join(entry.prompt for entry in workload_entries().values()) + " ".join(map(str, range(10)))
+    words = sorted(set(re.findall(r"\w+|[^\w\s]+", text)))[: vocab_size - 1]
+    vocabulary = {"<unk>": 0, **{word: number for number, word in enumerate(words, start=1)}}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(
+    tmp_path_factory: pytest.TempPathFactory, make_spec: Callable[..., ModelSpec], write_checkpoint: Callable[..., Path]
+) -> Path:
+    """A tiny Qwen3 checkpoint folder with tokenizer; read only."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-qwen3"
+    return write_checkpoint(folder, synthetic_model(make_spec()))
+
+
+TEST_BACKENDS = '''
+"""Backends that misbehave on purpose."""
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from backends.contract import Availability, Backend, EngineFacts, Generation
+
+
+class _Base(Backend):
+    summary = "for tests"
+    precisions = ("float32",)
+
+    @classmethod
+    def probe(cls, device):
+        return Availability(True)
+
+    @classmethod
+    def memory_needed_bytes(cls, spec, precision, workload):
+        return 1
+
+    def load(self, execution, progress):
+        self.batch = execution.batch
+        self.vocabulary = execution.model.spec.vocab_size
+        return EngineFacts("test", "1", "float32", "float32")
+
+    def generate(self, prompt_ids, output_tokens):
+        start = time.perf_counter_ns()
+        ends = []
+        for _ in range(output_tokens):
+            time.sleep(0.001)
+            ends.append(time.perf_counter_ns())
+        return Generation(((0,) * output_tokens,) * self.batch, start, tuple(ends))
+
+    def score(self, prompt_ids, forced_ids, positions):
+        return np.zeros((self.batch, len(positions), self.vocabulary), np.float32)
+
+
+class Wrong(_Base):
+    """Runs, and computes nothing like the reference."""
+    name = "test-wrong"
+
+
+class Crash(_Base):
+    """Takes its process down while loading."""
+    name = "test-crash"
+
+    def load(self, execution, progress):
+        print("about to abort", file=sys.stderr, flush=True)
+        os.abort()
+
+
+class Sleepy(_Base):
+    """Never finishes loading; says which process it is in."""
+    name = "test-sleepy"
+
+    def load(self, execution, progress):
+        with open(os.environ["SLEEPY_PID_FILE"] + ".tmp", "w") as handle:
+            handle.write(str(os.getpid()))
+        os.replace(os.environ["SLEEPY_PID_FILE"] + ".tmp", os.environ["SLEEPY_PID_FILE"])
+        time.sleep(600)
+
+
+class Noisy(_Base):
+    """Prints to standard output in every way an engine can."""
+    name = "test-noisy"
+
+    @classmethod
+    def prepare(cls, execution, progress):
+        print("printed by Python", flush=True)
+        os.write(1, b"written to descriptor 1\\n")
+        subprocess.run(["echo", "said by a child"], check=True)
+        progress("made noise")
+        return {"noise": 3}
+
+
+class Broken(_Base):
+    """Raises what no contract foresees."""
+    name = "test-broken"
+
+    @classmethod
+    def prepare(cls, execution, progress):
+        raise RuntimeError("the engine's licence ran out")
+
+
+class Absent(_Base):
+    """Not available on this machine."""
+    name = "test-absent"
+
+    @classmethod
+    def probe(cls, device):
+        return Availability(False, "the board is not plugged in", "plug it in")
+'''
+
+
+@pytest.fixture(scope="session")
+def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PYTHONPATH with an installed distribution that registers the backends above."""
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "chipassay_testonly.py").write_text(TEST_BACKENDS)
+    info = folder / "chipassay_testonly-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: chipassay-testonly\nVersion: 1.0\n")
+    classes = ("Wrong", "Crash", "Sleepy", "Noisy", "Broken", "Absent")
+    lines = [f"test-{name.lower()} = chipassay_testonly:{name}" for name in classes]
+    lines.append("test-unimportable = chipassay_no_such_module:Nothing")
+    (info / "entry_points.txt").write_text("[chipassay.backends]\n" + "\n".join(lines) + "\n")
+    return folder

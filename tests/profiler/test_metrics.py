@@ -1,0 +1,155 @@
+"""Every figure against an answer worked out by hand."""
+
+import pytest
+
+from profiler.metrics import METRICS, compute_metrics, decode_step_bytes
+from profiler.record import EnergyReading, PowerSample
+from profiler.repetition import decode_rate
+
+MS = 1_000_000
+
+
+def test_time_to_first_token_is_the_median_over_repetitions(make_evidence, make_repetition):
+    repetitions = [make_repetition(token_ms=(first, 900)) for first in (100, 300, 200)]
+    figure = compute_metrics(make_evidence(repetitions))["ttft"]
+    assert (figure.value, figure.unit, figure.grade, figure.n, figure.ci95) == (0.2, "s", "measured", 3, None)
+
+
+def test_warm_up_counts_for_nothing(make_evidence, make_repetition):
+    repetitions = [make_repetition(token_ms=(900, 999), warmup=True), make_repetition(token_ms=(100, 200))]
+    figures = compute_metrics(make_evidence(repetitions))
+    assert (figures["ttft"].value, figures["ttft"].n) == (0.1, 1)
+
+
+def test_prefill_is_the_prompt_tokens_of_all_sequences_over_the_time_to_the_first(make_evidence, make_repetition):
+    figure = compute_metrics(make_evidence([make_repetition(token_ms=(250, 260), batch=4)]))["prefill_throughput"]
+    assert (figure.value, figure.unit, figure.grade) == (4 * 50 / 0.25, "tok/s", "derived")
+
+
+def test_decode_leaves_the_first_token_to_prefill_and_counts_all_sequences(make_evidence, make_repetition):
+    repetition = make_repetition(token_ms=(100, 150, 200, 300), batch=2)
+    assert decode_rate(repetition) == 3 * 2 / 0.2
+    assert compute_metrics(make_evidence([repetition]))["decode_throughput"].value == 30
+
+
+def test_token_times_are_percentiles_of_the_gaps(make_evidence, make_repetition):
+    gaps = (*range(1, 101), 500)
+    times = [100]
+    for gap in gaps:
+        times.append(times[-1] + gap)
+    figures = compute_metrics(make_evidence([make_repetition(token_ms=tuple(times))]))
+    assert figures["tpot_p50"].value == pytest.approx(0.051)
+    assert figures["tpot_p99"].value == pytest.approx(0.100)
+
+
+def test_six_repetitions_carry_an_interval(make_evidence, make_repetition):
+    repetitions = [make_repetition(token_ms=(100 + n, 200)) for n in range(6)]
+    low, high = compute_metrics(make_evidence(repetitions))["ttft"].ci95
+    assert 0.1 <= low <= 0.1025 <= high <= 0.105
+
+
+def test_peak_memory_is_the_high_water_mark(make_evidence, make_repetition):
+    figure = compute_metrics(make_evidence([make_repetition()], peak=123))["peak_memory"]
+    assert (figure.value, figure.unit, figure.grade, figure.method) == (123, "B", "measured", "VmHWM")
+
+
+def test_bandwidth_use_counts_weights_and_cache_against_the_ceiling_beside(
+    make_evidence, make_repetition, make_ceilings, make_spec
+):
+    spec = make_spec()
+    repetition = make_repetition(start_ms=1000, token_ms=(100, 110, 120, 130), batch=2)
+    # 4 tokens after a prompt of 50: the cache is 52 long on average.
+    read = spec.decode_weight_bytes("int4") + 2 * 52 * spec.kv_bytes_per_token("bfloat16")
+    evidence = make_evidence(
+        [repetition],
+        ceilings=make_ceilings(read=[(0, 9e9), (900, 1e8), (1130, 3e8), (2000, 9e9)]),
+        precision="int4",
+        cache="bfloat16",
+    )
+    assert decode_step_bytes(evidence, repetition) == read
+    figure = compute_metrics(evidence)["mbu"]
+    assert figure.value == pytest.approx(read * 100 / 2e8)
+    assert (figure.unit, figure.grade) == ("1", "derived")
+
+
+def test_flops_use_is_that_of_prefill_at_the_same_arithmetic(make_evidence, make_repetition, make_ceilings, make_spec):
+    repetition = make_repetition(start_ms=1000, token_ms=(500, 600), batch=3)
+    ceilings = make_ceilings(gemm={"float32": [(0, 4e9), (1700, 4e9)], "bfloat16": [(0, 1e9), (1700, 1e9)]})
+    figure = compute_metrics(make_evidence([repetition], ceilings=ceilings))["mfu"]
+    assert figure.value == pytest.approx(3 * make_spec().prefill_flops(50) / 0.5 / 4e9)
+
+
+def test_repetitions_without_a_ceiling_beside_them_take_no_part(make_evidence, make_repetition, make_ceilings):
+    inside, outside = make_repetition(start_ms=100, token_ms=(10, 20)), make_repetition(start_ms=500)
+    ceilings = make_ceilings(read=[(0, 1e9), (200, 1e9)], gemm={"float32": [(0, 1e9), (200, 1e9)]})
+    figures = compute_metrics(make_evidence([inside, outside], ceilings=ceilings))
+    assert (figures["mbu"].n, figures["mfu"].n, figures["ttft"].n) == (1, 1, 2)
+
+
+def test_energy_per_token_spreads_the_whole_run_over_the_output_tokens(make_evidence, make_repetition):
+    # 10 W while idle, 50 W during the run from 2 s to 3 s, two sequences of five tokens.
+    at = [(0, 0), (2000, 20), (3000, 70), (5000, 90)]
+    reading = EnergyReading(
+        "rapl", "package", 1e-6, (0, 2000 * MS), (3000 * MS, 5000 * MS), tuple(PowerSample(ms * MS, j) for ms, j in at)
+    )
+    repetition = make_repetition(start_ms=2000, token_ms=(200, 400, 600, 800, 1000), batch=2)
+    figures = compute_metrics(make_evidence([repetition], energy=reading))
+    gross, net = figures["energy_per_output_token"], figures["net_energy_per_output_token"]
+    assert (gross.value, gross.grade, gross.unit) == (pytest.approx(5.0), "measured", "J/tok")
+    assert (net.value, net.grade) == (pytest.approx(4.0), "derived")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("decode_throughput", "one output token leaves nothing to decode; use --output-tokens 2"),
+        ("tpot_p50", "one output token has no gap"),
+        ("tpot_p99", "one output token has no gap"),
+        ("mbu", "one output token leaves nothing to decode"),
+    ],
+)
+def test_one_output_token_makes_decode_unavailable_with_the_reason(make_evidence, make_repetition, name, reason):
+    figures = compute_metrics(make_evidence([make_repetition(token_ms=(100,))]))
+    assert figures[name].grade == "unavailable"
+    assert reason in figures[name].method
+    assert figures["ttft"].value == 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("mbu", "no read bandwidth was measured"),
+        ("mfu", "no float32 matrix-product ceiling"),
+        ("energy_per_output_token", "the meter is locked"),
+        ("net_energy_per_output_token", "the meter is locked"),
+    ],
+)
+def test_what_was_not_measured_is_unavailable_with_the_reason(make_evidence, make_repetition, name, reason):
+    figure = compute_metrics(make_evidence([make_repetition()], reason="the meter is locked"))[name]
+    assert figure.grade == "unavailable"
+    assert reason in figure.method
+
+
+def test_quantised_arithmetic_without_its_own_ceiling_is_not_held_against_another(
+    make_evidence, make_repetition, make_ceilings
+):
+    ceilings = make_ceilings(gemm={"float32": [(0, 1e9), (9000, 1e9)]})
+    figure = compute_metrics(make_evidence([make_repetition()], ceilings=ceilings, arithmetic="int8"))["mfu"]
+    assert (figure.grade, figure.value) == ("unavailable", None)
+    assert "int8" in figure.method
+
+
+def test_energy_samples_that_miss_the_run_make_it_unavailable(make_evidence, make_repetition):
+    samples = (PowerSample(0, 0.0), PowerSample(10 * MS, 1.0))
+    reading = EnergyReading("rapl", "package", 1.0, (0, 5 * MS), (5 * MS, 10 * MS), samples)
+    figure = compute_metrics(make_evidence([make_repetition(start_ms=5)], energy=reading))["energy_per_output_token"]
+    assert figure.grade == "unavailable"
+    assert "do not cover" in figure.method
+
+
+def test_every_metric_says_what_it_is(make_evidence, make_repetition):
+    figures = compute_metrics(make_evidence([make_repetition()]))
+    assert list(figures) == [metric.name for metric in METRICS]
+    for metric in METRICS:
+        assert metric.definition.endswith(".") and metric.title and metric.better in ("higher", "lower")
+        assert figures[metric.name].unit == metric.unit
