@@ -26,8 +26,8 @@ def inspect(
 ) -> None:
     """List hardware, firmware and software with their origin, and what could not be read and why.
 
-    Nothing needs a privilege; as root, memory modules and serial numbers are read too. Serial numbers and UUIDs are printed
-    as salted hashes that only you can match between bundles.
+    Nothing needs a privilege; as root, memory modules and serial numbers are read too. Serial numbers and UUIDs are
+    printed as salted hashes that only you can match between bundles.
     """
     from backends.errors import InputError
     from backends.registry import unknown

@@ -1,9 +1,9 @@
 """The inventory as a CycloneDX 1.6 bill of materials, through ``cyclonedx-python-lib``.
 
-Parts become components of the type the standard has for them: ``device``, ``firmware``, ``operating-system``, ``platform``
-(interpreter, hypervisor), ``framework`` (engines), ``library`` with a package URL, and ``machine-learning-model``. Facts become
-properties in the namespace ``chipassay:``; nested ones are joined with a colon, lists are JSON. What could not be read are
-properties of the document, ``chipassay:unread:PART`` with the reason.
+Parts become components of the type the standard has for them: ``device``, ``firmware``, ``operating-system``,
+``platform`` (interpreter, hypervisor), ``framework`` (engines), ``library`` with a package URL, and
+``machine-learning-model``. Facts become properties in the namespace ``chipassay:``; nested names are joined by colons,
+lists are JSON. What could not be read are properties of the document, ``chipassay:unread:PART`` with the reason.
 
 The same inventory gives the same document, byte for byte: the serial number is a UUID version 5 of the content, and the
 timestamp is the one given (a bundle's creation; else ``SOURCE_DATE_EPOCH``), or left out.

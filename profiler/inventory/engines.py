@@ -50,11 +50,8 @@ def read_engines(*, load: bool) -> Findings:
     libraries = mapped_libraries(_maps())
     if libraries:
         note = "shared objects in the address space of this process: the ones in use, whatever a build says"
-        components.append(
-            Component(
-                "numeric-libraries", "libraries loaded", details={"files": libraries}, source=str(_MAPS), note=note
-            )
-        )
+        details = {"files": libraries}
+        components.append(Component("numeric-libraries", "libraries loaded", None, None, details, str(_MAPS), note))
     return Findings(tuple(components), unread)
 
 

@@ -13,7 +13,7 @@ class Files:
 
     root: Path = Path("/")
 
-    def bytes(self, path: str) -> bytes | None:
+    def raw(self, path: str) -> bytes | None:
         """The content, or None."""
         try:
             return (self.root / path).read_bytes()
@@ -22,7 +22,7 @@ class Files:
 
     def text(self, path: str) -> str | None:
         """The content without surrounding blanks, or None where it is absent, refused or empty."""
-        data = self.bytes(path)
+        data = self.raw(path)
         if data is None:
             return None
         return data.decode("utf-8", "replace").replace("\0", "").strip() or None
@@ -50,7 +50,7 @@ class Files:
         yield from sorted(found, key=lambda name: (len(name), name))
 
     def why_not(self, path: str) -> str:
-        """Why :meth:`bytes` gave None, for people."""
+        """Why :meth:`raw` gave None, for people."""
         try:
             (self.root / path).read_bytes()
         except PermissionError:

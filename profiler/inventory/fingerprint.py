@@ -19,8 +19,8 @@ _PROCESSOR_FACTS = (
 def fingerprint(components: Iterable[Component], devices: Iterable[PciDevice]) -> str:
     """Sixteen hexadecimal digits over processor, memory in GiB and accelerators.
 
-    Accelerators count by their PCI identification, which needs no driver: a vendor tool that answers too late must not make
-    the same machine look like another. No serial number, address or time takes part.
+    Accelerators count by their PCI identification, which needs no driver: a vendor tool that answers too late must not
+    make the same machine look like another. No serial number, address or time takes part.
     """
     likeness: list[object] = []
     for part in components:

@@ -1,10 +1,10 @@
 """Serial numbers and UUIDs leave the machine as salted hashes.
 
-The same device hashes equally in every bundle of one user, so bundles can be matched, and nobody else can find the serial
-number by trying candidates: the hash is an HMAC whose key is 32 random bytes. The key is kept in the user's *configuration*
-folder (``~/.config/chipassay/identity.key``, or ``CHIPASSAY_CONFIG``), not in the cache, which people empty. It is made when
-the first identifier is met and readable by its owner only. Deleting it makes all devices look new; copying it to another
-machine of the same user lets hashes agree there too.
+The same device hashes equally in every bundle of one user, so bundles can be matched, and nobody else can find the
+serial number by trying candidates: the hash is an HMAC whose key is 32 random bytes. The key is kept in the user's
+*configuration* folder (``~/.config/chipassay/identity.key``, or ``CHIPASSAY_CONFIG``), not in the cache, which people
+empty. It is made when the first identifier is met and readable by its owner only. Deleting it makes all devices look
+new; copying it to another machine of the same user lets hashes agree there too.
 """
 
 from __future__ import annotations

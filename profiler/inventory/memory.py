@@ -20,7 +20,7 @@ def read_memory(files: Files) -> Findings:
         details["limit_bytes"] = limit
     unread = {}
     source = "psutil"
-    table = files.bytes(TABLE)
+    table = files.raw(TABLE)
     if table:
         details["modules"] = memory_modules(table)
         source = "psutil, SMBIOS"

@@ -1,8 +1,8 @@
 """Where a processor comes from: its entry in the chip catalogue, when its name settles which one it is.
 
 A name that fits several chips keeps every candidate, and only what all of them share is stated. A processor behind a
-hypervisor whose name is no exact part (``AMD EPYC``) is reported as a family: the catalogue does not hold every member of
-a family, so not even its candidates are listed.
+hypervisor whose name is no exact part (``AMD EPYC``) is reported as a family: the catalogue does not hold every member
+of a family, so not even its candidates are listed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Python interpreter and the packages that take part: what chipassay is built on and the engines installed beside it.
+"""The Python interpreter and the packages that take part: what chipassay is built on, and the engines beside it.
 
 Only metadata is read; nothing is imported.
 """
@@ -51,7 +51,7 @@ def canonical(name: str) -> str:
 
 
 def _requirements() -> dict[str, str]:
-    """chipassay and all it needs, and what that needs; extras are left out."""
+    """The root and all it needs, and what that needs; extras are left out."""
     found: dict[str, str] = {}
     seen: set[str] = set()
     waiting = [ROOT]

@@ -16,7 +16,7 @@ FOLDER = "sys/bus/pci/devices"
 _CLASSES = {
     "01": "storage", "02": "network", "03": "display", "04": "multimedia", "05": "memory", "06": "bridge",
     "07": "communication", "08": "system peripheral", "0b": "processor", "0c": "serial bus", "10": "encryption",
-    "11": "signal processing", "12": "processing accelerator", "13": "instrumentation",
+    "11": "signal processing", "12": "processing accelerator", "13": "instrumentation", "ff": "unclassified",
 }  # fmt: skip
 """PCI base classes (PCI Code and ID Assignment Specification)."""
 
@@ -45,7 +45,7 @@ class PciDevice:
     def is_accelerator(self) -> bool:
         """Whether its maker's devices of this class compute."""
         maker = self.vendor
-        return maker is not None and self.class_id.startswith(maker.classes) if maker and maker.classes else False
+        return maker is not None and bool(maker.classes) and self.class_id.startswith(maker.classes)
 
 
 def read_devices(files: Files) -> list[PciDevice]:
@@ -96,10 +96,8 @@ def _device(files: Files, address: str) -> PciDevice | None:
     if any(number is None for number in numbers):
         return None
     vendor_id, device_id, class_id = (str(number).removeprefix("0x").lower() for number in numbers)
-    subsystem = ":".join(
-        (files.text(f"{folder}/{name}") or "").removeprefix("0x").lower()
-        for name in ("subsystem_vendor", "subsystem_device")
-    )
+    owner = (files.text(f"{folder}/{name}") for name in ("subsystem_vendor", "subsystem_device"))
+    subsystem = ":".join((number or "").removeprefix("0x").lower() for number in owner)
     return PciDevice(
         address=address.lower(),
         vendor_id=vendor_id,

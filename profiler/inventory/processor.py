@@ -10,6 +10,7 @@ import psutil
 from profiler.inventory.files import Files
 from profiler.inventory.findings import Findings
 from profiler.inventory.makers import arm_core, cpu_vendor
+from profiler.inventory.smbios import TABLE, processor_names
 from profiler.record import Component
 
 EXTENSIONS = (
@@ -61,10 +62,12 @@ def read_processor(files: Files) -> Findings:
     vendor = cpu_vendor(identification)
     if vendor is None:
         unread["cpu designer"] = f"vendor identification {identification!r} is not in cpu_vendors.yaml; add it there"
-    core = arm_core(implementer, part)
-    if core and not info.get("model name"):
-        note = note or "the name is that of the core; the chip around it is not told by /proc/cpuinfo"
-    name = info.get("model name") or core or platform.processor() or platform.machine() or "unknown processor"
+    name = info.get("model name")
+    if name is None and (names := processor_names(files.raw(TABLE) or b"")):
+        name = names[0]
+    elif name is None and (name := arm_core(implementer, part)):
+        note = note or "the name is that of the core; the chip around it is told by the firmware's table only, to root"
+    name = name or platform.processor() or platform.machine() or "unknown processor"
     country = vendor.country if vendor else None
     component = Component("cpu", name, vendor.name if vendor else None, country, details, "/proc/cpuinfo, /sys", note)
     return Findings((component,), unread)

@@ -22,9 +22,10 @@ from profiler.record import Component, Host
 def take_inventory(*, engines: bool, include_serials: bool = False, files: Files | None = None) -> Host:
     """Look at this machine; no privilege is needed, nothing is changed, and nothing here raises for a missing part.
 
-    ``engines`` imports the inference engines that are installed to ask for their execution providers and BLAS, which takes
-    seconds; without it only engines that this process has already loaded are asked (inside a worker they are). Serial
-    numbers and UUIDs are replaced by salted hashes (see :mod:`profiler.inventory.identity`) unless ``include_serials``.
+    ``engines`` imports the inference engines that are installed to ask for their execution providers and BLAS, which
+    takes seconds; without it only engines that this process has already loaded are asked (inside a worker they are).
+    Serial numbers and UUIDs are replaced by salted hashes (see :mod:`profiler.inventory.identity`) unless
+    ``include_serials``.
     ``files`` puts another file tree in the place of ``/``.
     """
     files = files or Files()

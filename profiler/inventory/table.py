@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from profiler.record import Component, Host
@@ -19,6 +19,8 @@ TITLES = {
 _COUNTRY_ABSENT = "designer not known"
 _MIB = 1 << 20
 _WIDE_LIST = 14
+_ELSEWHERE = ("chip", "evidence")
+_UNITS = (("_bytes", "GiB", 1 << 30), ("_w", "W", 1), ("_hz", "MHz", 10**6), ("_bits", "bit", 1))
 
 
 def inventory_table(host: Host, model_name: str | None = None) -> Table:
@@ -43,11 +45,13 @@ def inventory_table(host: Host, model_name: str | None = None) -> Table:
 
 def _headline(part: Component) -> str:
     maker = part.vendor or ""
+    count = part.details.get("count", 1) if part.kind == "pci-device" else 1
+    times = f" x {count}" if count > 1 else ""
     vendor = f" · {maker}" if maker and maker.split()[0].casefold() not in part.name.casefold() else ""
     origin = f" · designed in {part.designer_country}" if part.designer_country else ""
     if part.kind in ("cpu", "accelerator") and not part.designer_country:
         origin = f" · {_COUNTRY_ABSENT}"
-    return f"{part.name}{vendor}{origin}"
+    return f"{part.name}{times}{vendor}{origin}"
 
 
 def _lines(part: Component) -> Iterator[str]:
@@ -55,7 +59,7 @@ def _lines(part: Component) -> Iterator[str]:
     if chip:
         yield f"catalogue: {_chip(chip)}"
     facts = [text for key, value in part.details.items() if (text := _fact(key, value))]
-    if facts:
+    if facts and part.kind != "pci-device":
         yield "; ".join(facts)
     if part.note:
         yield f"note: {part.note}"
@@ -77,16 +81,10 @@ def _chip(chip: dict[str, Any]) -> str:
 
 def _fact(key: str, value: Any) -> str:
     """One detail with its unit, or nothing for those that have a place of their own."""
-    if key in ("chip", "evidence") or value in (None, "", []):
+    if key in _ELSEWHERE or value in (None, "", []):
         return ""
-    if key == "packages":
-        return f"{len(value)} packages: " + ", ".join(f"{name} {version}" for name, version in value.items())
-    if key == "caches":
-        return "caches " + ", ".join(_cache(cache) for cache in value)
-    if key == "numa_nodes":
-        return f"{len(value)} NUMA node{'s' if len(value) != 1 else ''}"
-    if key == "modules":
-        return f"{len(value)} modules: " + ", ".join(_module(module) for module in value)
+    if key in _SPECIAL:
+        return _SPECIAL[key](value)
     if isinstance(value, list):
         shown = [str(entry) for entry in value[:_WIDE_LIST]]
         more = f" and {len(value) - _WIDE_LIST} more" if len(value) > _WIDE_LIST else ""
@@ -99,12 +97,7 @@ def _scalar(key: str, value: Any) -> str:
         return _words(key) if value else f"not {_words(key)}"
     if isinstance(value, dict):
         return f"{_words(key)} " + ", ".join(f"{name} {entry}" for name, entry in value.items())
-    for ending, unit, divisor in (
-        ("_bytes", "GiB", 1 << 30),
-        ("_w", "W", 1),
-        ("_hz", "MHz", 10**6),
-        ("_bits", "bit", 1),
-    ):
+    for ending, unit, divisor in _UNITS:
         if key.endswith(ending) and isinstance(value, int | float):
             return f"{_words(key.removesuffix(ending))} {value / divisor:.4g} {unit}"
     return f"{_words(key)} {value}"
@@ -123,5 +116,22 @@ def _module(module: dict[str, Any]) -> str:
     return " ".join(str(part) for part in [*parts, module.get("manufacturer")] if part)
 
 
+def _packages(found: dict[str, str]) -> str:
+    from profiler.inventory.packages import ENGINES
+
+    main = [f"{name} {version}" for name, version in found.items() if name == "chipassay" or ENGINES.match(name)]
+    return f"{len(found)} packages (--format json lists all), among them {', '.join(main)}"
+
+
 def _words(key: str) -> str:
     return key.replace("_", " ")
+
+
+_SPECIAL: dict[str, Callable[[Any], str]] = {
+    "packages": _packages,
+    "caches": lambda caches: "caches " + ", ".join(_cache(cache) for cache in caches),
+    "modules": lambda modules: f"{len(modules)} modules: " + ", ".join(_module(module) for module in modules),
+    "numa_nodes": lambda nodes: f"{len(nodes)} NUMA node{'s' if len(nodes) != 1 else ''}",
+    "mig_devices": lambda parts: "MIG " + ", ".join(part["name"] for part in parts),
+}
+"""Details that are more than a word or a figure."""

@@ -80,7 +80,7 @@ def _evidence(files: Files) -> dict[str, Any]:
     if (kind := files.text("sys/hypervisor/type")) is not None:
         found["xen"] = kind
     for table in ("DSDT", "FACP"):
-        header = files.bytes(f"sys/firmware/acpi/tables/{table}")
+        header = files.raw(f"sys/firmware/acpi/tables/{table}")
         mark = header[10:16].decode("ascii", "replace").strip() if header else ""
         if mark in _ACPI_MARKS:
             found["acpi"] = _ACPI_MARKS[mark]

@@ -49,19 +49,16 @@ def _without_repeats(found: list[Findings]) -> Findings:
     kept: list[Findings] = []
     for one in found:
         before = [part for findings in kept for part in findings.components]
-        addresses = {part.details.get("pci_address") for part in before} - {None}
+        addresses = {part.details["pci_address"] for part in before if "pci_address" in part.details}
         makers = {part.vendor for part in before}
-        new = tuple(
-            part
-            for part in one.components
-            if (
-                part.details["pci_address"] not in addresses
-                if "pci_address" in part.details
-                else part.vendor not in makers
-            )
-        )
+        new = tuple(part for part in one.components if not _known(part, addresses, makers))
         kept.append(replace(one, components=new))
     return merge(kept)
+
+
+def _known(part: Component, addresses: set[str], makers: set[str | None]) -> bool:
+    address = part.details.get("pci_address")
+    return part.vendor in makers if address is None else address in addresses
 
 
 def _with_pci(part: Component, devices: list[PciDevice]) -> Component:

@@ -1,7 +1,7 @@
 """MetaX through ``mx-smi`` (2.1 to 2.3): two lines a device, whose columns moved between versions.
 
-Up to 2.2.4 power stands in the second cell group beside the temperature; from 2.2.9 it leads the second line. So each figure
-is known by its own form (``48W / 350W``, ``858/65536 MiB``, an address) and not by its place.
+Up to 2.2.4 power stands beside the temperature, from 2.2.9 it leads the second line. So each figure is known by its own
+form (``48W / 350W``, ``858/65536 MiB``, an address) and not by its place.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Huawei Ascend through ``npu-smi`` (23.x to 26.x).
 
 ``npu-smi info`` draws two lines a chip under a two-line header that names the columns: boards with HBM have one memory
-column more, and multi-chip cards (Atlas 300I Duo, 910C) repeat the card's number for each chip. The bin (``910B3``) stands
-in the first line; an A3 board prints only ``Ascend910``, and its part (``9392``) is the ``NPU Name`` of ``-t board``.
+column more, and multi-chip cards (Atlas 300I Duo, 910C) repeat the card's number for each chip. The bin (``910B3``)
+stands in the first line; an A3 board prints only ``Ascend910``, and its part (``9392``) is the ``NPU Name`` of
+``-t board``. On Ascend 950 the card's number has a column of its own and chips are not numbered; its ``-t board`` takes
+no ``-c``.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from profiler.inventory.accelerators.fields import cells, mebibytes, number, pairs, pci_address, present, told
+from profiler.inventory.accelerators.fields import cells, number, pairs, pci_address, present, told
 from profiler.inventory.accelerators.tool import Answers, Tool
 from profiler.record import Component
 
@@ -30,6 +32,7 @@ class _Chip:
     address: str | None
     physical: int | None
     total_bytes: int | None
+    numbered: bool
 
 
 def parse(answers: Answers) -> tuple[Component, ...]:
@@ -40,7 +43,7 @@ def parse(answers: Answers) -> tuple[Component, ...]:
     found = []
     for chip in _chips(text):
         board = pairs(answers.get(f"info -t board -i {chip.card}", ""))
-        detail = pairs(answers.get(f"info -t board -i {chip.card} -c {chip.chip}", ""))
+        detail = pairs(answers.get(f"info -t board -i {chip.card} -c {chip.chip}", "")) or board
         details: dict[str, Any] = {
             "index": mapping.get((chip.card, chip.chip), chip.physical),
             "card": chip.card,
@@ -66,45 +69,55 @@ def follow_up(answers: Answers) -> tuple[str, ...]:
     """The board of every card, then the part number of every chip."""
     chips = _chips(answers.get("info", ""))[:_MAX_BOARDS]
     boards = dict.fromkeys(f"info -t board -i {chip.card}" for chip in chips)
-    return (*boards, *(f"info -t board -i {chip.card} -c {chip.chip}" for chip in chips))
+    return (*boards, *(f"info -t board -i {chip.card} -c {chip.chip}" for chip in chips if chip.numbered))
 
 
 def _chips(text: str) -> list[_Chip]:
     """The rows up to the process table; a row that does not fit the header is left out."""
-    header: list[str] = []
+    has_hbm = False
     chips: list[_Chip] = []
     first: list[str] | None = None
     for line in text.splitlines():
         row = cells(line)
-        if line.lstrip().startswith("|") and row[0].startswith("Chip"):
-            header = row
-        if "Process" in line:
+        if "Process" in line or "process" in line:
             break
-        if not line.lstrip().startswith("|") or len(row) != 3 or not row[0][:1].isdigit():
+        if not line.lstrip().startswith("|") or len(row) not in (3, 4):
             continue
-        if first is None:
-            first = row if len(row[0].split()) == 2 else None
-            continue
-        if chip := _chip(first, row, header):
-            chips.append(chip)
-        first = None
+        if "Bus-Id" in row:
+            has_hbm = "HBM" in row[-1]
+        elif first is None:
+            first = row if " ".join(row[:-2])[:1].isdigit() else None
+        else:
+            chip = _chip(first, row, has_hbm=has_hbm)
+            chips += [chip] if chip else []
+            first = None
     return chips
 
 
-def _chip(first: list[str], second: list[str], header: list[str]) -> _Chip | None:
-    card, name = first[0].split()
-    numbers = second[0].split()
-    if not (card.isdecimal() and numbers[0].isdecimal()) or len(card) > 6 or len(numbers[0]) > 6:
+def _chip(first: list[str], second: list[str], *, has_hbm: bool) -> _Chip | None:
+    """Both lines of one chip; of four cells the first two are the card and its name, and the chip has no number."""
+    identity, numbers = " ".join(first[:-2]).split(), " ".join(second[:-2]).split()
+    if len(identity) != 2 or not all(_is_number(text) for text in (identity[0], *numbers)):
         return None
-    usages = [int(found) for found in re.findall(_USAGE, second[2]) if len(found) < 12]
+    usages = [int(found) for found in re.findall(_USAGE, second[-1]) if len(found) < 12]
     if not usages:
         return None
-    # With an HBM column the last usage is the HBM and the one before the DDR; the HBM may print 0 on boards that have none.
-    total = (usages[-1] or usages[0]) if header and "HBM" in header[-1] else usages[0]
-    physical = int(numbers[1]) if len(numbers) > 1 and numbers[1].isdecimal() and len(numbers[1]) < 7 else None
+    # With an HBM column the last usage is the HBM's; it prints a total of 0 on boards whose memory is all DDR.
+    total = (usages[-1] or usages[0]) if has_hbm else usages[0]
     return _Chip(
-        int(card), int(numbers[0]), name, told(first[1]), pci_address(second[1]), physical, mebibytes(str(total))
+        card=int(identity[0]),
+        chip=int(numbers[0]) if numbers else 0,
+        name=identity[1],
+        health=told(first[-2]),
+        address=pci_address(second[-2]),
+        physical=int(numbers[1]) if len(numbers) > 1 else None,
+        total_bytes=total << 20,
+        numbered=bool(numbers),
     )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 7
 
 
 def _mapping(text: str) -> dict[tuple[int, int], int]:
@@ -122,7 +135,7 @@ def _mapping(text: str) -> dict[tuple[int, int], int]:
                 named.get("Chip ID", ""),
                 named.get("Chip Logic ID", named.get("Chip Phy-ID", "")),
             )
-            if all(key.isdecimal() and len(key) < 7 for key in keys):
+            if all(_is_number(key) for key in keys):
                 found[int(keys[0]), int(keys[1])] = int(keys[2])
     return found
 
@@ -137,7 +150,7 @@ def _soc(detail: dict[str, str]) -> str | None:
 
 def _name(chip: _Chip, detail: dict[str, str]) -> str:
     """The bin where the table prints it, the name with its part where the table prints the family only."""
-    if chip.name in ("Ascend910", "Ascend") and (soc := _soc(detail)):
+    if chip.name == "Ascend910" and (soc := _soc(detail)):
         return soc
     return chip.name if chip.name.startswith("Ascend") else f"Ascend {chip.name}"
 

@@ -17,7 +17,7 @@ _MAX_DEVICES = 256
 
 
 def read_nvidia(*, expected: bool) -> Findings:
-    """One component a device. ``expected`` says that the PCI bus shows one, so that a missing driver is worth telling."""
+    """One component a device; ``expected`` says that the PCI bus shows one, so a missing driver is worth telling."""
     try:
         nvml = importlib.import_module("pynvml")
     except ImportError:

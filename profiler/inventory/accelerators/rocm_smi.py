@@ -6,12 +6,14 @@ never by the name of the tool.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from profiler.inventory.accelerators.fields import json_object, number, pci_address, present, told
 from profiler.inventory.accelerators.tool import Answers, Tool
 from profiler.record import Component
 
+_TEXT = re.compile(r"^\s*(?:GPU|DCU|HCU)\[(\d{1,4})\]\s*:\s*([^:]+?)\s*:\s*(.+?)\s*$")
 _HYGON_SIGNS = ("hygon", "haiguang", "dcu", "k100", "z100", "bw1000", "bw200")
 _AMD_SIGNS = ("advanced micro devices", "amd", "radeon", "instinct", "firepro")
 
@@ -25,7 +27,7 @@ def smi_components(answers: Answers, source: str) -> tuple[Component, ...]:
     """Merge the JSON answers card by card; ``source`` names the tool."""
     cards: dict[str, dict[str, Any]] = {}
     for text in answers.values():
-        for card, told_of_it in json_object(text).items():
+        for card, told_of_it in (json_object(text) or _from_lines(text)).items():
             if isinstance(told_of_it, dict):
                 fields = {str(key).casefold(): value for key, value in told_of_it.items()}
                 cards.setdefault(str(card), {}).update(fields)
@@ -35,6 +37,17 @@ def smi_components(answers: Answers, source: str) -> tuple[Component, ...]:
         if card.startswith("card") and (name := _name(cards[card])):
             found.append(_component(card, name, {**common, **cards[card]}, source))
     return tuple(found)
+
+
+def _from_lines(text: str) -> dict[str, dict[str, str]]:
+    """The lines ``DCU[0] : Card Series: Z100SM`` of versions that know no JSON, in the JSON's shape."""
+    found: dict[str, dict[str, str]] = {}
+    for line in text.splitlines():
+        if match := _TEXT.match(line):
+            found.setdefault(f"card{match[1]}", {})[match[2]] = match[3]
+        elif line.casefold().startswith("driver version:"):
+            found.setdefault("system", {})["Driver version"] = line.partition(":")[2].strip()
+    return found
 
 
 def _component(card: str, name: str, fields: dict[str, Any], source: str) -> Component:

@@ -1,7 +1,7 @@
 """Vendor tools: what to ask them, and asking all of them at once within one time limit.
 
-Only tools found on PATH are started. Each runs in a session of its own, in an empty scratch folder (some write files beside
-them), with its output going to a file, and is killed with all its children when the time is up.
+Only tools found on PATH are started. Each runs in a session of its own, in an empty scratch folder (some write files
+beside them), with its output going to a file, and is killed with all its children when the time is up.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Answers = Mapping[str, str]
 class Tool:
     """A vendor's program: ``questions`` are argument lists; ``parse`` never raises and gives nothing for garbage.
 
-    ``follow_up`` derives further questions from the first answers; ``pci_vendor`` is the id of the devices it describes.
+    ``follow_up`` derives further questions from the first answers; ``pci_vendor`` is the id of the devices described.
     """
 
     name: str
