@@ -34,6 +34,7 @@ lint: $(INSTALLED)  ## check style and types
 	$(BIN)/mypy
 
 bench: $(INSTALLED)  ## compare speed with peers, interleaved, beside the measured ceiling
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[peers]'
 	$(BIN)/python -m tests.benchmarks.peers
 
 clean:  ## remove what was built (the user cache stays)

@@ -17,6 +17,8 @@ COMMANDS = {
     "models": "profiler.commands.models",
     "profile": "profiler.commands.profile",
     "report": "reports.command",
+    "chips": "profiler.commands.chips",
+    "classify": "reports.export_control.command",
 }
 """Command to the module that defines it, by name: the middle floor does not import the top one."""
 

@@ -108,6 +108,29 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Component:
+    """One part of the machine and where it comes from; None where it could not be read (``unread`` says why)."""
+
+    kind: str
+    name: str
+    vendor: str | None = None
+    designer_country: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine a bundle was made on. ``fingerprint`` is a digest of what makes two machines performance-alike."""
+
+    fingerprint: str
+    components: tuple[Component, ...]
+    unread: dict[str, str]
+    """Part -> why it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReport:
     """The one record that a ``measure`` worker sends when it is done: raw samples and facts, nothing derived."""
 
@@ -122,6 +145,8 @@ class WorkerReport:
     memory: MemoryReading
     packages: dict[str, str]
     environment: dict[str, str]
+    inventory: Host | None = None
+    """The machine as this worker saw it: with many machines, many inventories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,29 +195,6 @@ class Ceilings:
     gemm: dict[str, Quantity]
     read_samples: tuple[CeilingSample, ...]
     gemm_samples: dict[str, tuple[CeilingSample, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """One part of the machine and where it comes from; None where it could not be read (``unread`` says why)."""
-
-    kind: str
-    name: str
-    vendor: str | None = None
-    designer_country: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    source: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """The machine a bundle was made on. ``fingerprint`` is a digest of what makes two machines performance-alike."""
-
-    fingerprint: str
-    components: tuple[Component, ...]
-    unread: dict[str, str]
-    """Part -> why it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)

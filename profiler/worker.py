@@ -111,6 +111,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     import numpy as np
 
     from backends.registry import load_backend
+    from profiler.inventory import take_inventory
     from profiler.memory import read_memory
     from profiler.parity import score
     from profiler.record import WorkerReport
@@ -142,6 +143,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         memory=memory,
         packages=_packages(),
         environment={name: os.environ[name] for name in REPORTED_VARIABLES if name in os.environ},
+        inventory=take_inventory(engines=False),
     )
 
 

@@ -5,7 +5,7 @@ Built from the parser's events: with libyaml that is several times faster than c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,8 @@ class _Builder:
         self._loader = _Loader(text)
         self._next = self._loader.get_event
         self._scalars: dict[tuple[str | None, str], Any] = {}
+        self._special = {first for first in self._loader.yaml_implicit_resolvers if first}
+        """First characters of plain scalars that may be something else than text."""
         self._anchors: dict[str, Any] = {}
 
     def document(self) -> Any:
@@ -116,7 +118,7 @@ class _Builder:
         while type(item := self._next()) is not yaml.MappingEndEvent:
             key = self._value(item)
             line = item.start_mark.line + 1
-            if not isinstance(key, Hashable) or key == "<<":
+            if type(key) in (dict, list) or key == "<<":
                 raise self._invalid(item, f"{key!r} cannot be a key here")
             if key in value:
                 raise InputError(f"{self.origin}:{line}: {key!r} stands twice in one mapping")
@@ -127,7 +129,7 @@ class _Builder:
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
         tag: str | None = event.tag
-        if tag is None and not event.implicit[0]:
+        if tag is None and (not event.implicit[0] or (text and text[0] not in self._special)):
             return text
         known = self._scalars.get((tag, text), self)
         if known is not self:

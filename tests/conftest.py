@@ -21,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The user's cache is never touched; exports and references are shared by the tests of one run."""
     folder = tmp_path_factory.mktemp("cache")
+    os.environ["CHIPASSAY_CONFIG"] = str(folder / "config")
     before = os.environ.get("CHIPASSAY_CACHE")
     os.environ["CHIPASSAY_CACHE"] = str(folder)
     yield folder

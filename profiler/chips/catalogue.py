@@ -55,16 +55,17 @@ class ChipCatalogue:
         return match.chip
 
 
-@cache
 def load_chips(overlay: Path | None = None) -> ChipCatalogue:
     """The catalogue, with the entries of ``overlay`` added or, where an id is known already, put in its place.
+
+    The project's own files are read once a process, an overlay whenever it is asked for.
 
     Raises:
         InputError: With file, line and field, if a file is malformed or two chips claim the same name.
     """
-    table, entries = _own()
     if overlay is None:
-        return ChipCatalogue(tuple(chip for chip, _ in entries.values()), table.sources)
+        return _own_catalogue()
+    table, entries = _own()
     added, sources = _overlay(overlay, table)
     merged = {**entries, **added}
     _check_names(merged, added)
@@ -74,6 +75,12 @@ def load_chips(overlay: Path | None = None) -> ChipCatalogue:
 def check_names(catalogue: dict[str, tuple[Chip, Located]]) -> None:
     """Raise if an alias or a PCI id of one chip is claimed by another too."""
     _check_names(catalogue, catalogue)
+
+
+@cache
+def _own_catalogue() -> ChipCatalogue:
+    table, entries = _own()
+    return ChipCatalogue(tuple(chip for chip, _ in entries.values()), table.sources)
 
 
 @cache
@@ -103,7 +110,7 @@ def _overlay(path: Path, table: SourceTable) -> tuple[dict[str, tuple[Chip, Loca
 
 
 def _check_names(catalogue: dict[str, tuple[Chip, Located]], of: dict[str, tuple[Chip, Located]]) -> None:
-    """Check the names of every chip in ``of`` against all of ``catalogue``."""
+    """Check that no name is claimed twice; ``of`` are the entries to blame where a new one meets an old one."""
     index = NameIndex(chip for chip, _ in catalogue.values())
     owners: dict[str, Chip] = {}
     for chip, entry in catalogue.values():
@@ -111,12 +118,23 @@ def _check_names(catalogue: dict[str, tuple[Chip, Located]], of: dict[str, tuple
             other = owners.setdefault(pci_id, chip)
             if other is not chip:
                 raise entry.error(f"pci_ids: {pci_id!r} belongs to {other.id!r} too", "pci_ids")
-    for chip, entry in of.values():
-        for alias in (chip.id, *chip.aliases):
-            others = [other.id for other in index.claimants(alias) if other is not chip]
-            if others:
-                raise entry.error(
-                    f"aliases: {alias!r} of {chip.id!r} also matches {', '.join(others)}; "
-                    "make a pattern narrower, or list the alias under ambiguous_aliases",
-                    "aliases",
-                )
+    owner = {_one_line(alias): chip for chip, _ in catalogue.values() for alias in (chip.id, *chip.aliases)}
+    for alias, claimant in index.claims(owner):
+        chip = owner[alias]
+        if claimant.id == chip.id:
+            continue
+        if claimant.id in of and chip.id not in of:
+            raise of[claimant.id][1].error(
+                f"pattern: {claimant.pattern!r} of {claimant.id!r} also matches {alias!r} of {chip.id!r}; make it "
+                "narrower",
+                "pattern",
+            )
+        raise catalogue[chip.id][1].error(
+            f"aliases: {alias!r} of {chip.id!r} also matches {claimant.id}; "
+            "make a pattern narrower, or list the alias under ambiguous_aliases",
+            "aliases",
+        )
+
+
+def _one_line(name: str) -> str:
+    return " ".join(name.split())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,7 +39,7 @@ class NameIndex:
 
     def __init__(self, chips: Iterable[Chip]) -> None:
         self._chips = tuple(chips)
-        self._patterns = [(chip, re.compile(chip.pattern)) for chip in self._chips]
+        self._patterns = [(chip, re.compile(chip.pattern, re.MULTILINE)) for chip in self._chips]
         self._exact: dict[str, list[Chip]] = {}
         self._ambiguous: dict[str, list[Chip]] = {}
         for chip in self._chips:
@@ -48,10 +48,19 @@ class NameIndex:
             for name in {_fold(n) for n in chip.ambiguous_aliases}:
                 self._ambiguous.setdefault(name, []).append(chip)
 
-    def claimants(self, name: str) -> list[Chip]:
-        """Every chip whose id, alias or pattern claims ``name``."""
-        found = list(self._exact.get(_fold(name), ()))
-        return found + [chip for chip, pattern in self._patterns if chip not in found and pattern.search(name)]
+    def claims(self, names: Iterable[str]) -> Iterator[tuple[str, Chip]]:
+        """Every pair of one of ``names`` and a chip whose id, alias or pattern claims it.
+
+        The names are scanned as one text, a line each, so that a whole catalogue is checked in milliseconds.
+        """
+        lines = [" ".join(name.split()) for name in names]
+        for name in lines:
+            yield from ((name, chip) for chip in self._exact.get(_fold(name), ()))
+        text = "\n".join(lines)
+        for chip, pattern in self._patterns:
+            for found in pattern.finditer(text):
+                first, last = text.count("\n", 0, found.start()), text.count("\n", 0, found.end())
+                yield from ((name, chip) for name in lines[first : last + 1] if pattern.search(name))
 
     def match(self, name: str, pci_id: str | None, memory_gb: float | None) -> Match:
         """The chip called ``name``; PCI id (``10de:2329``) and memory narrow what the name leaves open."""
@@ -79,7 +88,8 @@ class NameIndex:
         if _SIZE.fullmatch(text) or not any(character.isdigit() for character in text):
             return []
         end = f" {_fold(text)}"
-        return list(dict.fromkeys(chip for name, chips in self._exact.items() if name.endswith(end) for chip in chips))
+        found = (chip for name, chips in self._exact.items() if name.endswith(end) for chip in chips)
+        return list({chip.id: chip for chip in found}.values())
 
     def _by_words(self, text: str) -> list[Chip]:
         """Chips one of whose names has every word of ``text``; failing that, a word each begins with, if several."""

@@ -52,8 +52,8 @@ def read_chips(
 ) -> dict[str, tuple[Chip, Located]]:
     """The chips of one file by id, each with the place it stands at.
 
-    The file may bring a ``sources`` table of its own, which is added to ``sources`` if that is given. ``vendor``, ``vendor_hq_country`` and ``designer_country`` at the
-    top hold for every entry that does not say otherwise.
+    The file may bring a ``sources`` table of its own, which is added to ``sources`` if that is given. ``vendor``,
+    ``vendor_hq_country`` and ``designer_country`` at the top hold for every entry that does not say otherwise.
 
     Raises:
         InputError: With file, line and field, for whatever is unknown, missing, unordered or without evidence.
@@ -146,15 +146,22 @@ def _check(chip: Chip, entry: Located) -> None:
     for precision, peak in chip.peak_dense_tops.items():
         if not 0 < peak < float("inf"):
             raise entry.error(f"peak_dense_tops: {precision} must be positive, not {peak!r}", "peak_dense_tops")
-    if isinstance(entry.value.get("cpu"), dict):
-        for key in entry.value["cpu"]:
-            if key not in _CPU_FIELDS:
-                raise entry.within(entry.value["cpu"]).error(f"cpu: {unknown('field', str(key), _CPU_FIELDS)}", key)
+    _check_cpu(entry)
     for path, bounds in chip.ranges.items():
         _check_range(chip, path, bounds, entry)
+    backed = {line.of for line in chip.evidence}
     for path in _facts(chip):
-        if not chip.evidence_for(path):
+        if path not in backed and path.partition(".")[0] not in backed and not chip.evidence_for(path):
             raise entry.error(f"evidence: {chip.id!r} states {path} without a source and a confidence", path)
+
+
+def _check_cpu(entry: Located) -> None:
+    cpu = entry.value.get("cpu")
+    if not isinstance(cpu, dict):
+        return
+    for key in cpu:
+        if key not in _CPU_FIELDS:
+            raise entry.within(cpu).error(f"cpu: {unknown('field', str(key), _CPU_FIELDS)}", key)
 
 
 def _check_range(chip: Chip, path: str, bounds: Bounds, entry: Located) -> None:

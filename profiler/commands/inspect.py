@@ -19,10 +19,19 @@ FORMATS = ("table", "json", "cyclonedx")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--include-serials", is_flag=True, help="Serial numbers and UUIDs in clear, not as salted hashes.")
 @click.option("--engines", is_flag=True, help="Load the engines to ask for execution providers and BLAS (seconds).")
+@click.option(
+    "--chips", type=click.Path(path_type=Path), metavar="FILE", help="Add to, or replace in, the chip catalogue."
+)
 @click.option("--bundle", type=click.Path(path_type=Path), help="Show the inventory stored in this run bundle instead.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
 def inspect(
-    form: str | None, as_json: bool, include_serials: bool, engines: bool, bundle: Path | None, out: Path | None
+    form: str | None,
+    as_json: bool,
+    include_serials: bool,
+    engines: bool,
+    chips: Path | None,
+    bundle: Path | None,
+    out: Path | None,
 ) -> None:
     """List hardware, firmware and software with their origin, and what could not be read and why.
 
@@ -39,9 +48,10 @@ def inspect(
     if chosen not in FORMATS:
         raise unknown("format", chosen, FORMATS)
     if bundle is None:
-        _put(_render(chosen, take_inventory(engines=engines, include_serials=include_serials), None, None, out), out)
+        host = take_inventory(engines=engines, include_serials=include_serials, chips=chips)
+        _put(_render(chosen, host, None, None, out), out)
         return
-    for flag, given in (("--engines", engines), ("--include-serials", include_serials)):
+    for flag, given in (("--engines", engines), ("--include-serials", include_serials), ("--chips", chips)):
         if given:
             raise InputError(f"{flag} looks at this machine, --bundle at a stored inventory; give one of them")
     from profiler.bundle import read_bundle

@@ -79,7 +79,12 @@ def cyclonedx(host: Host, *, version: str, model: Model | None = None, created: 
 def document_time(created: str | None) -> datetime.datetime | None:
     """When the document's facts were taken: the bundle's own time, else ``SOURCE_DATE_EPOCH`` (seconds), else None."""
     if created is not None:
-        return datetime.datetime.fromisoformat(created)
+        try:
+            return datetime.datetime.fromisoformat(created)
+        except ValueError as error:
+            raise InputError(
+                f"the bundle's time of creation {created!r} is no ISO 8601 time; the bundle is damaged"
+            ) from error
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:
         return None
@@ -93,7 +98,9 @@ def packages(host: Host) -> dict[str, str]:
     """Name and version of the Python packages that took part."""
     found: dict[str, str] = {}
     for component in host.components:
-        found.update(component.details.get("packages", {}) if component.kind == "python" else {})
+        listed = component.details.get("packages") if component.kind == "python" else None
+        if isinstance(listed, dict):
+            found.update({str(name): str(version) for name, version in listed.items() if name})
     return found
 
 
@@ -106,7 +113,8 @@ def _part(component: Component, number: int) -> Part:
     from cyclonedx.model.contact import OrganizationalEntity
 
     details = {key: value for key, value in component.details.items() if key not in ("packages", "chip")}
-    chip = component.details.get("chip", {})
+    chip = component.details.get("chip")
+    chip = chip if isinstance(chip, dict) else {}
     facts = {
         "kind": component.kind,
         "source": component.source,

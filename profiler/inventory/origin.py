@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from backends.errors import ChipassayError
-from profiler.chips import Chip, ChipCatalogue, Match, load_chips
+from profiler.chips import Chip, ChipCatalogue, Match
 from profiler.record import Component
 
 KINDS = ("cpu", "accelerator")
@@ -22,7 +21,7 @@ _SHARED = ("designer_country", "foundry", "foundry_country", "foundry_country_al
 _GIB = 1 << 30
 
 
-def with_origin(component: Component, catalogue: ChipCatalogue | None = None) -> Component:
+def with_origin(component: Component, catalogue: ChipCatalogue) -> Component:
     """The component with ``details["chip"]``: what the catalogue says of it, and how the name was settled.
 
     ``status`` is ``exact``, ``ambiguous``, ``family`` or ``unknown``. The designer's country is set from the catalogue
@@ -30,10 +29,7 @@ def with_origin(component: Component, catalogue: ChipCatalogue | None = None) ->
     """
     if component.kind not in KINDS:
         return component
-    try:
-        match = _match(component, catalogue or load_chips())
-    except ChipassayError as error:
-        return replace(component, details={**component.details, "chip": {"status": "unknown", "advice": str(error)}})
+    match = _match(component, catalogue)
     if component.details.get("virtual") and match.status != "exact":
         note = f"{component.note}; reported as a family, because the exact part is not known".lstrip("; ")
         return replace(component, note=note, details={**component.details, "chip": {"status": "family"}})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from profiler.chips import load_chips
 from profiler.inventory.accelerators import read_accelerators, start_tools
 from profiler.inventory.engines import read_engines
 from profiler.inventory.files import Files
@@ -19,16 +22,21 @@ from profiler.inventory.virtualisation import read_virtualisation
 from profiler.record import Component, Host
 
 
-def take_inventory(*, engines: bool, include_serials: bool = False, files: Files | None = None) -> Host:
-    """Look at this machine; no privilege is needed, nothing is changed, and nothing here raises for a missing part.
+def take_inventory(
+    *, engines: bool, include_serials: bool = False, chips: Path | None = None, files: Files | None = None
+) -> Host:
+    """Look at this machine; no privilege is needed, nothing is changed, and no missing part raises.
 
     ``engines`` imports the inference engines that are installed to ask for their execution providers and BLAS, which
     takes seconds; without it only engines that this process has already loaded are asked (inside a worker they are).
     Serial numbers and UUIDs are replaced by salted hashes (see :mod:`profiler.inventory.identity`) unless
-    ``include_serials``.
-    ``files`` puts another file tree in the place of ``/``.
+    ``include_serials``. ``chips`` overlays the chip catalogue; ``files`` puts another file tree in the place of ``/``.
+
+    Raises:
+        InputError: If ``chips`` is malformed.
     """
     files = files or Files()
+    catalogue = load_chips(chips)
     tools = start_tools()
     devices = read_devices(files)
     parts = [
@@ -42,7 +50,7 @@ def take_inventory(*, engines: bool, include_serials: bool = False, files: Files
         read_engines(load=engines),
     ]
     found = merge([*parts[:2], read_accelerators(tools, devices), *parts[2:]])
-    components = tuple(with_origin(part) for part in found.components)
+    components = tuple(with_origin(part, catalogue) for part in found.components)
     shown, unread = _concealed(components, found, include_serials)
     return Host(fingerprint(components, devices), shown, unread)
 

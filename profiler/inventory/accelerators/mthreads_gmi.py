@@ -15,15 +15,16 @@ def parse(answers: Answers) -> tuple[Component, ...]:
     """One component a device; a row counts as one if an address and a memory size stand in it."""
     text = answers.get("", "")
     driver = re.search(r"Driver Version:\s*(\S+)", text)
-    lines = [cells(line) for line in text.splitlines()]
+    lines = text.splitlines()
+    rows = [cells(line) for line in lines]
     found = []
-    for at, row in enumerate(lines):
+    for at, row in enumerate(rows):
         start = _FIRST.match(row[0])
         total = mebibytes(row[-1], r"\((\d+)MiB\)")
         if start is None or len(row) != 3 or total is None or pci_address(row[1]) is None:
             continue
-        second = lines[at + 1] if at + 1 < len(lines) and len(lines[at + 1]) == 3 else ["", "", ""]
-        third = lines[at + 2] if at + 2 < len(lines) and len(lines[at + 2]) == 3 else ["", "", ""]
+        second = rows[at + 1] if at + 1 < len(rows) and len(rows[at + 1]) == 3 else ["", "", ""]
+        _, bar, ecc = (lines[at + 2] if at + 2 < len(lines) else "").rpartition("|")
         width = number(second[1], r"^(\d{1,3})x\(")
         maximum = number(second[1], r"\((\d{1,3})x\)")
         details = {
@@ -34,7 +35,7 @@ def parse(answers: Answers) -> tuple[Component, ...]:
             "device_type": told(re.sub(r"\s+P\d+$", "", second[0])),
             "link_width_lanes": int(width) if width else None,
             "max_link_width_lanes": int(maximum) if maximum else None,
-            "ecc": told(third[2]),
+            "ecc": told(ecc) if bar else None,
         }
         found.append(Component("accelerator", start[2], "Moore Threads", "CN", present(details), "mthreads-gmi"))
     return tuple(found)
