@@ -117,8 +117,13 @@ class NameIndex:
     def _how_to_add(self, text: str) -> str:
         import difflib
 
-        known = {name: name for chip in self._chips for name in (chip.id, chip.name, *chip.aliases)}
-        near = difflib.get_close_matches(text, known, n=3, cutoff=0.6)
+        known = {_fold(name): name for chip in self._chips for name in (chip.id, chip.name, *chip.aliases)}
+        # A short model number, such as "h20", is lost in a long name: compare it with the words of names too.
+        for chip in self._chips:
+            for word in _words(chip.name):
+                if any(letter.isdigit() for letter in word):
+                    known.setdefault(word, chip.id)
+        near = list(dict.fromkeys(known[match] for match in difflib.get_close_matches(_fold(text), known, 3, 0.6)))
         hint = f"the nearest are {', '.join(near)}; " if near else ""
         return f"{hint}to add it, describe it in a YAML file and pass --chips FILE (`chipassay chips` lists the rest)"
 

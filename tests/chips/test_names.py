@@ -91,3 +91,8 @@ def test_find_says_what_to_do():
         load_chips().find("Ascend910")
     with pytest.raises(InputError, match="did you mean 'nvidia-t4'"):
         load_chips().get("nvidia-t44")
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("H20x", "nvidia-h20-96gb"), ("910b9", "910B3")])
+def test_a_mistyped_model_number_is_told_its_neighbours(typed, meant):
+    assert meant in load_chips().match(typed).advice
