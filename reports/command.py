@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,12 @@ FORMATS = ("html", "md", "json", "csv")
     "--format", "formats", default=",".join(FORMATS), show_default=True, metavar="LIST",
     help="What to write, separated by commas.",
 )  # fmt: skip
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Day of the export rules; default: the day of the newest bundle.")
+@click.option("--destination", default="CN", show_default=True, help="Country the export rules are applied for.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-def report(bundles: tuple[Path, ...], out: Path | None, formats: str, as_json: bool) -> None:
+def report(
+    bundles: tuple[Path, ...], out: Path | None, formats: str, as_of: str | None, destination: str, as_json: bool
+) -> None:
     """Write report.html, report.md, report.json and report.csv from run BUNDLEs.
 
     Targets are compared only where model and workload are identical; bundles from many machines make one report.
@@ -36,11 +41,12 @@ def report(bundles: tuple[Path, ...], out: Path | None, formats: str, as_json: b
     from profiler.bundle import read_bundle
 
     wanted = parse_formats(formats)
+    day = parse_day(as_of) if as_of else None
     if out is None:
         if len(bundles) > 1:
             raise InputError(f"{len(bundles)} bundles make one report: say where with --out DIR")
         out = bundles[0] / "report"
-    written = write_reports([read_bundle(path) for path in bundles], out, wanted)
+    written = write_reports([read_bundle(path) for path in bundles], out, wanted, as_of=day, destination=destination)
     if as_json:
         click.echo(json.dumps({"written": [str(path) for path in written]}))
     else:
@@ -66,7 +72,24 @@ def parse_formats(text: str) -> tuple[str, ...]:
     return names
 
 
-def write_reports(bundles: Sequence[Bundle], out_dir: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+def parse_day(text: str) -> date:
+    """A calendar day; raises :class:`InputError` for anything else."""
+    from backends.errors import InputError
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"--as-of {text!r} is no date; write it as YYYY-MM-DD, such as 2026-01-15") from None
+
+
+def write_reports(
+    bundles: Sequence[Bundle],
+    out_dir: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    as_of: date | None = None,
+    destination: str = "CN",
+) -> list[Path]:
     """Write ``report.<format>`` into ``out_dir`` and return the paths, in the order of ``formats``.
 
     Every document is rendered before the first is written, and each appears whole or not at all.
@@ -78,7 +101,7 @@ def write_reports(bundles: Sequence[Bundle], out_dir: Path, formats: Sequence[st
     from reports.comparison import compare
     from reports.publish import publish
 
-    comparison = compare(bundles)
+    comparison = compare(bundles, as_of, destination)
     return publish({f"report.{name}": _render(name, comparison) for name in formats}, out_dir)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from backends.errors import InputError
 from backends.model import Model
@@ -106,6 +107,10 @@ class Comparison:
     differences: tuple[str, ...]
     machines: dict[str, str]
     """Host fingerprint -> the name it has in this report."""
+    as_of: date
+    """The day whose export rules the processors are judged by."""
+    destination: str
+    """The country they are judged for, ISO 3166 alpha-2."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -113,8 +118,10 @@ class Comparison:
         return tuple(row for group in self.groups for row in group.rows)
 
 
-def compare(bundles: Sequence[Bundle]) -> Comparison:
+def compare(bundles: Sequence[Bundle], as_of: date | None = None, destination: str = "CN") -> Comparison:
     """Group the targets of all bundles by what they computed.
+
+    Export rules are those of ``as_of``, by default the day of the newest bundle, for ``destination``.
 
     Raises:
         InputError: If there is no bundle, one is given twice, or a record contradicts its bundle.
@@ -146,7 +153,8 @@ def compare(bundles: Sequence[Bundle]) -> Comparison:
         )
     labelled = _label(tuple(groups.values()))
     differences = tuple(_difference(labelled[0], other) for other in labelled[1:])
-    return Comparison(tuple(bundles), labelled, differences, machines)
+    newest = max(datetime.fromisoformat(bundle.index.created).date() for bundle in bundles)
+    return Comparison(tuple(bundles), labelled, differences, machines, as_of or newest, destination)
 
 
 def _refuse_twins(bundles: Sequence[Bundle]) -> None:

@@ -20,7 +20,6 @@ from reports.comparison import Comparison, Group, Row
 from reports.samples import token_times
 from reports.summary import (
     DEPENDENCE_REASON,
-    EXPORT_CONTROL_REASON,
     NOT_LEGAL_ADVICE,
     latency_drift,
     latency_title,
@@ -87,7 +86,7 @@ def render_html(comparison: Comparison) -> str:
         line_style=_line_style,
         whole=_keep_names_whole,
         interval_minimum=MIN_FOR_INTERVAL,
-        export_control_reason=EXPORT_CONTROL_REASON,
+        horizon=provenance.horizon_note(comparison),
         dependence_reason=DEPENDENCE_REASON,
         not_legal_advice=NOT_LEGAL_ADVICE,
     )

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from profiler.bundle import Bundle
+from profiler.inventory import wording
 from profiler.record import Component, ParityScore
 from reports import notation
 from reports.comparison import Comparison, Group, Row
 from reports.samples import counted
+from reports.standing import standing
 
 NOT_FINITE = 1e308
 """The recorder writes the largest double for a logit that was not a number; from here on a reading is called that."""
@@ -115,6 +117,39 @@ def run_facts(row: Row) -> list[tuple[str, str]]:
     if row.record.preparation:
         facts.append(("Preparation", details(row.record.preparation)))
     return facts
+
+
+def part_facts(part: Component) -> str:
+    """The details of one part in words, with what the chip catalogue says of its origin."""
+    return "; ".join(text for text in (*wording.facts(part), wording.origin(part)) if text)
+
+
+def standing_facts(row: Row, comparison: Comparison) -> list[tuple[str, str]]:
+    """The processor a target ran on, where it comes from, and its standing under the export rules."""
+    part = row.chip
+    found = standing(part, comparison.as_of, comparison.destination)
+    facts = [("Processor", wording.headline(part) if part else "not read")]
+    if found.chip:
+        made = f"{found.chip.foundry or 'foundry not known'} ({found.chip.foundry_country or 'country not known'})"
+        facts.append(
+            ("Made by", f"{made}; memory {found.chip.memory_type or 'type not known'}; origin of memory not known")
+        )
+    label = found.label
+    if label == "indeterminate" and found.possible_labels:
+        label = f"{label}, possible {', '.join(found.possible_labels)}"
+    under = f" [{found.rule}: {found.citation}]" if found.rule else ""
+    why = f"; {found.reason}" if found.reason else ""
+    when = f"as of {found.as_of.isoformat()} for {found.destination}"
+    return [*facts, ("Export control", f"{label}{under}, {when}{why}")]
+
+
+def horizon_note(comparison: Comparison) -> str:
+    """What the export-control labels rest on and where that knowledge ends."""
+    day, where = comparison.as_of.isoformat(), comparison.destination
+    return (
+        f"Export-control labels are a program's reading of public rules as of {day} for {where}; "
+        "`chipassay classify` shows every condition, the sources, the other layers of the rules, and its horizon."
+    )
 
 
 def parity_lines(group: Group) -> list[ParityLine]:

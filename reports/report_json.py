@@ -18,7 +18,8 @@ from reports.comparison import Comparison, Group, Row
 from reports.provenance import NOT_FINITE
 from reports.ratio import Ratio
 from reports.samples import counted
-from reports.summary import DEPENDENCE_REASON, EXPORT_CONTROL_REASON, summary
+from reports.standing import standing
+from reports.summary import DEPENDENCE_REASON, summary
 
 SCHEMA_ID = "chipassay.report/1"
 SCHEMA_FILE = Path(__file__).with_name("schemas") / "report-1.json"
@@ -67,7 +68,7 @@ def _group(group: Group, comparison: Comparison) -> dict[str, Any]:
             "name": work.name, "digest": work.digest, "token_source": work.token_source, "batch": work.batch,
             "prompt_tokens": work.prompt_tokens, "output_tokens": work.output_tokens,
         },
-        "targets": [_target(row, group) for row in group.rows],
+        "targets": [_target(row, group, comparison) for row in group.rows],
         "unfinished_targets": [{"machine": machine, "id": name} for machine, name in group.unfinished],
         "conclusions": {
             "summary": list(summary(group, comparison)),
@@ -77,10 +78,11 @@ def _group(group: Group, comparison: Comparison) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _target(row: Row, group: Group) -> dict[str, Any]:
+def _target(row: Row, group: Group, comparison: Comparison) -> dict[str, Any]:
     record = row.record
     worker = record.worker
     chip = row.chip
+    found = standing(chip, comparison.as_of, comparison.destination)
     runs = counted(record)
     names = dict.fromkeys([metric.name for metric in METRICS] + list(record.metrics))
     return {
@@ -97,9 +99,14 @@ def _target(row: Row, group: Group) -> dict[str, Any]:
             "chip": chip.name if chip else None,
             "vendor": chip.vendor if chip else None,
             "designer_country": chip.designer_country if chip else None,
+            "foundry": found.chip.foundry if found.chip else None,
+            "foundry_country": found.chip.foundry_country if found.chip else None,
+            "memory_type": found.chip.memory_type if found.chip else None,
+            "catalogue_ids": [chip.id for chip in found.chips],
             "export_control": {
-                "label": "not_assessed", "possible_labels": [], "rule": None, "as_of": None,
-                "reason": EXPORT_CONTROL_REASON,
+                "label": found.label, "possible_labels": list(found.possible_labels), "rule": found.rule,
+                "citation": found.citation, "as_of": found.as_of.isoformat(), "destination": found.destination,
+                "restricted": found.restricted, "reason": found.reason,
             },
         },
         "parity": _parity(worker.parity) if worker else None,

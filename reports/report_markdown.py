@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from profiler.metrics import METRICS
 from reports import notation, provenance
 from reports.comparison import Comparison, Group, Row
-from reports.summary import DEPENDENCE_REASON, EXPORT_CONTROL_REASON, NOT_LEGAL_ADVICE, summary
+from reports.summary import DEPENDENCE_REASON, NOT_LEGAL_ADVICE, summary
 from reports.table import Cell, Line, Table, comparison_table
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
@@ -33,8 +33,7 @@ def render_markdown(comparison: Comparison) -> str:
         "",
         "## What this report does not say",
         "",
-        f"Export control: not assessed; {EXPORT_CONTROL_REASON}. Dependence: not computed; {DEPENDENCE_REASON}. "
-        f"{NOT_LEGAL_ADVICE}",
+        f"{provenance.horizon_note(comparison)} Dependence: not computed; {DEPENDENCE_REASON}. {NOT_LEGAL_ADVICE}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -69,7 +68,8 @@ def _group(group: Group, comparison: Comparison) -> list[str]:
     lines += ["## How each target ran", ""]
     for row in group.rows:
         if row.record.worker:
-            lines += [f"**{plain(row.label)}**", "", *_facts(provenance.run_facts(row)), ""]
+            told = provenance.run_facts(row) + provenance.standing_facts(row, comparison)
+            lines += [f"**{plain(row.label)}**", "", *_facts(told), ""]
     lines += ["## What was run", ""]
     return [*lines, *_facts(provenance.model_facts(group.bundles[0]) + provenance.workload_facts(group)), ""]
 
@@ -127,7 +127,7 @@ def _machines(comparison: Comparison) -> list[str]:
         head = ("Part", "Name", "Vendor", "Designed in", "Details", "Source")
         lines += _table(head, [
             (part.kind, part.name, part.vendor or "not known", provenance.designer(part),
-             provenance.details(part.details), part.source)
+             provenance.part_facts(part), part.source)
             for part in bundle.host.components
         ])  # fmt: skip
         lines += [

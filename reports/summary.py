@@ -18,10 +18,7 @@ _SHORTEST_QUARTER = 4
 _MOST_NAMED = 3
 """Names that fit a sentence; more are counted instead."""
 
-EXPORT_CONTROL_REASON = "this version of chipassay does not apply export-control rules yet"
-DEPENDENCE_REASON = (
-    "dependence needs the export-control classification of every target, which this version does not make yet"
-)
+DEPENDENCE_REASON = "this version of chipassay does not compute dependence between targets yet"
 
 
 def listing(names: Sequence[str]) -> str:

@@ -1,0 +1,89 @@
+"""How the processor of a target stands under the export rules of a date and destination; never a guess.
+
+The chip catalogue named the processor when the inventory was taken. One that it could not tell, because a virtual
+machine hides the part or a name fits several, is ``indeterminate``, with the labels that its candidates could have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from profiler.chips import Chip, load_chips
+from profiler.record import Component
+from reports.export_control import classify
+
+INDETERMINATE = "indeterminate"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The answer for one part. ``restricted`` is None where it cannot be told; ``reason`` says why a label is open."""
+
+    label: str
+    possible_labels: tuple[str, ...]
+    rule: str | None
+    citation: str
+    as_of: date
+    destination: str
+    restricted: bool | None
+    reason: str
+    chips: tuple[Chip, ...] = ()
+
+    @property
+    def chip(self) -> Chip | None:
+        """The catalogue's chip, if it is known which one it is."""
+        return self.chips[0] if len(self.chips) == 1 else None
+
+
+def standing(part: Component | None, as_of: date, destination: str) -> Standing:
+    """Classify the processor ``part``.
+
+    Raises:
+        InputError: If the date or the destination cannot be judged, see :func:`reports.export_control.classify`.
+    """
+    named: dict[str, Any] = part.details.get("chip") or {} if part else {}
+    status = named.get("status", "unknown")
+    ids = [named["id"]] if status == "exact" else list(named.get("candidates", ()))
+    catalogue = load_chips()
+    known = {chip.id: chip for chip in catalogue.chips}
+    chips = tuple(known[name] for name in ids if name in known)
+    found = [classify(chip, as_of, destination) for chip in chips]
+    if not found:
+        return Standing(INDETERMINATE, (), None, "", as_of, destination, None, _why_open(part, status))
+    if len(found) == 1:
+        only, eccn = found[0], found[0].eccn
+        reason = "" if eccn.label != INDETERMINATE else "; ".join(eccn.meanings)
+        return Standing(
+            eccn.label,
+            eccn.possible_labels,
+            eccn.rule,
+            eccn.citation,
+            as_of,
+            destination,
+            only.restricted,
+            reason,
+            chips,
+        )
+    possible = tuple(sorted({label for answer in found for label in answer.eccn.possible_labels}))
+    verdicts = {answer.restricted for answer in found}
+    return Standing(
+        possible[0] if len(possible) == 1 else INDETERMINATE,
+        possible,
+        found[0].eccn.rule,
+        found[0].eccn.citation,
+        as_of,
+        destination,
+        verdicts.pop() if len(verdicts) == 1 else None,
+        f"the name fits {len(chips)} chips of the catalogue: {', '.join(chip.id for chip in chips)}",
+        chips,
+    )
+
+
+def _why_open(part: Component | None, status: str) -> str:
+    if part is None:
+        return "the inventory could not read the processor"
+    if status == "family":
+        return "a virtual machine hides which part of the family it is"
+    return "the chip catalogue does not hold this processor (`chipassay chips` says how to add it)"
