@@ -140,7 +140,12 @@ def standing_facts(row: Row, comparison: Comparison) -> list[tuple[str, str]]:
     under = f" [{found.rule}: {found.citation}]" if found.rule else ""
     why = f"; {found.reason}" if found.reason else ""
     when = f"as of {found.as_of.isoformat()} for {found.destination}"
-    return [*facts, ("Export control", f"{label}{under}, {when}{why}")]
+    facts.append(("Export control", f"{label}{under}, {when}{why}"))
+    needed = {True: "yes", False: "no", None: "cannot be told"}[found.restricted]
+    facts.append(("Licence, notified exception or letter needed", needed))
+    if found.sources:
+        facts.append(("Sources", "; ".join(found.sources)))
+    return facts
 
 
 def horizon_note(comparison: Comparison) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from profiler.chips import Chip, load_chips
 from profiler.record import Component
 from reports.export_control import classify
+from reports.export_control.rules import rule_sources
 
 INDETERMINATE = "indeterminate"
 
@@ -30,6 +31,8 @@ class Standing:
     restricted: bool | None
     reason: str
     chips: tuple[Chip, ...] = ()
+    sources: tuple[str, ...] = ()
+    """Documents behind the rule and behind where the chip was made, each with its address."""
 
     @property
     def chip(self) -> Chip | None:
@@ -65,6 +68,7 @@ def standing(part: Component | None, as_of: date, destination: str) -> Standing:
             only.restricted,
             reason,
             chips,
+            (*_rule_documents(eccn.sources), *_chip_documents(chips[0])),
         )
     possible = tuple(sorted({label for answer in found for label in answer.eccn.possible_labels}))
     verdicts = {answer.restricted for answer in found}
@@ -79,6 +83,22 @@ def standing(part: Component | None, as_of: date, destination: str) -> Standing:
         f"the name fits {len(chips)} chips of the catalogue: {', '.join(chip.id for chip in chips)}",
         chips,
     )
+
+
+def _rule_documents(keys: tuple[str, ...]) -> list[str]:
+    """Title and address of each document behind a rule."""
+    known = rule_sources()
+    return [f"{known[key].title} {known[key].url}".strip() for key in keys if key in known]
+
+
+def _chip_documents(chip: Chip) -> list[str]:
+    """What the catalogue says of designer and foundry rests on these, with its confidence."""
+    known = load_chips().sources
+    lines = [line for fact in ("designer_country", "foundry_country") for line in chip.evidence_for(fact)]
+    told = [
+        f"{known[key].name}, {known[key].ref} ({line.confidence} confidence)" for line in lines for key in line.sources
+    ]
+    return list(dict.fromkeys(told))
 
 
 def _why_open(part: Component | None, status: str) -> str:

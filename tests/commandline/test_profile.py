@@ -114,3 +114,11 @@ def test_nothing_else_was_written(finished):
     on_disk = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert listed <= on_disk
     assert all(name == "bundle.json" or name.startswith("logs/") for name in on_disk - listed)
+
+
+def test_every_worker_took_its_own_inventory_with_the_engines_it_had_loaded(bundle):
+    for target in bundle.targets:
+        inventory = target.worker.inventory
+        assert inventory.fingerprint == bundle.host.fingerprint
+        assert {"cpu", "memory", "operating-system"} <= {part.kind for part in inventory.components}
+        assert any(part.kind == "engine" for part in inventory.components)

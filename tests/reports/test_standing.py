@@ -21,6 +21,8 @@ def test_a_known_chip_gets_its_label_rule_and_citation():
     assert (found.label, found.restricted) == ("3A090.a", True)
     assert found.rule == "US-2023-10" and "88 FR 73458" in found.citation
     assert found.chip.foundry_country == "TW"
+    assert any("https://" in document for document in found.sources)
+    assert any("confidence" in document for document in found.sources)
 
 
 def test_the_day_decides():
