@@ -51,19 +51,31 @@ def test_what_a_failing_tool_printed_still_counts(program):
     assert heard.answers == {"info": "table\n"} and "exit status 1" in heard.failures["info"]
 
 
+def _ends(pid: int, patience_s: float = 10) -> bool:
+    """A killed process takes a moment to go, and stays a zombie until its new parent has looked."""
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def test_all_tools_together_take_no_longer_than_the_limit_and_leave_no_process(program, tmp_path):
     for name in ("slow-one", "slow-two"):
         program(name, f"sleep 60 & echo $! > {tmp_path}/{name}.pid; wait")
     program("chip-smi", "echo here")
     tools = (*(Tool(name, "ffff", ("info",), lambda answers: ()) for name in ("slow-one", "slow-two")), QUICK)
     began = time.monotonic()
-    heard = Enquiry(tools, limit_s=0.5).finish()
-    assert time.monotonic() - began < 1.5
-    assert [one.failures.get("info") for one in heard] == ["no answer within 0.5 s", "no answer within 0.5 s", None]
+    heard = Enquiry(tools, limit_s=3).finish()
+    assert time.monotonic() - began < 30  # far below the tools' 60 s, far above what a busy machine needs
+    assert [one.failures.get("info") for one in heard] == ["no answer within 3 s", "no answer within 3 s", None]
     assert heard[2].answers == {"info": "here\n"}
     for name in ("slow-one", "slow-two"):
-        child = int((tmp_path / f"{name}.pid").read_text())
-        assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+        assert _ends(int((tmp_path / f"{name}.pid").read_text()))
 
 
 def test_a_tool_that_writes_files_writes_them_where_nobody_looks(program, tmp_path, monkeypatch):
