@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,7 +18,7 @@ from backends.errors import ChipassayError, InputError, MemoryFitError, StorageE
 from backends.model import Model
 from backends.registry import Target, load_backend
 from backends.workload import Workload
-from profiler.bundle import BundleWriter, target_file
+from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.ceilings import CeilingProbe
 from profiler.energy import EnergyWatch, open_meter
 from profiler.host import read_host
@@ -32,6 +32,7 @@ from profiler.record import (
     BUNDLE_SCHEMA,
     RECORD_SCHEMA,
     BundleIndex,
+    Ceilings,
     EnergyReading,
     Failure,
     ReferenceRecord,
@@ -43,9 +44,6 @@ from profiler.supervisor import WorkerFailedError, run_worker, worker_environmen
 
 T = TypeVar("T")
 Metrics = dict[str, Quantity]
-
-GEMM_ARITHMETIC = {"bfloat16": "bfloat16"}
-"""Precision of a target to the arithmetic its ceiling needs, where that is not float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +113,7 @@ class _Session:
         self.positions = scored_positions(request.workload.output_tokens, request.workload.batch)
         self.writer = BundleWriter(out, _index(request))
         self.finished: list[TargetRecord] = []
-        arithmetic = {GEMM_ARITHMETIC.get(target.precision, "float32") for target in request.targets}
-        self.probe = CeilingProbe(request.threads, sorted(arithmetic), worker_environment(request.threads))
+        self.probes: dict[str, CeilingProbe] = {}
 
     def run(self) -> Outcome:
         interrupted = False
@@ -131,7 +128,8 @@ class _Session:
                 raise
             interrupted = True
         finally:
-            self.probe.close()
+            for probe in self.probes.values():
+                probe.close()
         path = self.writer.finish("interrupted" if interrupted else "complete")
         return Outcome(path, interrupted, tuple(self.finished))
 
@@ -148,7 +146,9 @@ class _Session:
         reference = self._reference()
         for target in self.request.targets:
             record = self._target(target, reference)
-            self.writer.put("ceilings.json", self.probe.ceilings())
+            device = record.accelerator or CPU
+            if device in self.probes:
+                self.writer.put(ceilings_file(device), self.probes[device].ceilings())
             self.writer.put(target_file(target.id), record)
             self.finished.append(record)
 
@@ -167,7 +167,16 @@ class _Session:
         )
         return dataclasses.replace(base, **changes)
 
-    def _work(self, plan: Plan, kind: type[T], log: str) -> T:
+    def _probe(self, device: str) -> CeilingProbe:
+        """The probe of a device, started when its first target is about to be measured."""
+        if device not in self.probes:
+            targets = [target for target in self.request.targets if _device(target) == device]
+            arithmetic = sorted({load_backend(target.backend).arithmetic(target.precision) for target in targets})
+            environment = worker_environment(self.request.threads)
+            self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device)
+        return self.probes[device]
+
+    def _work(self, plan: Plan, kind: type[T], log: str, on_pause: Callable[[], None] = lambda: None) -> T:
         path = self.writer.folder / "logs" / f"{log.replace(':', '_')}.txt"
         return run_worker(
             plan,
@@ -175,7 +184,7 @@ class _Session:
             log=path,
             timeout_s=self.request.timeout_s,
             on_event=self.progress.event,
-            on_pause=self.probe.sample,
+            on_pause=on_pause,
         )
 
     def _reference(self) -> Path:
@@ -220,6 +229,7 @@ class _Session:
             threads=self.request.threads,
             model_digest=self.request.model.digest,
             workload_digest=self.request.workload.digest(),
+            accelerator=load_backend(target.backend).accelerator(target.device),
         )
         self.progress.begin(target.id, "starting")
         try:
@@ -238,11 +248,12 @@ class _Session:
     def _measured(self, target: Target, reference: Path, blank: TargetRecord) -> TargetRecord:
         common = {"backend": target.backend, "device": target.device, "precision": target.precision}
         preparation = self._work(self._plan("prepare", **common), dict[str, Any], f"{target.id}.prepare")
+        probe = self._probe(_device(target))
         meter, reason = open_meter()
         watch = EnergyWatch(meter) if meter else None
         with watch.watching() if watch else nullcontext():
             plan = self._plan("measure", reference_path=str(reference), **common)
-            worker = self._work(plan, WorkerReport, target.id)
+            worker = self._work(plan, WorkerReport, target.id, probe.sample)
         reading = watch.reading() if watch else None
         record = dataclasses.replace(
             blank,
@@ -251,15 +262,22 @@ class _Session:
             worker=worker,
             energy=reading,
             preparation=preparation,
-            metrics=self._metrics(target.precision, worker, reading, reason),
+            metrics=self._metrics(target.precision, worker, probe.ceilings(), reading, reason),
         )
         self.progress.done(_summary(record))
         return record
 
-    def _metrics(self, precision: str, worker: WorkerReport, energy: EnergyReading | None, reason: str) -> Metrics:
+    def _metrics(
+        self, precision: str, worker: WorkerReport, ceilings: Ceilings, energy: EnergyReading | None, reason: str
+    ) -> Metrics:
         prompt_tokens = self.request.workload.prompt_tokens
         spec = self.request.model.spec
-        return compute_metrics(Evidence(spec, prompt_tokens, precision, worker, self.probe.ceilings(), energy, reason))
+        return compute_metrics(Evidence(spec, prompt_tokens, precision, worker, ceilings, energy, reason))
+
+
+def _device(target: Target) -> str:
+    """The device whose ceilings bound ``target``."""
+    return load_backend(target.backend).accelerator(target.device) or CPU
 
 
 def _summary(record: TargetRecord) -> str:

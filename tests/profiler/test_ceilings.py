@@ -56,7 +56,7 @@ def test_a_probe_that_died_is_one_clear_error(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     probe = CeilingProbe(1, ["float32"], {})
     try:
-        with pytest.raises(WorkerError, match="the probe that measures the machine's ceilings died"):
+        with pytest.raises(WorkerError, match="the probe that measures the ceilings of the machine died"):
             probe.sample()
     finally:
         probe.close()
