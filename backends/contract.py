@@ -113,6 +113,11 @@ class Backend(ABC):
         """Peak memory of the run, estimated from the dimensions: told to the user before anything is loaded."""
 
     @classmethod
+    def refuses(cls, device: str, precision: str) -> str:
+        """Why ``device`` cannot run ``precision`` and what to do, or nothing; asked only where ``probe`` finds it."""
+        return ""
+
+    @classmethod
     def accelerator(cls, device: str) -> str | None:
         """The accelerator behind ``device`` as PyTorch would name it (``cuda:0``); None for the host's processor."""
         return None
