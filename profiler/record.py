@@ -232,6 +232,8 @@ class ReferenceRecord:
     sha256: str
     engine: str
     cached: bool
+    weights_digest: str = ""
+    """Of the float32 values (see :mod:`backends.weights_digest`); a target that tells its own must agree."""
 
 
 @dataclass(frozen=True, slots=True)

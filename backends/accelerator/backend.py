@@ -45,7 +45,7 @@ class TorchAccelerator(Backend):
     @classmethod
     def accelerator(cls, device: str) -> str:
         """``cuda:0`` for the target ``cuda:0``, and for ``cuda``."""
-        return f"{cls.kind.type}:{int(device or 0)}"
+        return f"{cls.kind.type}:{device or 0}"
 
     @classmethod
     def arithmetic(cls, precision: str) -> str:

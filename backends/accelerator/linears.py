@@ -63,7 +63,7 @@ def quantise(module: nn.Module, precision: str) -> None:
 
 
 def stored_bytes(tensor: torch.Tensor) -> int:
-    """Bytes a weight takes as it is stored: of a quantised one, its values and its scales."""
+    """Bytes a weight takes as it is stored: of a quantised one, values, scales and zero points."""
     if hasattr(tensor, "__tensor_flatten__"):
         names, _ = tensor.__tensor_flatten__()
         return sum(stored_bytes(getattr(tensor, name)) for name in names)

@@ -109,7 +109,7 @@ class Runner:
         return scored
 
     def _work_of(self, prompt_tokens: int, output_tokens: int) -> tuple[torch.Tensor, list[Work]]:
-        """Where the prompt goes, and the work of every output token: recorded before any runs, since it moves the state."""
+        """Where the prompt goes, and the work of every output token: recorded before any runs, as it moves state."""
         prompt, prefill = self._prefill_of(prompt_tokens)
         steps = [self._step_at(position) for position in range(prompt_tokens, prompt_tokens + output_tokens - 1)]
         return prompt, [prefill, *steps]

@@ -1,26 +1,73 @@
-"""The accelerator's backend on the one device that is always here."""
+"""A device whose driver is a list of calls."""
 
-from typing import ClassVar
+from types import SimpleNamespace
 
 import pytest
 
-from backends.accelerator.backend import TorchAccelerator
-from backends.accelerator.kinds import DeviceKind
+
+class FakeDevice:
+    """A device module as torch.cuda documents it: streams, events and graphs, on a clock the test sets.
+
+    ``now_ms`` is the device's clock; recorded events keep it. ``calls`` lists what the driver was asked to do.
+    """
+
+    def __init__(self):
+        self.now_ms = 0.0
+        self.calls = []
+        self.capturing = None
+        device = self
+
+        class Event:
+            def __init__(self, enable_timing=False):
+                assert enable_timing
+
+            def record(self):
+                self.at_ms = device.now_ms
+                device.calls.append("event")
+
+            def synchronize(self):
+                device.calls.append("wait for event")
+
+            def elapsed_time(self, later):
+                return later.at_ms - self.at_ms
+
+        class Graph:
+            def __init__(self):
+                self.recorded = None
+
+            def replay(self):
+                device.calls.append("replay")
+                self.recorded()
+
+        self.Event, self.TestGraph = Event, Graph
+
+    def synchronize(self, device=None):
+        self.calls.append("synchronize")
+
+    def current_stream(self):
+        return SimpleNamespace(wait_stream=lambda stream: self.calls.append("main waits"))
+
+    def Stream(self):
+        return SimpleNamespace(wait_stream=lambda stream: self.calls.append("side waits"))
+
+    def stream(self, stream):
+        return _Noted(self.calls, "on side stream")
+
+    def graph(self, graph):
+        return _Noted(self.calls, "capture")
 
 
-class HostAccelerator(TorchAccelerator):
-    """Everything of the backend but the device: PyTorch's ``cpu`` has no graphs, no timing events and no allocator."""
+class _Noted:
+    def __init__(self, calls, what):
+        self._calls, self._what = calls, what
 
-    name = "test-host"
-    summary = "for tests"
-    kind: ClassVar[DeviceKind] = DeviceKind("cpu", "", "", "no graph", (), "")
-    precisions = ("float32", "bfloat16", "float16", "int8")
+    def __enter__(self):
+        self._calls.append(f"begin {self._what}")
 
-    @classmethod
-    def accelerator(cls, device):
-        return "cpu"
+    def __exit__(self, *error):
+        self._calls.append(f"end {self._what}")
 
 
-@pytest.fixture(scope="session")
-def host_accelerator():
-    return HostAccelerator
+@pytest.fixture
+def fake_device():
+    return FakeDevice()
