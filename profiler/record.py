@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from backends.contract import DeviceMemory, EngineFacts
+from backends.contract import DeviceMemory, EngineFacts, Trial
 from backends.model import Model
 from backends.workload import TokenSource
 from profiler.quantity import Quantity
@@ -151,6 +151,8 @@ class WorkerReport:
     """The machine as this worker saw it: with many machines, many inventories."""
     device_memory: DeviceMemory | None = None
     """The accelerator's memory by its allocator; None where the model lived in the host's."""
+    trials: tuple[Trial, ...] = ()
+    """What was tried to find the fastest way to execute here; none of it is in the repetitions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         environment={name: os.environ[name] for name in REPORTED_VARIABLES if name in os.environ},
         inventory=take_inventory(engines=False),
         device_memory=backend.device_memory(),
+        trials=backend.trials(),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from backends.accelerator.discovery import Device, find_device
 from backends.accelerator.kinds import KINDS, DeviceKind, load_device_module
 from backends.accelerator.linears import FORMATS
-from backends.contract import Availability, Backend, DeviceMemory, EngineFacts, Execution, Generation, Progress
+from backends.contract import Availability, Backend, DeviceMemory, EngineFacts, Execution, Generation, Progress, Trial
 from backends.model import ModelSpec
 from backends.workload import Workload
 
@@ -100,13 +100,11 @@ class TorchAccelerator(Backend):
             graph=self.kind.graph,
             paths=(PLAIN,) if uncompiled else (PLAIN, compiled_path()),
         )
-        # The runner goes on adding to its trials: a prompt length is tried when it is first asked for.
         details = {
             "attention": "scaled_dot_product_attention in prefill",
             "graph": self.kind.graph if can_record(self._module, self.kind.graph) else "none: this build has no graphs",
             "tokens timed by": self._runner.timed_by,
             "compiler": uncompiled or "torch.compile, a layer at a time",
-            "trials": self._runner.trials,
             **_runtime(torch),
         }
         return EngineFacts(
@@ -130,6 +128,10 @@ class TorchAccelerator(Backend):
         import numpy as np
 
         return np.stack(self._runner.score(prompt_ids, forced_ids, positions), axis=1)
+
+    def trials(self) -> tuple[Trial, ...]:
+        """The decode step's, and those of every prompt length that was asked for."""
+        return self._runner.trials
 
     def device_memory(self) -> DeviceMemory | None:
         """The allocator's high-water marks, where the device's module keeps them."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, TypeVar
 
 from backends.accelerator.decoder import Decoder, DecoderLayer
+from backends.contract import Trial
 
 T = TypeVar("T")
 
@@ -68,39 +69,30 @@ def why_not_compiled(device: str) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One candidate: how long its work took (median), what making it ready cost, or why it could not be had."""
-
-    name: str
-    seconds: float | None
-    ready_s: float
-    failure: str = ""
+def try_all(work: str, candidates: Mapping[str, Callable[[], Callable[[], float]]]) -> list[Trial]:
+    """Try every way to do ``work``: calling a candidate makes it ready and gives what runs it once, in seconds."""
+    return [_try(work, way, prepare) for way, prepare in candidates.items()]
 
 
-def try_all(candidates: Mapping[str, Callable[[], Callable[[], float]]]) -> list[Trial]:
-    """Try every candidate: calling it makes it ready and gives what runs it once and returns the seconds taken."""
-    return [_try(name, prepare) for name, prepare in candidates.items()]
-
-
-def _try(name: str, prepare: Callable[[], Callable[[], float]]) -> Trial:
-    began = time.perf_counter()
-    try:
-        run = prepare()
-        ready_s = time.perf_counter() - began
-        return Trial(name, median(run() for _ in range(TRIAL_RUNS)), ready_s)
-    except Exception as error:  # noqa: BLE001 - a compiler or kernel that fails is a candidate less, with its reason
-        said = next(iter(str(error).strip().splitlines()), "")
-        return Trial(name, None, time.perf_counter() - began, f"{type(error).__name__}: {said}"[:300])
-
-
-def fastest(trials: list[Trial]) -> str:
-    """The name of the candidate that took the least time.
+def choose(trials: Sequence[Trial]) -> tuple[str, tuple[Trial, ...]]:
+    """The fastest way, and the trials with that one marked as chosen.
 
     Raises:
         RuntimeError: If none ran; the message holds every reason.
     """
-    timed = [(trial.seconds, trial.name) for trial in trials if trial.seconds is not None]
-    if not timed:
-        raise RuntimeError(" | ".join(f"{trial.name}: {trial.failure}" for trial in trials))
-    return min(timed)[1]
+    ran = [trial for trial in trials if trial.duration_s is not None]
+    if not ran:
+        raise RuntimeError(" | ".join(f"{trial.way}: {trial.failure}" for trial in trials))
+    best = min(ran, key=lambda trial: trial.duration_s or 0.0)
+    return best.way, tuple(replace(trial, chosen=trial is best) for trial in trials)
+
+
+def _try(work: str, way: str, prepare: Callable[[], Callable[[], float]]) -> Trial:
+    began = time.perf_counter()
+    try:
+        run = prepare()
+        ready_s = time.perf_counter() - began
+        return Trial(work, way, False, median(run() for _ in range(TRIAL_RUNS)), ready_s)
+    except Exception as error:  # noqa: BLE001 - a compiler or kernel that fails is a candidate less, with its reason
+        said = next(iter(str(error).strip().splitlines()), "")
+        return Trial(work, way, False, None, time.perf_counter() - began, f"{type(error).__name__}: {said}"[:300])

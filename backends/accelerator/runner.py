@@ -11,9 +11,10 @@ import torch
 
 from backends.accelerator.attention import DecodeAttention, MaskedSdpa, VarlenFlash
 from backends.accelerator.decoder import Decoder
-from backends.accelerator.paths import LayerPath, Trial, fastest, try_all
+from backends.accelerator.paths import LayerPath, choose, try_all
 from backends.accelerator.recording import record
 from backends.accelerator.timeline import make_timeline
+from backends.contract import Trial
 
 CAPACITY_MULTIPLE = 64
 """The cache is rounded up to this many tokens: the masked kernel wants rows that end on a boundary."""
@@ -42,7 +43,7 @@ class Runner:
     """Holds the state of generation on the device.
 
     ``module`` is PyTorch's for the device's type, ``graph`` the name of its graph class, ``paths`` the ways to execute
-    a layer, the first of which runs everywhere. ``trials`` tells what was tried for which work.
+    a layer, the first of which runs everywhere. ``trials`` tells what was tried so far.
 
     Of the tensors, ``tokens`` int64 ``[batch]`` are the tokens to process next, ``position`` int64 ``[1]`` is where
     they go, and ``output`` int64 ``[batch, capacity]`` has at every position the token that followed it. A step reads
@@ -72,7 +73,7 @@ class Runner:
         self._timeline = make_timeline(module, device)
         self._steps: dict[int, Work] = {}
         self._prefills: dict[int, tuple[torch.Tensor, Work]] = {}
-        self.trials: dict[str, list[Trial]] = {}
+        self.trials: tuple[Trial, ...] = ()
         self._step = self._choose_step()
 
     @property
@@ -159,9 +160,10 @@ class Runner:
                 ready[path.name] = self._recorded(lambda: self._take_prefill(path, prompt))
                 return lambda: self._seconds(ready[path.name], 1)
 
-            trials = try_all({path.name: functools.partial(prepare, path) for path in self._paths})
-            self._prefills[tokens] = prompt, ready[fastest(trials)]
-            self.trials[f"prefill of {tokens} tokens"] = trials
+            candidates = {path.name: functools.partial(prepare, path) for path in self._paths}
+            way, trials = choose(try_all(f"prefill of {tokens} tokens", candidates))
+            self._prefills[tokens] = prompt, ready[way]
+            self.trials += trials
         return self._prefills[tokens]
 
     def _choose_step(self) -> _Step:
@@ -173,12 +175,15 @@ class Runner:
             kinds.append(VarlenFlash(*shape))
         plain, *others = self._paths
         steps = {f"{plain.name}; {kind.name}": _Step(plain, kind) for kind in kinds}
-        trials = try_all({name: functools.partial(self._prepare_step, step) for name, step in steps.items()})
-        attend = steps[fastest(trials)].attend
+        tried = self._try_steps(steps)
+        attend = steps[choose(tried)[0]].attend
         more = {f"{path.name}; {attend.name}": _Step(path, attend) for path in others}
-        trials += try_all({name: functools.partial(self._prepare_step, step) for name, step in more.items()})
-        self.trials["decode step"] = trials
-        return {**steps, **more}[fastest(trials)]
+        way, trials = choose([*tried, *self._try_steps(more)])
+        self.trials += trials
+        return {**steps, **more}[way]
+
+    def _try_steps(self, steps: dict[str, _Step]) -> list[Trial]:
+        return try_all("decode step", {way: functools.partial(self._prepare_step, how) for way, how in steps.items()})
 
     def _prepare_step(self, how: _Step) -> Callable[[], float]:
         self._position.zero_()

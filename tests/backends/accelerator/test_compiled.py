@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from backends.accelerator.paths import PLAIN, compiled_path, fastest, try_all, why_not_compiled
+from backends.accelerator.paths import PLAIN, choose, compiled_path, try_all, why_not_compiled
 from backends.accelerator.runner import Runner
 from backends.accelerator.weights import build_decoder
 from backends.synthetic import synthetic_model
@@ -55,10 +55,11 @@ def test_the_fastest_candidate_wins_and_a_failing_one_is_a_reason():
     def broken():
         raise RuntimeError("no compiler\nwith a long explanation")
 
-    trials = try_all({"slow": lambda: lambda: 2.0, "broken": broken, "quick": lambda: lambda: 1.0})
-    assert fastest(trials) == "quick"
+    candidates = {"slow": lambda: lambda: 2.0, "broken": broken, "quick": lambda: lambda: 1.0}
+    way, trials = choose(try_all("a step", candidates))
+    assert way == "quick" and [trial.chosen for trial in trials] == [False, False, True]
     assert [trial.failure for trial in trials] == ["", "RuntimeError: no compiler", ""]
-    assert trials[1].seconds is None and trials[0].seconds == 2.0
+    assert [trial.duration_s for trial in trials] == [2.0, None, 1.0]
 
 
 def test_with_no_candidate_left_every_reason_is_told():
@@ -66,7 +67,7 @@ def test_with_no_candidate_left_every_reason_is_told():
         raise ValueError("wrong head size")
 
     with pytest.raises(RuntimeError, match="a: ValueError: wrong head size"):
-        fastest(try_all({"a": broken}))
+        choose(try_all("a step", {"a": broken}))
 
 
 def test_without_triton_nothing_is_compiled(monkeypatch):

@@ -74,11 +74,13 @@ def test_steps_read_no_more_of_the_cache_than_they_need(load, host_accelerator, 
 
 
 def test_the_facts_say_what_ran(backend, tiny_model, workload):
-    facts = backend("bfloat16").load(_execution(tiny_model, "bfloat16", workload), lambda text: None)
+    ready = backend("bfloat16")
+    facts = ready.load(_execution(tiny_model, "bfloat16", workload), lambda text: None)
     assert (facts.engine, facts.arithmetic, facts.cache_precision) == ("torch", "bfloat16", "bfloat16")
     assert facts.step_weight_bytes == tiny_model.spec.decode_weight_bytes("bfloat16")
-    (trial,) = facts.details["trials"]["decode step"]
-    assert trial.name == "plain; sdpa, masked" and trial.seconds > 0
+    (trial,) = ready.trials()
+    assert (trial.work, trial.way, trial.chosen) == ("decode step", "plain; sdpa, masked", True)
+    assert trial.duration_s > 0 and trial.ready_s > 0
     assert facts.details["graph"].startswith("none")
 
 
