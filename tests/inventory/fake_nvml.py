@@ -65,9 +65,7 @@ UNSUPPORTED, REFUSED = object(), object()
 def fake_nvml(
     *devices: dict[str, object], instances: tuple[dict[str, object], ...] = (), broken: bool = False
 ) -> ModuleType:
-    """A module with the given devices; a value of UNSUPPORTED or REFUSED raises what NVML raises, one that can be called
-    gives what it returns.
-    """
+    """A module with the given devices; a value of UNSUPPORTED or REFUSED raises as NVML does, a function is called."""
     module = ModuleType("pynvml")
 
     def attribute(name):

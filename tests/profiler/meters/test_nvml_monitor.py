@@ -105,4 +105,4 @@ def test_a_monitor_says_why_it_cannot_watch(plug_in):
     plug_in(LiveBoard(changes={"MigMode": [1, 1]}))
     assert "MIG is on" in NvmlMonitor.probe("cuda:0", ENVIRONMENT).reason
     plug_in(broken=True)
-    assert NvmlMonitor.probe("cuda:0", ENVIRONMENT).remedy == "install the NVIDIA driver, or pass its libraries into the container"  # fmt: skip
+    assert "install the NVIDIA driver" in NvmlMonitor.probe("cuda:0", ENVIRONMENT).remedy
