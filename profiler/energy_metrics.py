@@ -162,7 +162,7 @@ class MeanPower(_EnergyMetric):
         found = joules_per_token(reading, _work(evidence), "generate")
         powers = [window.power_w for window in found.windows]
         error_w = max(window.error_j / window.duration_s for window in found.windows)
-        spread = median_ci95(powers) or ((powers[0], powers[0]) if len(powers) == 1 and error_w else None)
+        spread = median_ci95(powers)
         interval = (spread[0] - error_w, spread[1] + error_w) if spread else None
         return self._graded(median(powers), found.grade, f"{_source(reading)}, {found.origin}", len(powers), interval)
 

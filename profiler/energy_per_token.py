@@ -19,7 +19,8 @@ Phase = Literal["generate", "prefill", "decode"]
 class PerToken:
     """Joules per token: one value a window, and the error that resolution puts on each of them.
 
-    ``windows`` are what it was taken from, ``origin`` says which in words.
+    ``windows`` are what it was taken from, ``origin`` says which in words. ``spread`` is what to multiply the value of
+    a single window by for its 95 % interval: that of the repetitions' times, since one window tells nothing of its own.
     """
 
     joules: tuple[float, ...]
@@ -27,6 +28,7 @@ class PerToken:
     grade: Grade
     origin: str
     windows: tuple[WindowEnergy, ...]
+    spread: tuple[float, float] | None = None
 
     @property
     def value(self) -> float:
@@ -35,13 +37,12 @@ class PerToken:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """What repetition leaves open, widened by resolution; of one window, resolution alone.
-
-        None for two to five windows: so few tell nothing about their spread.
-        """
-        alone = (self.value, self.value) if len(self.joules) == 1 and self.error_j else None
-        spread = median_ci95(self.joules) or alone
-        return None if spread is None else (spread[0] - self.error_j, spread[1] + self.error_j)
+        """What repetition leaves open, widened by resolution; None while repetition tells nothing."""
+        if len(self.joules) == 1 and self.spread is not None:
+            found: tuple[float, float] | None = (self.value * self.spread[0], self.value * self.spread[1])
+        else:
+            found = median_ci95(self.joules)
+        return None if found is None else (found[0] - self.error_j, found[1] + self.error_j)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,13 @@ class Work:
         """Tokens of one generation that a phase's joules are divided by."""
         each = {"generate": self.output_tokens, "prefill": self.prompt_tokens, "decode": self.output_tokens - 1}
         return self.batch * each[phase]
+
+    def time_spread(self, phase: Phase) -> tuple[float, float] | None:
+        """The 95 % interval of the median time of a phase over that median; None with too few repetitions."""
+        spans = [_stretch(repetition, phase) for repetition in self.repetitions]
+        times = [float(end_ns - begin_ns) for begin_ns, end_ns in spans]
+        interval, centre = median_ci95(times), median(times)
+        return None if interval is None or centre == 0 else (interval[0] / centre, interval[1] / centre)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,8 @@ def joules_per_token(reading: EnergyReading, work: Work, phase: Phase, *, net: b
             f"{IMPRECISE}: {reading.meter} leaves ±{error_j / tokens:.2g} J on {median(joules) / tokens:.2g} J/tok, "
             f"more than {100 * LARGEST_ERROR:g} %; make the work longer (--output-tokens, --batch)"
         )
-    return PerToken(tuple(j / tokens for j in joules), error_j / tokens, grade, origin, windows)
+    per_token = tuple(j / tokens for j in joules)
+    return PerToken(per_token, error_j / tokens, grade, origin, windows, work.time_spread(phase))
 
 
 def cross_check(found: PerToken) -> str:

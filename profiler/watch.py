@@ -78,13 +78,19 @@ class Watch:
             return
         for stream in self._meters:
             stream.find_update_period()
+        with self.sampling():
+            self._rest()
+            yield
+            self._rest()
+
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        """Look regularly until the block is left; the first and the last look are at its edges."""
         self.edge()
         thread = threading.Thread(target=self._run, daemon=True)
         thread.start()
         try:
-            self._rest()
             yield
-            self._rest()
         finally:
             self._stop.set()
             thread.join(THREAD_PATIENCE_S)

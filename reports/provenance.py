@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from profiler.bundle import CPU, Bundle
+from profiler.disturbance import disturbance
 from profiler.inventory import wording
 from profiler.metrics import METRICS
 from profiler.record import Component, ParityScore, Telemetry
@@ -106,14 +106,13 @@ def run_facts(row: Row) -> list[tuple[str, str]]:
     runs = counted(row.record)
     warmups = len(worker.repetitions) - len(runs)
     steady = "steady" if worker.warmup_steady else "not steady when the limit was reached"
-    marked = Counter(spoiler.detector for run in runs for spoiler in run.spoilers)
-    spoilers = ", ".join(f"{name.replace('_', ' ')} in {count}" for name, count in marked.items())
+    disturbed = disturbance(runs).verdict or "no repetition"
     facts = [
         ("Engine", f"{engine.engine} {engine.version}; {details(engine.details)}".rstrip("; ")),
         ("Arithmetic", f"{engine.arithmetic}; KV cache {engine.cache_precision}; {row.record.threads} threads"),
         ("Loading", notation.with_unit(worker.load_s, "s")),
         ("Repetitions", f"{len(runs)} counted, {warmups} warm-up ({steady}); stopped: {worker.stop_reason}"),
-        ("Disturbed", f"{spoilers} of {len(runs)} repetitions; they are counted" if spoilers else "no repetition"),
+        ("Disturbed", disturbed),
         ("Packages", ", ".join(f"{name} {version}" for name, version in worker.packages.items()) or "none recorded"),
     ]
     facts += metering_facts(row)

@@ -11,6 +11,7 @@ from profiler.energy import NoEnergyError, idle_power, joules_between, window_en
 from profiler.energy_per_token import Work, joules_per_token, window_edges
 from profiler.meters.faults import LARGEST_ERROR
 from profiler.record import EnergyReading, EnergyWindow, PowerSample
+from profiler.statistics import median_ci95
 
 SAMPLES = (PowerSample(0, 0.0), PowerSample(100, 10.0), PowerSample(200, 40.0))
 
@@ -121,7 +122,8 @@ def test_long_repetitions_are_windows_themselves(make_repetition):
 
 def test_short_repetitions_leave_it_to_windows_of_back_to_back_work(make_repetition):
     """25 generations in 20 s at 250 W take 200 J each, 50 prefills in 10 s at 400 W take 80 J each."""
-    repetitions = [make_repetition(4000, (10, 20, 30, 40, 50))]
+    # Six repetitions, whose times spread: the windows' figures take their interval from them.
+    repetitions = [make_repetition(4000 + 90 * n, (10, 20, 30, 40, 48 + n)) for n in range(6)]
     windows = (
         EnergyWindow("idle", 5 * S, 8 * S, 0),
         EnergyWindow("generate", 10 * S, 30 * S, 25),
@@ -134,7 +136,10 @@ def test_short_repetitions_leave_it_to_windows_of_back_to_back_work(make_repetit
     assert decode.value == pytest.approx((200 - 80) / 4) and decode.grade == "derived"
     assert whole.error_j == pytest.approx(250 * 0.04 / 25 / 5)
     assert decode.error_j == pytest.approx((250 * 0.04 / 25 + 400 * 0.04 / 50) / 4)
-    assert decode.interval == pytest.approx((decode.value - decode.error_j, decode.value + decode.error_j))
+    low, high = (bound / 40.5 for bound in median_ci95([38.0 + n for n in range(6)]))
+    assert decode.interval == pytest.approx((decode.value * low - decode.error_j, decode.value * high + decode.error_j))
+    alone = Work(repetitions[:5], windows, 50)
+    assert joules_per_token(found, alone, "decode").interval is None, "one window alone tells nothing of its spread"
     net = joules_per_token(found, work, "decode", net=True)
     assert net.value == pytest.approx(((5000 - 20 * IDLE_W) / 25 - (4000 - 10 * IDLE_W) / 50) / 4)
 
