@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import datetime
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,19 +24,19 @@ from backends.registry import Target, load_backend
 from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.ceilings import CeilingProbe
 from profiler.codec import decode, encode
-from profiler.energy import EnergyWatch, open_meter
+from profiler.device_spoilers import mark_repetitions
+from profiler.energy_per_token import window_edges
 from profiler.host import read_host
+from profiler.meters.nvml_board import same_device
 from profiler.metrics import Evidence, compute_metrics
 from profiler.parity import scored_positions, shortfall
 from profiler.plan import Plan, Task
 from profiler.progress import Progress
-from profiler.quantity import Quantity
 from profiler.record import (
     BUNDLE_SCHEMA,
     RECORD_SCHEMA,
     BundleIndex,
     Ceilings,
-    EnergyReading,
     Failure,
     ReferenceRecord,
     TargetRecord,
@@ -45,9 +45,9 @@ from profiler.record import (
 )
 from profiler.request import Request, hindrance
 from profiler.supervisor import WorkerFailedError, run_worker, worker_environment
+from profiler.watch import Watch, open_instruments
 
 T = TypeVar("T")
-Metrics = dict[str, Quantity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,14 @@ class _Session:
             self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device)
         return self.probes[device]
 
-    def _work(self, plan: Plan, kind: type[T], log: str, on_pause: Callable[[], None] = lambda: None) -> T:
+    def _work(
+        self,
+        plan: Plan,
+        kind: type[T],
+        log: str,
+        on_pause: Callable[[], None] = lambda: None,
+        on_edge: Callable[[], None] = lambda: None,
+    ) -> T:
         path = self.writer.folder / "logs" / f"{log.replace(':', '_')}.txt"
         return run_worker(
             plan,
@@ -155,6 +162,7 @@ class _Session:
             timeout_s=self.request.timeout_s,
             on_event=self.progress.event,
             on_pause=on_pause,
+            on_edge=on_edge,
         )
 
     def _reference(self) -> Path:
@@ -227,21 +235,29 @@ class _Session:
         common = {"backend": target.backend, "device": target.device, "precision": target.precision}
         preparation = self._work(self._plan("prepare", **common), dict[str, Any], f"{target.id}.prepare")
         probe = self._probe(_device(target))
-        meter, reason = open_meter()
-        watch = EnergyWatch(meter) if meter else None
-        with watch.watching() if watch else nullcontext():
-            plan = self._plan("measure", reference_path=str(reference), **common)
-            worker = self._work(plan, WorkerReport, target.id, probe.sample)
-        self._check_weights(worker)
-        reading = watch.reading() if watch else None
+        with closing(Watch(open_instruments(blank.accelerator, worker_environment(self.request.threads)))) as watch:
+            if watch.instruments.meter:
+                # The probe is at rest, and on an accelerator holds a context, in the idle windows of every target.
+                probe.sample()
+
+            def pause() -> None:
+                watch.edge()
+                probe.sample()
+                watch.edge()
+
+            with watch.watching():
+                plan = self._plan(
+                    "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
+                )
+                worker = self._work(plan, WorkerReport, target.id, pause, watch.edge)
+            self._check_weights(worker)
+            record = self._watched(dataclasses.replace(blank, preparation=preparation), worker, watch)
+        assert record.worker is not None
         record = dataclasses.replace(
-            blank,
+            record,
             status="ok" if worker.parity.passed else "not_comparable",
             failure=None if worker.parity.passed else Failure(shortfall(worker.parity)),
-            worker=worker,
-            energy=reading,
-            preparation=preparation,
-            metrics=self._metrics(target.precision, worker, probe.ceilings(), reading, reason),
+            metrics=compute_metrics(self._evidence(record, probe.ceilings())),
         )
         self.progress.done(_summary(record))
         return record
@@ -255,12 +271,48 @@ class _Session:
                 f"{self.weights_digest[:16]}; the device, or its PyTorch, computes integers wrongly"
             )
 
-    def _metrics(
-        self, precision: str, worker: WorkerReport, ceilings: Ceilings, energy: EnergyReading | None, reason: str
-    ) -> Metrics:
-        prompt_tokens = self.request.workload.prompt_tokens
-        spec = self.request.model.spec
-        return compute_metrics(Evidence(spec, prompt_tokens, precision, worker, ceilings, energy, reason))
+    def _watched(self, record: TargetRecord, worker: WorkerReport, watch: Watch) -> TargetRecord:
+        """``record`` with the worker's report and what the parent saw, if it looked at the device that was used."""
+        instruments = watch.instruments
+        for seen in (instruments.meter, instruments.monitor):
+            if seen is not None and same_device(seen.device, worker.engine.device) is False:
+                why = (
+                    f"board_mismatch: the engine ran on {_named(worker.engine.device)}, and NVML's board for "
+                    f"{record.accelerator} is {_named(seen.device)}; set CUDA_DEVICE_ORDER=PCI_BUS_ID"
+                )
+                return dataclasses.replace(record, worker=worker, energy_reason=why, telemetry_reason=why)
+        edges = window_edges(worker)
+        marked = dataclasses.replace(worker, repetitions=mark_repetitions(worker.repetitions, watch.states()))
+        return dataclasses.replace(
+            record,
+            worker=marked,
+            energy=watch.reading(edges),
+            energy_reason=instruments.meter_reason,
+            host_energy=watch.host_reading(edges),
+            telemetry=watch.telemetry(),
+            telemetry_reason=instruments.monitor_reason,
+            sampler=watch.cost(),
+        )
+
+    def _evidence(self, record: TargetRecord, ceilings: Ceilings) -> Evidence:
+        assert record.worker is not None
+        return Evidence(
+            self.request.model.spec,
+            self.request.workload.prompt_tokens,
+            record.precision,
+            record.worker,
+            ceilings,
+            record.energy,
+            record.energy_reason,
+            record.accelerator,
+            record.host_energy,
+            record.telemetry,
+            record.telemetry_reason,
+        )
+
+
+def _named(device: dict[str, str]) -> str:
+    return device.get("pci_address") or device.get("name", "an unnamed device")
 
 
 def _device(target: Target) -> str:

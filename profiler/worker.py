@@ -23,7 +23,8 @@ from backends.errors import ChipassayError
 from profiler.bundle import CPU
 from profiler.plan import Event, Message, Plan, told
 
-REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES")
+REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
+                      "CUDA_DEVICE_ORDER")  # fmt: skip
 """Environment variables that change how fast an engine runs; recorded with every target."""
 
 
@@ -45,8 +46,15 @@ class Channel:
 
     def pause(self) -> None:
         """Stand still until the parent has measured the machine."""
+        self._wait(Message(pause=True))
+
+    def edge(self) -> None:
+        """Stand still until the parent has read its meters: much shorter than :meth:`pause`."""
+        self._wait(Message(edge=True))
+
+    def _wait(self, message: Message) -> None:
         self._go.clear()
-        self.send(Message(pause=True))
+        self.send(message)
         self._go.wait()
 
     def listen(self) -> None:
@@ -115,10 +123,11 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     import numpy as np
 
     from backends.registry import load_backend
+    from profiler.energy_windows import make_windows
     from profiler.inventory import take_inventory
     from profiler.memory import read_memory
     from profiler.parity import score
-    from profiler.record import WorkerReport
+    from profiler.record import EnergyWindow, WorkerReport
     from profiler.repetition import measure
 
     assert plan.reference_path is not None
@@ -134,7 +143,12 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     logits = backend.score(prompt, tokens, list(plan.scored_positions))
 
     done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.emit, channel.pause)
-    memory = read_memory()
+    memory, device_memory = read_memory(), backend.device_memory()
+    windows: tuple[EnergyWindow, ...] = ()
+    if plan.energy_window_s is not None:
+        windows = make_windows(
+            backend, plan.workload, done.repetitions, plan.energy_window_s, channel.edge, channel.emit
+        )
     counted = next(r for r in done.repetitions if not r.warmup)
     return WorkerReport(
         engine=engine,
@@ -148,8 +162,9 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         packages=_packages(),
         environment={name: os.environ[name] for name in REPORTED_VARIABLES if name in os.environ},
         inventory=take_inventory(engines=False),
-        device_memory=backend.device_memory(),
+        device_memory=device_memory,
         trials=backend.trials(),
+        energy_windows=windows,
     )
 
 

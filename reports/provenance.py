@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from profiler.bundle import CPU, Bundle
+from profiler.disturbance import disturbance
 from profiler.inventory import wording
-from profiler.record import Component, ParityScore
+from profiler.metrics import METRICS
+from profiler.record import Component, ParityScore, Telemetry
 from reports import notation
 from reports.comparison import Comparison, Group, Row
 from reports.samples import counted
@@ -105,21 +106,61 @@ def run_facts(row: Row) -> list[tuple[str, str]]:
     runs = counted(row.record)
     warmups = len(worker.repetitions) - len(runs)
     steady = "steady" if worker.warmup_steady else "not steady when the limit was reached"
-    marked = Counter(spoiler.detector for run in runs for spoiler in run.spoilers)
-    spoilers = ", ".join(f"{name.replace('_', ' ')} in {count}" for name, count in marked.items())
+    disturbed = disturbance(runs).verdict or "no repetition"
     facts = [
         ("Engine", f"{engine.engine} {engine.version}; {details(engine.details)}".rstrip("; ")),
         ("Arithmetic", f"{engine.arithmetic}; KV cache {engine.cache_precision}; {row.record.threads} threads"),
         ("Loading", notation.with_unit(worker.load_s, "s")),
         ("Repetitions", f"{len(runs)} counted, {warmups} warm-up ({steady}); stopped: {worker.stop_reason}"),
-        ("Disturbed", f"{spoilers} of {len(runs)} repetitions; they are counted" if spoilers else "no repetition"),
+        ("Disturbed", disturbed),
         ("Packages", ", ".join(f"{name} {version}" for name, version in worker.packages.items()) or "none recorded"),
     ]
+    facts += metering_facts(row)
     if worker.environment:
         facts.append(("Environment", ", ".join(f"{key}={value}" for key, value in worker.environment.items())))
     if row.record.preparation:
         facts.append(("Preparation", details(row.record.preparation)))
     return facts
+
+
+def metering_facts(row: Row) -> list[tuple[str, str]]:
+    """Energy, power and memory figures that have no column, what was wrong with the meter, and the device's state."""
+    record = row.record
+    facts = [
+        (metric.title, f"{notation.quantity(figure)} ({figure.grade}; {figure.method})")
+        for metric in METRICS
+        if metric.column == "details" and (figure := row.metric(metric.name)).value is not None
+    ]
+    for reading in (record.energy, record.host_energy):
+        if reading is not None and reading.faults:
+            facts.append((f"Meter {reading.meter}", "; ".join(f"{f.code}: {f.text}" for f in reading.faults)))
+    if record.telemetry is not None:
+        facts.append((f"Telemetry, {record.telemetry.source}", telemetry_words(record.telemetry)))
+    if record.sampler is not None:
+        cost = record.sampler
+        share = cost.cpu_s / cost.wall_s if cost.wall_s else 0.0
+        facts.append(("Watching", f"{cost.reads} looks, {100 * share:.2f} % of one core"))
+    return facts
+
+
+def telemetry_words(seen: Telemetry) -> str:
+    """The range of every column, the processes that are not ours, and what could not be read."""
+    parts = []
+    for column, (low, high) in seen.extremes.items():
+        if column == "clock_event_reasons":
+            held = [f"{name} {100 * share:.0f} %" for name, share in seen.clock_events.items()]
+            parts.append("clock events: " + (", ".join(held) or "none"))
+            continue
+        name, _, unit = column.rpartition("_")
+        known = {"hz": (1e-6, "MHz"), "c": (1.0, "°C"), "w": (1.0, "W"), "bytes": (1e-9, "GB")}
+        scale, symbol = known.get(unit, (1.0, ""))
+        values = notation.number(low * scale) + ("" if low == high else f"–{notation.number(high * scale)}")
+        parts.append(f"{(name if unit in known else column).replace('_', ' ')} {values} {symbol}".strip())
+    if seen.processes:
+        parts.append("other processes " + ", ".join(f"{p.pid} {p.name}".strip() for p in seen.processes))
+    if seen.unresolved_processes:
+        parts.append(f"{seen.unresolved_processes} processes of another pid namespace, ours or not")
+    return "; ".join([*parts, *(f"no {column.replace('_', ' ')}: {why}" for column, why in seen.unread.items())])
 
 
 def part_facts(part: Component) -> str:

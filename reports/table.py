@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiler.metrics import METRICS, Metric
@@ -52,18 +53,25 @@ def comparison_table(group: Group) -> Table:
     names = [name for name in COLUMN_ORDER if name in known]
     ordered = [known[name] for name in names] + [metric for metric in METRICS if metric.name not in names]
     shown = [row for row in group.rows if row.record.status in ("ok", "not_comparable")]
-    columns, folded = _fold(ordered, shown)
-    footnotes: list[str] = []
-    lines = {row.place: _line(group, row, columns, folded, footnotes) for row in shown}
+    columns, folded = _fold([metric for metric in ordered if has_column(metric, shown)], shown)
+    reasons: dict[str, list[str]] = {}
+    lines = {row.place: _line(group, row, columns, folded, reasons) for row in shown}
     grades = {row.metric(metric.name).grade for row in shown for metric in columns}
     return Table(
         metrics=tuple(columns),
         comparable=tuple(lines[row.place] for row in shown if row.conclusive),
         set_apart=tuple(lines[row.place] for row in shown if not row.conclusive),
         broken=tuple(row for row in group.rows if row.record.status in ("failed", "unavailable")),
-        footnotes=tuple(footnotes),
+        footnotes=tuple(f"{_listing(titles)}: {reason}" for reason, titles in reasons.items()),
         marks=tuple(f"{notation.GRADE_MARKS[g]} {meaning}" for g, meaning in MARK_MEANINGS.items() if g in grades),
     )
+
+
+def has_column(metric: Metric, rows: Sequence[Row]) -> bool:
+    """Whether tables show ``metric``; one that few targets can have shows only where one has it."""
+    if metric.column == "where known":
+        return any(row.metric(metric.name).value is not None for row in rows)
+    return metric.column == "always"
 
 
 def parity_verdict(score: ParityScore | None) -> str:
@@ -89,16 +97,17 @@ def _fold(ordered: list[Metric], rows: list[Row]) -> tuple[list[Metric], dict[st
 
 
 def _line(
-    group: Group, row: Row, columns: list[Metric], folded: dict[str, list[str]], footnotes: list[str]
+    group: Group, row: Row, columns: list[Metric], folded: dict[str, list[str]], reasons: dict[str, list[str]]
 ) -> Line:  # fmt: skip
+    """One target; ``reasons`` collects why figures are missing, with the titles of those that each accounts for."""
     cells = []
     for metric in columns:
         figure = row.metric(metric.name)
         note = 0
         if figure.value is None:
-            also = folded.get(metric.name, [])
-            text = f"{' and '.join([metric.title, *also])}: {figure.method}"
-            note = _number(text, footnotes)
+            titles = reasons.setdefault(figure.method, [])
+            titles += [title for title in (metric.title, *folded.get(metric.name, [])) if title not in titles]
+            note = list(reasons).index(figure.method) + 1
         cells.append(Cell(notation.quantity(figure), notation.interval(figure), note))
     ratio = group.relative_speed(row)
     if ratio is None:
@@ -111,8 +120,7 @@ def _line(
     return Line(row, tuple(cells), relative, parity_verdict(row.record.worker.parity if row.record.worker else None))
 
 
-def _number(text: str, footnotes: list[str]) -> int:
-    """The number of a footnote, from 1; the same text keeps its number."""
-    if text not in footnotes:
-        footnotes.append(text)
-    return footnotes.index(text) + 1
+def _listing(titles: list[str]) -> str:
+    """``A``, ``A and B``, ``A, B and C``."""
+    *most, last = titles
+    return f"{', '.join(most)} and {last}" if most else last
