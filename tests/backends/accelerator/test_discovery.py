@@ -199,3 +199,11 @@ def test_the_memory_it_needs_covers_weights_cache_and_the_probe(make_workload_of
     assert 16.4e9 + 4e9 < small < 26e9
     assert large - small > 64 * 1088 * spec.kv_bytes_per_token("bfloat16") * 0.99
     assert Cuda.memory_needed_bytes(spec, "int4", chat) < small - 8e9
+
+
+def test_every_precision_has_limits_of_parity_and_a_size():
+    from backends.model import BITS_PER_WEIGHT
+    from profiler.parity import THRESHOLDS
+
+    for precision in TorchAccelerator.precisions:
+        assert precision in THRESHOLDS and precision in BITS_PER_WEIGHT
