@@ -17,6 +17,8 @@ COMMANDS = {
     "models": "profiler.commands.models",
     "profile": "profiler.commands.profile",
     "report": "reports.command",
+    "check": "reports.gate.command",
+    "baseline": "reports.gate.baseline_command",
     "chips": "profiler.commands.chips",
     "classify": "reports.export_control.command",
 }
