@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from profiler.metrics import METRICS
-from profiler.run_spread import typical_of_runs
+from profiler.run_spread import Run, typical_of_runs
 from profiler.statistics import median
 from reports.gate import policy, wording
 from reports.gate.baseline import Baseline
@@ -39,9 +39,9 @@ def print_baseline(baseline: Baseline, console: Console) -> None:
             table.add_row(created, *cells)
         spreads = []
         for metric in shown:
-            held = [one.figures[metric.name].samples for _, one in runs if one.figures[metric.name].samples]
-            prior = policy.prior_of(metric.name)
-            usable = all(min(samples) > 0 for samples in held)
+            held = [Run(samples) for _, one in runs if (samples := one.figures[metric.name].samples)]
+            prior = policy.prior_of(metric)
+            usable = all(min(run.samples) > 0 for run in held)
             spreads.append(f"{100 * typical_of_runs(held, (), prior).spread:.1f} %" if usable else "")
         table.add_section()
         table.add_row("spread", *spreads)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from profiler.metrics import METRICS
 from profiler.quantity import Grade
 from profiler.run_spread import typical_of_runs
+from profiler.statistics import median
 from reports.gate import policy
 from reports.gate.budgets import DEPENDENCE, PARITY, Budgets, Limit, Rulebook
 from reports.gate.judgement import Sides, gate_confidence
@@ -47,10 +49,10 @@ def _target_limit(target: str, metric: str, limit: Limit, rules: Rulebook, sides
             target, metric, limit.text, limit.origin, "inconclusive", "no run of this target counts", "1"
         )  # fmt: skip
     if metric == PARITY:
-        scores = [run.parity_top1 for run in sides.current if run.parity_top1 is not None]
+        scores = [one for run in sides.current if (one := run.target.parity_top1) is not None]
         return _exact(target, metric, limit, rules, min(scores, default=None), "derived", "no position was scored")
-    figures = [run.figures[metric] for run in sides.current if metric in run.figures]
-    runs = [figure.samples for figure in figures if figure.samples]
+    figures = [run.target.figures[metric] for run in sides.current if metric in run.target.figures]
+    alike, runs = sides.runs(metric)
     figure = next((one for one in figures if one.samples), figures[-1] if figures else None)
     unit = figure.unit if figure else "1"
     if figure is None or not runs:
@@ -58,11 +60,10 @@ def _target_limit(target: str, metric: str, limit: Limit, rules: Rulebook, sides
         return _absent(target, metric, limit, rules, unit, reason)
     if figure.grade not in rules.grades:
         return _refused_grade(target, metric, limit, rules, unit, figure.grade)
-    if min(map(min, runs)) <= 0:
-        value = runs[-1][-1]
-        return _exact(target, metric, limit, rules, value, figure.grade, "", unit)
-    alike = [other] if (other := sides.runs(metric)[0]) else []
-    estimate = typical_of_runs(runs, alike, policy.prior_of(metric))
+    if min(min(run.samples) for run in runs) <= 0:
+        return _exact(target, metric, limit, rules, median(runs[-1].samples), figure.grade, "", unit)
+    prior = policy.prior_of(next(one for one in METRICS if one.name == metric))
+    estimate = typical_of_runs(runs, alike, prior)
     low, high = interval = estimate.interval(gate_confidence(tests))
     verdict: BudgetVerdict = "inconclusive"
     if limit.holds(low) and limit.holds(high):

@@ -51,8 +51,8 @@ def check_bundles(
     if stored is not None:
         notes += _comparable(identity, runs, stored, options)
     names = [name for name in runs[0].targets if baseline is None or name in baseline.target_ids]
-    before = [run.targets for run in baseline.runs] if baseline else []
-    sides = {name: sides_of(name, before, [run.targets for run in runs]) for name in names}
+    before = baseline.runs if baseline else ()
+    sides = {name: sides_of(name, before, runs) for name in names}
     targets = tuple(found for name in names if (found := _target_finding(name, runs, sides[name])) is not None)
     judged = {name: one for name, one in sides.items() if not any(name == found.target for found in targets)}
     tests = _tests(judged, options) + (noisy_limits(budgets, tuple(judged)) if budgets else 0)
@@ -156,7 +156,7 @@ def _tests(judged: Mapping[str, Sides], options: Options) -> int:
 def _about_baseline(baseline: Baseline) -> list[str]:
     count = len(baseline.runs)
     if count == 1:
-        priors = sorted({policy.prior_of(name).spread for name in policy.GATED})
+        priors = sorted({policy.prior_of(metric).spread for metric in METRICS if metric.name in policy.GATED})
         assumed = ", ".join(f"{100 * spread:g} %" for spread in priors)
         return [
             f"The baseline is a single run, which says nothing about how far runs differ: a spread between runs of "

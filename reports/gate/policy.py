@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from profiler.metrics import Metric
 from profiler.run_spread import Prior
 
 FALSE_ALARMS = 0.01
@@ -24,24 +25,21 @@ GATED = ("decode_throughput", "ttft", "peak_memory", "energy_per_output_token")
 """Metrics that can fail a check unless others are named. The rest repeats the same clock readings in another form
 (prefill throughput is TTFT, TPOT p50 is decode), and each further test would make all of them less sharp."""
 
-SPREAD_BEFOREHAND: dict[str, Prior] = {
-    "decode_throughput": Prior(0.03, 4),
-    "tpot_p50": Prior(0.03, 4),
+_EITHER = (0.5, 0.5)
+"""How a speed follows the bandwidth the machine reads memory with: somewhere from not at all to in proportion."""
+
+BEFOREHAND: dict[str, Prior] = {
+    "decode_throughput": Prior(0.03, 4, _EITHER),
+    "prefill_throughput": Prior(0.05, 4, _EITHER),
     "peak_memory": Prior(0.005, 4),
 }
-"""Spread between runs assumed before any is seen, worth four runs; measured with ``--workload smoke`` on a shared
-two-core guest, see ``docs/ci.md``."""
-
-OTHERWISE = Prior(0.05, 4)
-"""The same, for every other metric."""
-
-MACHINE_SPREAD = Prior(0.05, 4)
-"""The same, for what the machine could do beside the repetitions."""
-
-MACHINE_SURE = 0.98
-"""Two-sided confidence with which the machine itself must have been slower before a loss is laid to it."""
+"""What is assumed of each metric before any run is seen, worth four runs: the relative spread between runs, and how
+the metric follows the machine's pace. Measured with ``--workload smoke`` on a shared two-core guest, see
+``docs/ci.md``."""
 
 
-def prior_of(metric: str) -> Prior:
-    """What is assumed about the spread of ``metric`` between runs."""
-    return SPREAD_BEFOREHAND.get(metric, OTHERWISE)
+def prior_of(metric: Metric) -> Prior:
+    """What is assumed about ``metric``: by name, else times go against the machine's pace and the rest does not."""
+    if metric.name in BEFOREHAND:
+        return BEFOREHAND[metric.name]
+    return Prior(0.05, 4, (-_EITHER[0], _EITHER[1]) if metric.unit == "s" else None)

@@ -19,10 +19,11 @@ BudgetVerdict = Literal["met", "broken", "inconclusive", "skipped"]
 class Finding:
     """One metric of one target against its baseline.
 
-    ``baseline`` and ``current`` are typical runs (geometric mean of the runs' medians), ``ratio`` current over baseline
-    with its interval at ``confidence``. ``spread`` is the relative standard deviation between runs that entered it, and
-    ``effect_size`` the change in such deviations, positive where it got better. ``runs`` and ``repetitions`` are those
-    of baseline and current.
+    ``baseline`` and ``current`` are typical runs (geometric mean of the runs' medians). ``ratio`` is current over
+    baseline at the same pace of the machine, with its interval at ``confidence``; ``raw_ratio`` is the ratio as it was,
+    and ``machine_ratio`` the pace of the machine now over then, None where it took no part. ``spread`` is the relative
+    standard deviation between runs that entered the interval, and ``effect_size`` the change in such deviations,
+    positive where it got better. ``runs`` and ``repetitions`` are those of baseline and current.
     """
 
     target: str
@@ -38,6 +39,8 @@ class Finding:
     ratio: float | None = None
     interval: tuple[float, float] | None = None
     confidence: float | None = None
+    raw_ratio: float | None = None
+    machine_ratio: float | None = None
     spread: float | None = None
     effect_size: float | None = None
     runs: tuple[int, int] = (0, 0)

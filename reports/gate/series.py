@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from profiler.bundle import INDEX, Bundle
-from profiler.ceilings import ceiling_beside
 from profiler.metrics import METRICS, Evidence, Metric
 from profiler.quantity import Grade
-from profiler.record import CeilingSample, Repetition, Status, TargetRecord, WorkerReport
+from profiler.record import Repetition, Status, TargetRecord, WorkerReport
 from reports.samples import counted
 
 EXTERNAL_DETECTORS = frozenset({"other_load", "cpu_steal"})
@@ -52,8 +51,6 @@ class TargetSeries:
     detectors: dict[str, int]
     figures: dict[str, Figure]
     parity_top1: float | None
-    machine: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    """What the machine could do beside each repetition: ``read_bandwidth`` in B/s, ``matrix_product`` in FLOP/s."""
 
     @property
     def settles(self) -> bool:
@@ -69,6 +66,9 @@ class RunSeries:
     created: str
     chipassay_version: str
     command: str
+    read_bandwidth: float | None
+    """The best that the machine read memory with during the run, in B/s; None if it was not measured. The best, because
+    what disturbs the probe can only slow it: the threads of an engine that wait by spinning do."""
     targets: dict[str, TargetSeries]
 
 
@@ -105,6 +105,7 @@ def series_of(bundle: Bundle) -> RunSeries:
         created=index.created,
         chipassay_version=index.chipassay_version,
         command=index.command,
+        read_bandwidth=_best_bandwidth(bundle),
         targets={record.id: _target(bundle, record) for record in bundle.targets},
     )
 
@@ -133,7 +134,6 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
         detectors=dict(sorted(detectors.items())),
         figures={metric.name: _figure(metric, evidence, worker, kept) for metric in METRICS},
         parity_top1=worker.parity.top1_agreement,
-        machine=_machine(bundle, worker, kept),
     )
 
 
@@ -157,17 +157,6 @@ def _figure(metric: Metric, evidence: Evidence, worker: WorkerReport, kept: Sequ
     return Figure(metric.unit, whole.grade, whole.method, tuple(value for value in alone if value is not None))
 
 
-def _machine(bundle: Bundle, worker: WorkerReport, kept: Sequence[Repetition]) -> dict[str, tuple[float, ...]]:
-    if bundle.ceilings is None:
-        return {}
-    beside = {
-        "read_bandwidth": bundle.ceilings.read_samples,
-        "matrix_product": bundle.ceilings.gemm_samples.get(worker.engine.arithmetic, ()),
-    }
-    rates = {name: _beside(samples, kept) for name, samples in beside.items()}
-    return {name: found for name, found in rates.items() if found}
-
-
-def _beside(samples: Sequence[CeilingSample], kept: Sequence[Repetition]) -> tuple[float, ...]:
-    found = (ceiling_beside(samples, run.start_ns, run.start_ns + run.token_ns[-1]) for run in kept)
-    return tuple(rate for rate in found if rate is not None)
+def _best_bandwidth(bundle: Bundle) -> float | None:
+    samples = bundle.ceilings.read_samples if bundle.ceilings else ()
+    return max((one.amount / one.duration_ns * 1e9 for one in samples), default=None)
