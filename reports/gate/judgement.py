@@ -150,8 +150,8 @@ def _about_pace(estimate: Estimate) -> str:
         return ""
     faster = "faster" if estimate.pace > 1 else "slower"
     return (
-        f"; the machine read memory {100 * abs(estimate.pace - 1):.0f} % {faster} than during the baseline: as measured "
-        f"the ratio is {estimate.raw:.3f}, at the same pace {estimate.value:.3f}"
+        f"; the machine read memory {100 * abs(estimate.pace - 1):.0f} % {faster} than during the baseline: as "
+        f"measured the ratio is {estimate.raw:.3f}, at the same pace {estimate.value:.3f}"
     )
 
 
