@@ -10,9 +10,9 @@ number of repetitions within one run shows it. So the unit of evidence is the ru
 on a shared guest it explains most of the shift between runs. The slope is estimated from all runs at hand by ridge
 regression towards the prior's, and carries its uncertainty: far from any pace seen before, the interval grows wide.
 The shift has a standard deviation, the *spread*, estimated with the prior's help so that a single run has an interval
-too; the noise of the repetitions is (pi / 2) s**2 / n_effective. Intervals are Student's t, with the prior's degrees of
-freedom and those of each set less one. (A normal model with its conjugate prior, plus the noise of the repetitions;
-see Gelman et al., Bayesian Data Analysis, 3rd ed., chapter 14.)
+too, and lasts: runs in a row count for fewer. The noise of the repetitions is (pi / 2) s**2 / n_effective. Intervals
+are Student's t, with the prior's degrees of freedom and those of each set less one. (A normal model with its conjugate
+prior, plus the noise of the repetitions; see Gelman et al., Bayesian Data Analysis, 3rd ed., chapter 14.)
 """
 
 from __future__ import annotations
@@ -40,12 +40,19 @@ class Prior:
     """What is assumed before any run is seen.
 
     ``spread`` is the relative standard deviation between runs, worth ``runs`` runs. ``slope`` says by what power of the
-    machine's pace a figure goes, with its standard deviation; None if it does not depend on it.
+    machine's pace a figure goes, with its standard deviation; None if it does not depend on it. ``lasts`` is the
+    correlation of a run's shift with the next one's: runs in a row share the machine's state.
     """
 
     spread: float
     runs: int
     slope: tuple[float, float] | None = None
+    lasts: float = 0.4
+
+    def independent(self, runs: int) -> float:
+        """How many independent runs that many in a row are worth (first-order series)."""
+        shared = sum((1 - step / runs) * self.lasts**step for step in range(1, runs))
+        return runs / (1 + 2 * shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +122,10 @@ def foreseen(
 ) -> float:
     """Half-width on the log scale of the ratio's interval with ``more`` runs of the same kind in each set."""
     model = _Model((_read(numerator), _read(denominator)), prior, _all_paced(numerator, denominator))
-    variance = sum(
-        (model.spread_squared + float(part.noise.mean())) / (part.count + extra)
-        for part, extra in zip(model.sets, more, strict=True)
-    )
+    variance = 0.0
+    for part, extra in zip(model.sets, more, strict=True):
+        count = part.count + extra
+        variance += model.spread_squared / prior.independent(count) + float(part.noise.mean()) / count
     return t_quantile(confidence, model.degrees + sum(more)) * math.sqrt(variance)
 
 
@@ -127,17 +134,19 @@ class _Model:
 
     def __init__(self, sets: Sequence[_Set], prior: Prior, paced: bool) -> None:
         self.sets = sets
+        self.prior = prior
         self.degrees = prior.runs + sum(part.count - 1 for part in sets)
         self.paced = paced and prior.slope is not None
-        self.slope, self.certainty, penalty = self._fit_slope(prior)
+        self.slope, self.certainty, penalty = self._fit_slope()
         scatter = 0.0
         for part in sets:
             left = part.medians - self.slope * part.paces
             scatter += max(0.0, part.sum_of(left, left) - (part.count - 1) * float(part.noise.mean()))
         self.spread_squared = (prior.runs * prior.spread**2 + scatter + penalty) / self.degrees
 
-    def _fit_slope(self, prior: Prior) -> tuple[float, float, float]:
+    def _fit_slope(self) -> tuple[float, float, float]:
         """The slope, its information in units of the spread, and what its departure from the prior's adds."""
+        prior = self.prior
         if not self.paced or prior.slope is None:
             return 0.0, math.inf, 0.0
         expected, deviation = prior.slope
@@ -148,7 +157,7 @@ class _Model:
         return slope, information, strength * (slope - expected) ** 2
 
     def variance_of_mean(self, part: _Set) -> float:
-        return self.spread_squared / part.count + float(part.noise.sum()) / part.count**2
+        return self.spread_squared / self.prior.independent(part.count) + float(part.noise.sum()) / part.count**2
 
     def ratio(self) -> Estimate:
         above, below = self.sets

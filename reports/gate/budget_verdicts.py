@@ -56,7 +56,7 @@ def _target_limit(target: str, metric: str, limit: Limit, rules: Rulebook, sides
     figure = next((one for one in figures if one.samples), figures[-1] if figures else None)
     unit = figure.unit if figure else "1"
     if figure is None or not runs:
-        reason = figure.method if figure else "the record does not hold it"
+        reason = figure.reason if figure else "the record does not hold it"
         return _absent(target, metric, limit, rules, unit, reason)
     if figure.grade not in rules.grades:
         return _refused_grade(target, metric, limit, rules, unit, figure.grade)

@@ -112,7 +112,7 @@ def _missing(blank: Finding, sides: Sides, *, in_baseline: bool) -> Finding:
     """A figure that one side lacks: gone since the baseline it is a question, never there it is none."""
     side = [run.target.figures.get(blank.metric) for run in (sides.current if in_baseline else sides.baseline)]
     figure = next((one for one in reversed(side) if one is not None), None)
-    reason = figure.method if figure is not None else "no run that counts holds it"
+    reason = figure.reason if figure is not None else "no run that counts holds it"
     if in_baseline:
         return replace(blank, verdict="inconclusive", explanation=f"the baseline has it, this run does not: {reason}")
     return replace(blank, explanation=f"not in the baseline: {reason}")

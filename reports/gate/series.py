@@ -29,12 +29,12 @@ FEWEST_UNDISTURBED = 3
 class Figure:
     """One metric of one target in one run: a sample per repetition, or the single reading of a high-water mark.
 
-    ``samples`` is empty where the metric is unavailable; ``method`` then says why.
+    ``samples`` is empty where the metric is unavailable; ``reason`` then says why.
     """
 
     unit: str
     grade: Grade
-    method: str
+    reason: str
     samples: tuple[float, ...]
 
 
@@ -152,9 +152,9 @@ def _figure(metric: Metric, evidence: Evidence, worker: WorkerReport, kept: Sequ
     if whole.value is None:
         return Figure(metric.unit, "unavailable", whole.method, ())
     if whole.n <= 1:
-        return Figure(metric.unit, whole.grade, whole.method, (whole.value,))
+        return Figure(metric.unit, whole.grade, "", (whole.value,))
     alone = [metric.compute(replace(evidence, worker=replace(worker, repetitions=(run,)))).value for run in kept]
-    return Figure(metric.unit, whole.grade, whole.method, tuple(value for value in alone if value is not None))
+    return Figure(metric.unit, whole.grade, "", tuple(value for value in alone if value is not None))
 
 
 def _best_bandwidth(bundle: Bundle) -> float | None:

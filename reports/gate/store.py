@@ -17,6 +17,8 @@ from reports.gate.baseline import BASELINE_SCHEMA, Baseline, baseline_of, differ
 from reports.gate.series import Identity
 from reports.publish import publish
 
+_SERIES = re.compile(r"\[[-+0-9.eE,\s]*\]")
+
 DEFAULT_FOLDER = Path(".chipassay") / "baselines"
 
 
@@ -60,9 +62,15 @@ def write_baseline(folder: Path, baseline: Baseline) -> Path:
         StorageError: If the folder cannot be written.
     """
     path = place_of(folder, baseline.identity)
-    text = encode(baseline).decode()
-    publish({path.name: text}, path.parent, remedy="choose another --dir, or free some room")
+    publish({path.name: baseline_text(baseline)}, path.parent, remedy="choose another --dir, or free some room")
     return path
+
+
+def baseline_text(baseline: Baseline) -> str:
+    """Indented JSON with every series of samples on one line, so that a changed run is a short difference."""
+    return _SERIES.sub(
+        lambda found: " ".join(found.group().split()).replace("[ ", "[").replace(" ]", "]"), encode(baseline).decode()
+    )
 
 
 def stored_baselines(folder: Path) -> tuple[Stored, ...]:

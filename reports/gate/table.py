@@ -25,23 +25,32 @@ def print_check(result: CheckResult, console: Console) -> None:
         console.print(_findings(target, [one for one in result.findings if one.target == target]))
     if result.budgets:
         console.print(_budgets(result.budgets))
-    lines = [*wording.noteworthy(result), *result.notes, wording.basis(result)]
+    lines = [*wording.noteworthy(result), *result.notes]
+    if any(not one.gated for one in result.findings):
+        lines.append("Dim: shown with its own 95 % interval, cannot fail the check (--metric NAME chooses others).")
+    lines.append(wording.basis(result))
     for line in lines:
         console.print(_wrapped(line, console.width, ""))
     console.print(_wrapped(result.summary, console.width, "bold green" if result.passed else "bold red"))
 
 
 def _findings(target: str, findings: list[Finding]) -> Table:
-    table = _table(target, ("Metric", "Baseline", "Now", "Ratio", "Verdict"))
+    table = _table(target, ("Metric", "Baseline", "Now", "Ratio", "Interval", "Verdict"))
     for one in findings:
-        if one.verdict == "unavailable" and not one.gated:
-            continue
-        # A metric that cannot fail the check stands back: its interval is its own, at 95 %.
-        style = _STYLES.get(one.verdict, "") if one.gated else "dim"
-        mark = wording.verdict(one) if one.gated else f"{one.verdict}, not gated"
-        cells = (one.title, wording.figure(one.baseline, one.unit), wording.figure(one.current, one.unit))
-        table.add_row(*map(_plain, (*cells, wording.ratio(one), mark)), style=style)
+        if one.gated:
+            table.add_row(*_cells(one, wording.verdict(one)), style=_STYLES.get(one.verdict, ""))
+    table.add_section()
+    for one in findings:
+        # What cannot fail the check stands back: its interval is its own, at 95 %.
+        if not one.gated and one.verdict != "unavailable":
+            table.add_row(*_cells(one, f"  {one.verdict}"), style="dim")
     return table
+
+
+def _cells(one: Finding, verdict: str) -> list[Text]:
+    ratio, _, interval = wording.ratio(one).partition(" (")
+    figures = (wording.figure(one.baseline, one.unit), wording.figure(one.current, one.unit))
+    return [_plain(text) for text in (one.title, *figures, ratio, interval.rstrip(")"), verdict)]
 
 
 def _budgets(budgets: tuple[BudgetFinding, ...]) -> Table:
@@ -61,7 +70,9 @@ def _table(title: str, columns: tuple[str, ...]) -> Table:
         header_style="bold",
     )  # fmt: skip
     for name in columns:
-        table.add_column(name, justify="right" if name in ("Baseline", "Now", "Ratio") else "left", overflow="fold")
+        table.add_column(
+            name, justify="right" if name in ("Baseline", "Now", "Ratio", "Interval") else "left", overflow="fold"
+        )
     return table
 
 
