@@ -16,15 +16,12 @@ from profiler.bundle import Bundle, read_bundle
 from profiler.record import Spoiler
 from tests.reports.bundles import bundle, host, target, write_bundle
 
-_NUMBERS = count(100)
-
 
 def run_bundle(
-    folder: Path, *, speed: float = 1.0, memory: float = 1.0, on: Any = None, disturbed: int = 0,
+    folder: Path, *, seed: int, speed: float = 1.0, memory: float = 1.0, on: Any = None, disturbed: int = 0,
     detector: str = "other_load", targets: Any = None, created: str = "2026-11-23T21:40:07Z", **changes: Any,
 ) -> Path:  # fmt: skip
     """One run of two targets; ``disturbed`` repetitions of each carry a mark of ``detector``."""
-    seed = next(_NUMBERS)
     if targets is None:
         targets = tuple(
             _marked(target(backend, "float32", 0.5 / speed, 0.1 / speed, seed=seed + at), memory, disturbed, detector)
@@ -47,10 +44,12 @@ def _marked(record: Any, memory: float, disturbed: int, detector: str) -> Any:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a run into a folder of its own."""
+    """Writes a run into a folder of its own; the same test makes the same runs whatever ran before it."""
+    numbers = count(100, 2)
 
     def make(**changes: Any) -> Path:
-        return run_bundle(tmp_path / f"run-{next(_NUMBERS)}", **changes)
+        seed = next(numbers)
+        return run_bundle(tmp_path / f"run-{seed}", seed=seed, **changes)
 
     return make
 

@@ -24,7 +24,7 @@ def baseline(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("baseline")
     runs = [
-        read_bundle(run_bundle(folder / str(at), created=f"2026-11-{at + 1:02}T10:00:00Z"))
+        read_bundle(run_bundle(folder / str(at), seed=1000 + 2 * at, created=f"2026-11-{at + 1:02}T10:00:00Z"))
         for at in range(BASELINE_RUNS)
     ]
     return Stored(Path("the-baseline"), baseline_of(runs))
