@@ -6,7 +6,7 @@ limit in the middle of the noise settles nothing. A single reading, such as pari
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from profiler.metrics import METRICS
@@ -21,10 +21,9 @@ from reports.gate.result import BudgetFinding, BudgetVerdict
 _UNAVAILABLE: dict[str, BudgetVerdict] = {"fail": "broken", "pass": "met", "skip": "skipped"}
 
 
-def noisy_limits(budgets: Budgets, targets: Sequence[str]) -> int:
+def noisy_limits(budgets: Budgets, sides: Mapping[str, Sides]) -> int:
     """Limits that noise could break: they share the false alarms with the other tests of a check."""
-    fixed = (PARITY, *DEPENDENCE)
-    return sum(metric not in fixed for target in targets for metric in budgets.of(target).limits)
+    return sum(bool(runs.runs(metric)[1]) for target, runs in sides.items() for metric in budgets.of(target).limits)
 
 
 def judge_budgets(

@@ -55,7 +55,7 @@ def check_bundles(
     sides = {name: sides_of(name, before, runs) for name in names}
     targets = tuple(found for name in names if (found := _target_finding(name, runs, sides[name])) is not None)
     judged = {name: one for name, one in sides.items() if not any(name == found.target for found in targets)}
-    tests = _tests(judged, options) + (noisy_limits(budgets, tuple(judged)) if budgets else 0)
+    tests = _tests(judged, options) + (noisy_limits(budgets, judged) if budgets else 0)
     findings: tuple[Finding, ...] = ()
     if baseline is not None:
         findings = tuple(

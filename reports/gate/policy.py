@@ -32,6 +32,8 @@ BEFOREHAND: dict[str, Prior] = {
     "decode_throughput": Prior(0.03, 4, _EITHER),
     "prefill_throughput": Prior(0.05, 4, _EITHER),
     "peak_memory": Prior(0.005, 4),
+    "mbu": Prior(0.1, 4),
+    "mfu": Prior(0.15, 4),
 }
 """What is assumed of each metric before any run is seen, worth four runs: the relative spread between runs, and how
 the metric follows the machine's pace. Measured with ``--workload smoke`` on a shared two-core guest, see

@@ -23,8 +23,8 @@ def print_check(result: CheckResult, console: Console) -> None:
     """Print findings, budgets, what is noteworthy, and the verdict last."""
     for target in dict.fromkeys(one.target for one in result.findings):
         console.print(_findings(target, [one for one in result.findings if one.target == target]))
-    if result.budgets:
-        console.print(_budgets(result.budgets))
+    for target in dict.fromkeys(one.target for one in result.budgets):
+        console.print(_budgets(target, [one for one in result.budgets if one.target == target]))
     lines = [*wording.noteworthy(result), *result.notes]
     if any(not one.gated for one in result.findings):
         lines.append("Dim: shown with its own 95 % interval, cannot fail the check (--metric NAME chooses others).")
@@ -53,10 +53,10 @@ def _cells(one: Finding, verdict: str) -> list[Text]:
     return [_plain(text) for text in (one.title, *figures, ratio, interval.rstrip(")"), verdict)]
 
 
-def _budgets(budgets: tuple[BudgetFinding, ...]) -> Table:
-    table = _table("Budgets", ("Target", "Metric", "Limit", "Now", "Verdict"))
+def _budgets(target: str, budgets: list[BudgetFinding]) -> Table:
+    table = _table(f"Budgets of {target or 'the whole run'}", ("Metric", "Limit", "Now", "Verdict"))
     for one in budgets:
-        cells = (one.target or "whole run", one.metric, one.limit, wording.figure(one.value, one.unit))
+        cells = (one.metric, one.limit, wording.figure(one.value, one.unit))
         table.add_row(*map(_plain, (*cells, wording.verdict(one))), style=_STYLES.get(one.verdict, ""))
     return table
 

@@ -50,8 +50,14 @@ def because(one: Judged) -> str:
 def noteworthy(result: CheckResult) -> list[str]:
     """A line for everything that is not simply unchanged or met, worst first."""
     order = ("failed", "regressed", "broken", "inconclusive", "improved", "skipped")
-    told = sorted((one for one in result.deciding if one.verdict in order), key=lambda one: order.index(one.verdict))
-    return [f"{_name(one)}: {one.verdict}: {because(one)}" for one in told]
+    told: dict[tuple[str, str, str], list[str]] = {}
+    for one in sorted(
+        (one for one in result.deciding if one.verdict in order), key=lambda one: order.index(one.verdict)
+    ):
+        told.setdefault((_what(one), one.verdict, because(one)), []).append(one.target)
+    return [
+        f"{f'{_listed(targets)} {what}'.strip()}: {verdict}: {why}" for (what, verdict, why), targets in told.items()
+    ]
 
 
 def basis(result: CheckResult) -> str:
@@ -67,8 +73,12 @@ def basis(result: CheckResult) -> str:
     )
 
 
-def _name(one: Judged) -> str:
+def _what(one: Judged) -> str:
+    """What of the target was judged."""
     if isinstance(one, TargetFinding):
-        return one.target
-    label = one.title if isinstance(one, Finding) else f"{one.metric} {one.limit} ({one.origin})"
-    return f"{one.target} {label}".strip()
+        return ""
+    return one.title if isinstance(one, Finding) else f"{one.metric} {one.limit} ({one.origin})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -213,12 +213,15 @@ def test_dependence_comes_from_the_report(read, dependence, expected):
 
 def test_budgets_alone_make_a_check_and_share_its_false_alarms(make_bundle, tmp_path):
     path = tmp_path / "b.toml"
-    path.write_text('[budgets]\ndecode_throughput = ">= 1 tok/s"\npeak_memory = "<= 1 kB"\n"parity.top1" = ">= 0.5"\n')
+    path.write_text(
+        '[budgets]\ndecode_throughput = ">= 1 tok/s"\npeak_memory = "<= 1 kB"\n"parity.top1" = ">= 0.5"\n'
+        'unavailable = "skip"\nenergy_per_output_token = "<= 1 J/tok"\n'
+    )
     result = check_bundles([make_bundle()], None, read_budgets(path, TARGETS), Options())
     assert not result.passed and result.findings == () and result.baseline is None
-    assert result.rules.tests == 4  # two targets, parity is exact
+    assert result.rules.tests == 4  # two targets; parity is exact, energy cannot be had
     assert {(one.metric, one.verdict) for one in result.failures} == {("peak_memory", "broken")}
-    assert result.summary == "Failed: 2 over budget, 4 within budget."
+    assert result.summary == "Failed: 2 over budget, 4 within budget, 2 skipped."
 
 
 def test_the_real_report_is_asked_for_dependence(make_bundle, tmp_path):

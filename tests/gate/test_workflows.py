@@ -112,6 +112,18 @@ def test_the_files_have_what_their_systems_ask_for():
             assert job["extends"] == ".chipassay" and job["script"] and job["rules"]
 
 
+def test_the_budget_file_of_the_documentation_is_one(tmp_path):
+    import re
+
+    from reports.gate.budgets import read_budgets
+
+    (block,) = re.findall(r"```toml\n(.*?)```", (DOCS.parent / "ci.md").read_text(), re.S)
+    (tmp_path / "b.toml").write_text(block)
+    budgets = read_budgets(tmp_path / "b.toml", ["onnx-cpu@int4"])
+    assert len(budgets.every.limits) == 6 and budgets.every.unavailable == "skip"
+    assert budgets.of("onnx-cpu@int4").limits["parity.top1"].value == 0.75
+
+
 def test_the_documentation_names_commands_and_options_that_exist():
     """Every `chipassay` line in a code block of docs/ci.md is parsed by the command it names."""
     import re
