@@ -53,23 +53,62 @@ class Generation:
     """What came out of one ``generate``.
 
     ``token_ids`` is ``[batch][output_tokens]``. ``start_ns`` is the monotonic clock (``time.perf_counter_ns``) when the
-    prompt was handed over; ``token_ns[i]`` when token ``i`` of every sequence was known to the host.
+    prompt was handed over; ``token_ns[i]`` when token ``i`` of every sequence was known: to the host, or to an
+    accelerator that is not made to wait for the host at every token. There ``clock_gap_ns`` is the host's clock minus
+    the device's over the whole generation; None where the host's clock timed the tokens itself.
     """
 
     token_ids: tuple[tuple[int, ...], ...]
     start_ns: int
     token_ns: tuple[int, ...]
+    clock_gap_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """What executed: engine, version, arithmetic of the matrix products, precision of the KV cache, and details."""
+    """What executed: engine, version, arithmetic of the matrix products, precision of the KV cache, and details.
+
+    ``step_weight_bytes`` are the weight bytes one decode step reads in this engine's own format; None means those of
+    :meth:`ModelSpec.decode_weight_bytes`. ``weights_digest`` identifies the values held (see
+    :mod:`backends.weights_digest`); empty where the engine hides or changes them. ``device`` says which piece of
+    hardware ran it, as far as the engine can tell: ``name``, ``uuid``, ``pci_address``.
+    """
 
     engine: str
     version: str
     arithmetic: str
     cache_precision: str
     details: dict[str, Any] = field(default_factory=dict)
+    step_weight_bytes: int | None = None
+    weights_digest: str = ""
+    device: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """An accelerator's memory as its allocator accounts for it, in bytes, at the highest since loading began.
+
+    ``allocated`` is what tensors held; ``reserved`` what the allocator had taken from the device for them.
+    """
+
+    peak_allocated_bytes: int
+    peak_reserved_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One way to execute a piece of work that was tried before anything was timed: how it fared, and whether it ran.
+
+    ``duration_s`` is the median time of the work, None where it could not be had (``failure`` says why); ``ready_s``
+    is what making it ready cost, once: compiling and recording.
+    """
+
+    work: str
+    way: str
+    chosen: bool
+    duration_s: float | None
+    ready_s: float
+    failure: str = ""
 
 
 class Backend(ABC):
@@ -88,6 +127,34 @@ class Backend(ABC):
     @abstractmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
         """Peak memory of the run, estimated from the dimensions: told to the user before anything is loaded."""
+
+    @classmethod
+    def refuses(cls, device: str, precision: str) -> str:
+        """Why ``device`` cannot run ``precision`` and what to do, or nothing; asked only where ``probe`` finds it."""
+        return ""
+
+    @classmethod
+    def accelerator(cls, device: str) -> str | None:
+        """The accelerator behind ``device`` as PyTorch would name it (``cuda:0``); None for the host's processor."""
+        return None
+
+    @classmethod
+    def arithmetic(cls, precision: str) -> str:
+        """The arithmetic of the matrix products at ``precision``: whose ceiling bounds the prefill."""
+        return precision if precision in ("bfloat16", "float16") else "float32"
+
+    @classmethod
+    def free_memory_bytes(cls, device: str) -> int | None:
+        """Free memory of the accelerator behind ``device``; None if unknown, or if the host's memory is what counts."""
+        return None
+
+    def device_memory(self) -> DeviceMemory | None:
+        """The accelerator's memory so far; None if the model lives in the host's memory, or the engine cannot tell."""
+        return None
+
+    def trials(self) -> tuple[Trial, ...]:
+        """What was tried so far to find the fastest way to execute here; empty where there is only one."""
+        return ()
 
     @classmethod
     def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Layout, each JSON document with its schema in ``profiler/schemas``::
 
     bundle.json            what was run and how, and the SHA-256 of every other file
     host.json              the machine and where its parts come from
-    ceilings.json          read bandwidth and matrix products measured in the same run
+    ceilings-DEVICE.json   read bandwidth and matrix products of each device, measured in the same run
     reference.json         the float32 reference's tokens
     reference.npz          its logits at the scored positions
     targets/TARGET.json    a target's raw samples and figures
@@ -32,24 +32,39 @@ from profiler.record import BUNDLE_SCHEMA, BundleIndex, Ceilings, Host, Referenc
 T = TypeVar("T")
 
 INDEX = "bundle.json"
+CPU = "cpu"
+"""The device of a target that runs on the host's processor."""
+
 _REMEDY = "choose another --out, or free some room"
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle as read: ``targets`` holds the finished ones, in the order they were asked for."""
+    """A bundle as read: ``targets`` holds the finished ones, in the order they were asked for.
+
+    ``ceilings`` is keyed by device (``cpu``, ``cuda:0``).
+    """
 
     path: Path
     index: BundleIndex
     host: Host
-    ceilings: Ceilings | None
+    ceilings: dict[str, Ceilings]
     reference: ReferenceRecord | None
     targets: tuple[TargetRecord, ...]
+
+    def ceilings_of(self, record: TargetRecord) -> Ceilings | None:
+        """The ceilings of the device that ``record`` ran on; None if none were measured."""
+        return self.ceilings.get(record.accelerator or CPU)
 
 
 def target_file(target_id: str) -> str:
     """The file of a target inside the bundle; a colon is not welcome in a file name everywhere."""
     return f"targets/{target_id.replace(':', '_')}.json"
+
+
+def ceilings_file(device: str) -> str:
+    """The file of a device's ceilings inside the bundle."""
+    return f"ceilings-{device.replace(':', '_')}.json"
 
 
 def is_bundle(path: Path) -> bool:
@@ -77,9 +92,9 @@ def read_bundle(path: Path) -> Bundle:
         raise InputError(f"{path} is damaged: {INDEX} does not list host.json")
     wanted = [target_file(target) for target in index.target_ids]
     targets = tuple(t for name in wanted if (t := document(name, TargetRecord)) is not None)
-    return Bundle(
-        path, index, host, document("ceilings.json", Ceilings), document("reference.json", ReferenceRecord), targets
-    )
+    devices = [CPU, *dict.fromkeys(record.accelerator for record in targets if record.accelerator)]
+    ceilings = {device: c for device in devices if (c := document(ceilings_file(device), Ceilings)) is not None}
+    return Bundle(path, index, host, ceilings, document("reference.json", ReferenceRecord), targets)
 
 
 def _check(path: Path, digest: str) -> None:

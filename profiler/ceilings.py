@@ -1,23 +1,28 @@
-"""What the machine can do at best, measured in the same run and beside every repetition.
+"""What a device can do at best, measured in the same run and beside every repetition.
 
-Read bandwidth: all threads sum a float32 array far larger than any cache. Matrix product: two square matrices, large
-enough to be compute-bound. A shared or virtual machine changes by tens of per cent within seconds (a two-core guest
-went from 29 to 53 GB/s and back, as its cores moved about the host), so one figure at the start of a run says little.
-A probe process of its own waits beside the run; before each repetition and after the last, the worker pauses and the
-probe measures. A repetition is then judged against what the machine could do at that moment.
+Read bandwidth: all threads of the processor sum a float32 array far larger than any cache; an accelerator copies one,
+bytes read and written counted together. Matrix product: two square matrices, large enough to be compute-bound. A
+shared or virtual machine changes by tens of per cent within seconds (a two-core guest went from 29 to 53 GB/s and back,
+as its cores moved about the host), so one figure at the start of a run says little. A probe process of its own waits
+beside the run; before each repetition and after the last, the worker pauses and the probe measures. A repetition is
+then judged against what the device could do at that moment.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from backends.errors import WorkerError
+from profiler.bundle import CPU
+from profiler.plan import told
 from profiler.quantity import Quantity
 from profiler.record import Ceilings, CeilingSample
 from profiler.statistics import median, median_ci95
@@ -27,14 +32,21 @@ GEMM_SIZE = 1536
 PASSES = 3
 """Each sample is the fastest of this many passes: noise within them can only slow a pass down."""
 
+DEVICE_COPY_BYTES = 1024 * 1024 * 1024
+DEVICE_GEMM_SIZE = 8192
+FLOAT8 = "float8_e4m3fn"
+DEVICE_CALLS = 8
+"""Calls in one pass on an accelerator: enough that waiting for the device once weighs nothing."""
+
 
 class CeilingProbe:
-    """The probe process, and every sample it has taken."""
+    """The probe process of one device (``cpu``, ``cuda:0``), and every sample it has taken."""
 
-    def __init__(self, threads: int, arithmetic: Sequence[str], environment: dict[str, str]) -> None:
+    def __init__(self, threads: int, arithmetic: Sequence[str], environment: dict[str, str], device: str = CPU) -> None:
         self._threads = threads
+        self._device = device
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "profiler.ceilings", str(threads), *arithmetic],
+            [sys.executable, "-m", "profiler.ceilings", device, str(threads), *arithmetic],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -52,24 +64,30 @@ class CeilingProbe:
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = b""
-        if not line:
-            raise WorkerError("the probe that measures the machine's ceilings died; see the messages above")
-        taken = msgspec.json.decode(line, type=dict[str, CeilingSample])
+        taken = msgspec.json.decode(line, type=dict[str, CeilingSample] | str) if line else "its process died"
+        if isinstance(taken, str):
+            where = "the machine" if self._device == CPU else self._device
+            raise WorkerError(f"the ceilings of {where} cannot be measured: {taken}")
         self._read.append(taken.pop("read"))
         for name, sample in taken.items():
             self._gemm[name].append(sample)
 
     def ceilings(self) -> Ceilings:
         """All samples so far, and their medians."""
+        if self._device == CPU:
+            moved, size = f"summing {READ_BYTES >> 20} MiB of float32", GEMM_SIZE
+        else:
+            moved, size = f"copying {DEVICE_COPY_BYTES >> 20} MiB on the device, read and written", DEVICE_GEMM_SIZE
         return Ceilings(
             threads=self._threads,
-            read_bandwidth=_typical(self._read, "B/s", f"summing {READ_BYTES >> 20} MiB of float32"),
+            read_bandwidth=_typical(self._read, "B/s", moved),
             gemm={
-                name: _typical(samples, "FLOP/s", f"{GEMM_SIZE}x{GEMM_SIZE}x{GEMM_SIZE} {name} product")
+                name: _typical(samples, "FLOP/s", f"{size}x{size}x{size} {name} product")
                 for name, samples in self._gemm.items()
             },
             read_samples=tuple(self._read),
             gemm_samples={name: tuple(samples) for name, samples in self._gemm.items()},
+            device=self._device,
         )
 
     def close(self) -> None:
@@ -113,20 +131,85 @@ def _fastest(run: Callable[[], object], amount: float) -> CeilingSample:
     return min(samples, key=lambda sample: sample.duration_ns)
 
 
-def main() -> None:
-    """The probe process: one sample for every line on standard input, until it ends."""
+def _processor(threads: int, arithmetic: Sequence[str]) -> dict[str, Callable[[], CeilingSample]]:
+    """What to measure on the host's processor."""
     import torch
 
-    torch.set_num_threads(int(sys.argv[1]))
+    torch.set_num_threads(threads)
     array = torch.ones(READ_BYTES // 4)
-    matrices = {name: torch.ones(GEMM_SIZE, GEMM_SIZE, dtype=getattr(torch, name)) for name in sys.argv[2:]}
+
+    def product(name: str) -> Callable[[], CeilingSample]:
+        matrix = torch.ones(GEMM_SIZE, GEMM_SIZE, dtype=getattr(torch, name))
+        return lambda: _fastest(lambda: matrix @ matrix, 2.0 * GEMM_SIZE**3)
+
+    return {"read": lambda: _fastest(array.sum, float(READ_BYTES)), **{name: product(name) for name in arithmetic}}
+
+
+def _accelerator(module: Any, device: str, arithmetic: Sequence[str]) -> dict[str, Callable[[], CeilingSample]]:
+    """What to measure on an accelerator: random values, since a product of equal ones draws less power and runs faster.
+
+    ``module`` is PyTorch's for the device's type. Memory is taken for the time of a sample only: the model needs it
+    meanwhile.
+    """
+    import torch
+
+    def repeated(call: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(DEVICE_CALLS):
+                call()
+            module.synchronize(device)
+
+        run()
+        return run
+
+    def copy() -> CeilingSample:
+        source = torch.ones(DEVICE_COPY_BYTES // 4, device=device)
+        destination = torch.empty_like(source)
+        return _fastest(repeated(lambda: destination.copy_(source)), 2.0 * DEVICE_COPY_BYTES * DEVICE_CALLS)
+
+    def product(name: str) -> CeilingSample:
+        left, right = (torch.randn(DEVICE_GEMM_SIZE, DEVICE_GEMM_SIZE, device=device) for _ in range(2))
+        if name != FLOAT8:
+            left, right = (matrix.to(getattr(torch, name)) for matrix in (left, right))
+            return _fastest(repeated(lambda: left @ right), 2.0 * DEVICE_GEMM_SIZE**3 * DEVICE_CALLS)
+        left, right = left.to(torch.float8_e4m3fn), right.to(torch.float8_e4m3fn).t()
+        one = torch.ones((), device=device)
+        scaled = functools.partial(torch._scaled_mm, left, right, one, one, out_dtype=torch.bfloat16)
+        return _fastest(repeated(scaled), 2.0 * DEVICE_GEMM_SIZE**3 * DEVICE_CALLS)
+
+    def releasing(take: Callable[[], CeilingSample]) -> Callable[[], CeilingSample]:
+        def sample() -> CeilingSample:
+            try:
+                return take()
+            finally:
+                module.empty_cache()
+
+        return sample
+
+    products = {name: releasing(lambda name=name: product(name)) for name in arithmetic}  # type: ignore[misc]
+    return {"read": releasing(copy), **products}
+
+
+def main() -> None:
+    """The probe process: one sample for every line on standard input, until it ends."""
+    device, threads, *arithmetic = sys.argv[1:]
+    if device == CPU:
+        probes = _processor(int(threads), arithmetic)
+    else:
+        from backends.accelerator.kinds import load_device_module
+
+        probes = _accelerator(load_device_module(device), device, arithmetic)
     for _ in sys.stdin.buffer:
-        taken = {"read": _fastest(array.sum, float(READ_BYTES))}
-        for name, matrix in matrices.items():
-            taken[name] = _fastest(lambda matrix=matrix: matrix @ matrix, 2.0 * GEMM_SIZE**3)  # type: ignore[misc]
-        sys.stdout.buffer.write(msgspec.json.encode(taken) + b"\n")
-        sys.stdout.buffer.flush()
+        _say({name: take() for name, take in probes.items()})
+
+
+def _say(what: object) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(what) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Exception as failure:  # noqa: BLE001 - a device that is lost or full is told to the parent in one line
+        _say(told(failure))

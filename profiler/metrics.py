@@ -230,8 +230,12 @@ def _beside(samples: Sequence[CeilingSample], repetition: Repetition) -> float |
 def decode_step_bytes(evidence: Evidence, repetition: Repetition) -> float:
     """Bytes one decode step must read on average: all weights once, and every sequence's cache at mean length."""
     context = evidence.prompt_tokens + len(repetition.token_ns) / 2
-    cache = evidence.spec.kv_bytes_per_token(evidence.worker.engine.cache_precision)
-    return evidence.spec.decode_weight_bytes(evidence.precision) + len(repetition.token_ids) * cache * context
+    engine = evidence.worker.engine
+    cache = evidence.spec.kv_bytes_per_token(engine.cache_precision)
+    weights = engine.step_weight_bytes
+    if weights is None:
+        weights = evidence.spec.decode_weight_bytes(evidence.precision)
+    return weights + len(repetition.token_ids) * cache * context
 
 
 METRICS: tuple[Metric, ...] = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from backends.contract import EngineFacts
+from backends.contract import DeviceMemory, EngineFacts, Trial
 from backends.model import Model
 from backends.workload import TokenSource
 from profiler.quantity import Quantity
@@ -35,7 +35,8 @@ class Repetition:
     """The raw sample: one prefill and decode.
 
     ``start_ns`` is monotonic (shared by all processes of the machine until it reboots); ``token_ns`` are offsets from
-    it, one per output token. ``token_ids`` is ``[batch][output_tokens]``.
+    it, one per output token. ``token_ids`` is ``[batch][output_tokens]``. ``clock_gap_ns`` is given where a device's
+    clock timed the tokens: how far the host's clock was from it over the whole repetition.
     """
 
     start_ns: int
@@ -43,6 +44,7 @@ class Repetition:
     token_ids: tuple[tuple[int, ...], ...]
     warmup: bool = False
     spoilers: tuple[Spoiler, ...] = ()
+    clock_gap_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,10 @@ class WorkerReport:
     environment: dict[str, str]
     inventory: Host | None = None
     """The machine as this worker saw it: with many machines, many inventories."""
+    device_memory: DeviceMemory | None = None
+    """The accelerator's memory by its allocator; None where the model lived in the host's."""
+    trials: tuple[Trial, ...] = ()
+    """What was tried to find the fastest way to execute here; none of it is in the repetitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,8 @@ class TargetRecord:
     energy: EnergyReading | None = None
     preparation: dict[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
+    accelerator: str | None = None
+    """The accelerator it ran on, as PyTorch would name it (``cuda:0``); None for the host's processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +192,12 @@ class CeilingSample:
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """What this machine can do at best, sampled beside every repetition of every target.
+    """What one device can do at best, sampled beside every repetition of every target on it.
 
-    ``read_bandwidth`` in B/s (a large array summed by all threads); ``gemm`` in FLOP/s, by arithmetic (``float32``,
-    ``bfloat16``). Both are medians over the run; MBU and MFU use the samples right before and after each repetition.
+    ``device`` is ``cpu``, or an accelerator as PyTorch would name it. ``read_bandwidth`` in B/s (the processor sums a
+    large array with all threads; an accelerator copies one, and bytes read and written count); ``gemm`` in FLOP/s, by
+    arithmetic (``float32``, ``bfloat16``). Both are medians over the run; MBU and MFU use the samples right before and
+    after each repetition.
     """
 
     threads: int
@@ -195,6 +205,7 @@ class Ceilings:
     gemm: dict[str, Quantity]
     read_samples: tuple[CeilingSample, ...]
     gemm_samples: dict[str, tuple[CeilingSample, ...]]
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +234,8 @@ class ReferenceRecord:
     sha256: str
     engine: str
     cached: bool
+    weights_digest: str = ""
+    """Of the float32 values (see :mod:`backends.weights_digest`); a target that tells its own must agree."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,8 @@ def _repeat(backend: Backend, prompt: np.ndarray, output_tokens: int, *, warmup:
     before = read_counters()
     run: Generation = backend.generate(prompt, output_tokens)
     offsets = tuple(at - run.start_ns for at in run.token_ns)
-    return Repetition(run.start_ns, offsets, run.token_ids, warmup, spoilers_between(before, read_counters()))
+    spoilers = spoilers_between(before, read_counters())
+    return Repetition(run.start_ns, offsets, run.token_ids, warmup, spoilers, run.clock_gap_ns)
 
 
 def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: float) -> str:

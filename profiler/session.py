@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from backends.cache import cached_folder
-from backends.contract import Availability
-from backends.errors import ChipassayError, InputError, MemoryFitError, StorageError, UnavailableError
-from backends.model import Model
+from backends.errors import (
+    ChipassayError,
+    InputError,
+    StorageError,
+    UnavailableError,
+    WorkerError,
+)
 from backends.registry import Target, load_backend
-from backends.workload import Workload
-from profiler.bundle import BundleWriter, target_file
+from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.ceilings import CeilingProbe
+from profiler.codec import decode, encode
 from profiler.energy import EnergyWatch, open_meter
 from profiler.host import read_host
-from profiler.memory import available_bytes
 from profiler.metrics import Evidence, compute_metrics
 from profiler.parity import scored_positions, shortfall
 from profiler.plan import Plan, Task
@@ -32,6 +35,7 @@ from profiler.record import (
     BUNDLE_SCHEMA,
     RECORD_SCHEMA,
     BundleIndex,
+    Ceilings,
     EnergyReading,
     Failure,
     ReferenceRecord,
@@ -39,27 +43,11 @@ from profiler.record import (
     WorkerReport,
     WorkloadRecord,
 )
+from profiler.request import Request, hindrance
 from profiler.supervisor import WorkerFailedError, run_worker, worker_environment
 
 T = TypeVar("T")
 Metrics = dict[str, Quantity]
-
-GEMM_ARITHMETIC = {"bfloat16": "bfloat16"}
-"""Precision of a target to the arithmetic its ceiling needs, where that is not float32."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user asked for, already checked."""
-
-    model: Model
-    workload: Workload
-    targets: tuple[Target, ...]
-    threads: int
-    budget_s: float
-    precision_wanted: float
-    timeout_s: float
-    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +71,6 @@ def run_session(request: Request, out: Path, progress: Progress) -> Outcome:
     return _Session(request, out, progress, hindrances).run()
 
 
-def hindrance(target: Target, request: Request) -> UnavailableError | None:
-    """Why ``target`` cannot run here at all: found without loading anything."""
-    backend = load_backend(target.backend)
-    here: Availability = backend.probe(target.device)
-    if not here.available:
-        return UnavailableError(f"{target.id} is unavailable: {here.reason}; {here.remedy}")
-    spec = request.model.spec
-    needed = max(
-        backend.memory_needed_bytes(spec, target.precision, request.workload), spec.weight_bytes("float32") + 10**9
-    )
-    free = available_bytes()
-    if needed > free:
-        return MemoryFitError(
-            f"{spec.name} does not fit: {target.id} with its float32 reference needs about {needed / 1e9:.1f} GB of "
-            f"memory ({spec.weight_bytes(target.precision) / 1e9:.1f} GB of {target.precision} weights), "
-            f"{free / 1e9:.1f} GB are free; use a smaller model, a shorter workload, or --layers"
-        )
-    return None
-
-
 class _Session:
     """The state of one run."""
 
@@ -115,8 +83,7 @@ class _Session:
         self.positions = scored_positions(request.workload.output_tokens, request.workload.batch)
         self.writer = BundleWriter(out, _index(request))
         self.finished: list[TargetRecord] = []
-        arithmetic = {GEMM_ARITHMETIC.get(target.precision, "float32") for target in request.targets}
-        self.probe = CeilingProbe(request.threads, sorted(arithmetic), worker_environment(request.threads))
+        self.probes: dict[str, CeilingProbe] = {}
 
     def run(self) -> Outcome:
         interrupted = False
@@ -131,7 +98,8 @@ class _Session:
                 raise
             interrupted = True
         finally:
-            self.probe.close()
+            for probe in self.probes.values():
+                probe.close()
         path = self.writer.finish("interrupted" if interrupted else "complete")
         return Outcome(path, interrupted, tuple(self.finished))
 
@@ -148,7 +116,9 @@ class _Session:
         reference = self._reference()
         for target in self.request.targets:
             record = self._target(target, reference)
-            self.writer.put("ceilings.json", self.probe.ceilings())
+            device = record.accelerator or CPU
+            if device in self.probes:
+                self.writer.put(ceilings_file(device), self.probes[device].ceilings())
             self.writer.put(target_file(target.id), record)
             self.finished.append(record)
 
@@ -167,7 +137,16 @@ class _Session:
         )
         return dataclasses.replace(base, **changes)
 
-    def _work(self, plan: Plan, kind: type[T], log: str) -> T:
+    def _probe(self, device: str) -> CeilingProbe:
+        """The probe of a device, started when its first target is about to be measured."""
+        if device not in self.probes:
+            targets = [target for target in self.request.targets if _device(target) == device]
+            arithmetic = sorted({load_backend(target.backend).arithmetic(target.precision) for target in targets})
+            environment = worker_environment(self.request.threads)
+            self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device)
+        return self.probes[device]
+
+    def _work(self, plan: Plan, kind: type[T], log: str, on_pause: Callable[[], None] = lambda: None) -> T:
         path = self.writer.folder / "logs" / f"{log.replace(':', '_')}.txt"
         return run_worker(
             plan,
@@ -175,7 +154,7 @@ class _Session:
             log=path,
             timeout_s=self.request.timeout_s,
             on_event=self.progress.event,
-            on_pause=self.probe.sample,
+            on_pause=on_pause,
         )
 
     def _reference(self) -> Path:
@@ -183,29 +162,33 @@ class _Session:
         import numpy as np
 
         self.progress.begin("reference", "float32, computed once per model and workload")
-        key = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}-{len(self.positions)}"
-        said: dict[str, str] = {}
+        device = self.request.reference_device
+        digests = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}"
+        key = f"{digests}-{len(self.positions)}{'-' if device else ''}{device.partition(':')[0]}"
 
         def build(folder: Path) -> None:
-            plan = self._plan("reference", reference_path=str(folder / "reference.npz"))
-            said.update(self._work(plan, dict[str, str], "reference"))
-            (folder / "engine.txt").write_text(said["engine"])
+            plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)
+            said = self._work(plan, dict[str, str], "reference")
+            (folder / "said.json").write_bytes(encode(said))
 
         logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch
         folder, was_cached = cached_folder("reference", key, build, 2 * logits_bytes)
         copy = self.writer.copy(folder / "reference.npz", "reference.npz")
         with np.load(copy) as arrays:
             tokens = tuple(tuple(row) for row in arrays["tokens"].tolist())
+        said = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
         record = ReferenceRecord(
             token_ids=tokens,
             positions=self.positions,
             logits_file="reference.npz",
             sha256=self.writer.index.files["reference.npz"],
-            engine=(folder / "engine.txt").read_text(),
+            engine=said["engine"],
             cached=was_cached,
+            weights_digest=said["weights_digest"],
         )
         self.writer.put("reference.json", record)
         self.progress.done("taken from the cache" if was_cached else "computed")
+        self.weights_digest = record.weights_digest
         return copy
 
     def _target(self, target: Target, reference: Path) -> TargetRecord:
@@ -220,6 +203,7 @@ class _Session:
             threads=self.request.threads,
             model_digest=self.request.model.digest,
             workload_digest=self.request.workload.digest(),
+            accelerator=load_backend(target.backend).accelerator(target.device),
         )
         self.progress.begin(target.id, "starting")
         try:
@@ -232,17 +216,23 @@ class _Session:
             record = dataclasses.replace(blank, failure=Failure(str(error), stderr_tail=error.stderr_tail))
         except InputError as error:
             record = dataclasses.replace(blank, failure=Failure(str(error)))
+        except WorkerError as error:
+            # The probe of the device's ceilings died; the next target on the device gets a fresh one.
+            self.probes.pop(_device(target)).close()
+            record = dataclasses.replace(blank, failure=Failure(str(error)))
         self.progress.done(f"{record.status}: {record.failure.reason if record.failure else ''}")
         return record
 
     def _measured(self, target: Target, reference: Path, blank: TargetRecord) -> TargetRecord:
         common = {"backend": target.backend, "device": target.device, "precision": target.precision}
         preparation = self._work(self._plan("prepare", **common), dict[str, Any], f"{target.id}.prepare")
+        probe = self._probe(_device(target))
         meter, reason = open_meter()
         watch = EnergyWatch(meter) if meter else None
         with watch.watching() if watch else nullcontext():
             plan = self._plan("measure", reference_path=str(reference), **common)
-            worker = self._work(plan, WorkerReport, target.id)
+            worker = self._work(plan, WorkerReport, target.id, probe.sample)
+        self._check_weights(worker)
         reading = watch.reading() if watch else None
         record = dataclasses.replace(
             blank,
@@ -251,15 +241,31 @@ class _Session:
             worker=worker,
             energy=reading,
             preparation=preparation,
-            metrics=self._metrics(target.precision, worker, reading, reason),
+            metrics=self._metrics(target.precision, worker, probe.ceilings(), reading, reason),
         )
         self.progress.done(_summary(record))
         return record
 
-    def _metrics(self, precision: str, worker: WorkerReport, energy: EnergyReading | None, reason: str) -> Metrics:
+    def _check_weights(self, worker: WorkerReport) -> None:
+        """Synthetic weights are the same values everywhere; a checkpoint's may be rounded on the way to a precision."""
+        own = worker.engine.weights_digest
+        if own and self.request.model.weights_kind == "synthetic" and own != self.weights_digest:
+            raise WorkerFailedError(
+                f"its weights are not the reference's: their digest begins {own[:16]}, the reference's "
+                f"{self.weights_digest[:16]}; the device, or its PyTorch, computes integers wrongly"
+            )
+
+    def _metrics(
+        self, precision: str, worker: WorkerReport, ceilings: Ceilings, energy: EnergyReading | None, reason: str
+    ) -> Metrics:
         prompt_tokens = self.request.workload.prompt_tokens
         spec = self.request.model.spec
-        return compute_metrics(Evidence(spec, prompt_tokens, precision, worker, self.probe.ceilings(), energy, reason))
+        return compute_metrics(Evidence(spec, prompt_tokens, precision, worker, ceilings, energy, reason))
+
+
+def _device(target: Target) -> str:
+    """The device whose ceilings bound ``target``."""
+    return load_backend(target.backend).accelerator(target.device) or CPU
 
 
 def _summary(record: TargetRecord) -> str:

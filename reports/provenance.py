@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from profiler.bundle import Bundle
+from profiler.bundle import CPU, Bundle
 from profiler.inventory import wording
 from profiler.record import Component, ParityScore
 from reports import notation
@@ -82,15 +82,18 @@ def reference_text(bundle: Bundle) -> str:
 
 def ceiling_facts(bundle: Bundle) -> list[tuple[str, str]]:
     """Measured limits of the machine and how they were measured."""
-    if bundle.ceilings is None:
+    if not bundle.ceilings:
         return [("Ceilings", "none were measured in this run, so MBU and MFU are unavailable")]
-    found = [("Read bandwidth", bundle.ceilings.read_bandwidth)]
-    found += [(f"Matrix product, {name}", figure) for name, figure in bundle.ceilings.gemm.items()]
-    threads = bundle.ceilings.threads
-    return [
-        (name, f"{notation.quantity(figure)} ({figure.grade}; {figure.method}; n = {figure.n}, {threads} threads)")
-        for name, figure in found
-    ]
+    facts = []
+    for device, ceilings in bundle.ceilings.items():
+        on, threads = ("", f", {ceilings.threads} threads") if device == CPU else (f" of {device}", "")
+        found = [(f"Read bandwidth{on}", ceilings.read_bandwidth)]
+        found += [(f"Matrix product{on}, {name}", figure) for name, figure in ceilings.gemm.items()]
+        facts += [
+            (name, f"{notation.quantity(figure)} ({figure.grade}; {figure.method}; n = {figure.n}{threads})")
+            for name, figure in found
+        ]
+    return facts
 
 
 def run_facts(row: Row) -> list[tuple[str, str]]:

@@ -158,13 +158,14 @@ def _parity(score: ParityScore) -> dict[str, Any]:
 
 def _bundle(bundle: Bundle, comparison: Comparison) -> dict[str, Any]:
     index, host = bundle.index, bundle.host
-    ceilings = None
-    if bundle.ceilings:
-        ceilings = {
-            "threads": bundle.ceilings.threads,
-            "read_bandwidth": _quantity(bundle.ceilings.read_bandwidth),
-            "gemm": {name: _quantity(figure) for name, figure in bundle.ceilings.gemm.items()},
+    ceilings = {
+        device: {
+            "threads": found.threads,
+            "read_bandwidth": _quantity(found.read_bandwidth),
+            "gemm": {name: _quantity(figure) for name, figure in found.gemm.items()},
         }
+        for device, found in bundle.ceilings.items()
+    }
     return {
         "path": str(bundle.path),
         "machine": comparison.machines[host.fingerprint],

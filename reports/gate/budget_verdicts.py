@@ -48,9 +48,9 @@ def _target_limit(target: str, metric: str, limit: Limit, rules: Rulebook, sides
             target, metric, limit.text, limit.origin, "inconclusive", "no run of this target counts", "1"
         )  # fmt: skip
     if metric == PARITY:
-        scores = [one for run in sides.current if (one := run.target.parity_top1) is not None]
+        scores = [one for run in sides.current if (one := run.parity_top1) is not None]
         return _exact(target, metric, limit, rules, min(scores, default=None), "derived", "no position was scored")
-    figures = [run.target.figures[metric] for run in sides.current if metric in run.target.figures]
+    figures = [run.figures[metric] for run in sides.current if metric in run.figures]
     alike, runs = sides.runs(metric)
     figure = next((one for one in figures if one.samples), figures[-1] if figures else None)
     unit = figure.unit if figure else "1"

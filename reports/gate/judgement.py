@@ -27,41 +27,31 @@ _MOST_RUNS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class TargetRun:
-    """One target in one run that settles something, and what the machine could do then."""
-
-    target: TargetSeries
-    read_bandwidth: float | None
-
-    def run(self, metric: str) -> Run | None:
-        """The samples of ``metric`` with the machine's pace; None if the run has none."""
-        figure = self.target.figures.get(metric)
-        if figure is None or not figure.samples:
-            return None
-        return Run(figure.samples, math.log(self.read_bandwidth) if self.read_bandwidth else None)
-
-
-@dataclass(frozen=True, slots=True)
 class Sides:
     """The runs of one target: those of the baseline and those under test, oldest first, disturbed ones left out."""
 
-    baseline: Sequence[TargetRun]
-    current: Sequence[TargetRun]
+    baseline: Sequence[TargetSeries]
+    current: Sequence[TargetSeries]
 
     def runs(self, metric: str) -> tuple[list[Run], list[Run]]:
-        """Baseline and current runs that have ``metric``."""
-        below, above = ([run for one in side if (run := one.run(metric))] for side in (self.baseline, self.current))
+        """Baseline and current runs that have ``metric``, each with the pace of the machine."""
+        below, above = ([run for one in side if (run := _run(one, metric))] for side in (self.baseline, self.current))
         return below, above
+
+
+def _run(target: TargetSeries, metric: str) -> Run | None:
+    figure = target.figures.get(metric)
+    if figure is None or not figure.samples:
+        return None
+    return Run(figure.samples, math.log(target.read_bandwidth) if target.read_bandwidth else None)
 
 
 def sides_of(target: str, baseline: Sequence[RunSeries], current: Sequence[RunSeries]) -> Sides:
     """The runs of ``target`` on both sides that settle something."""
 
-    def fit(runs: Sequence[RunSeries]) -> list[TargetRun]:
+    def fit(runs: Sequence[RunSeries]) -> list[TargetSeries]:
         return [
-            TargetRun(one, run.read_bandwidth)
-            for run in runs
-            if (one := run.targets.get(target)) is not None and one.status == "ok" and one.settles
+            one for run in runs if (one := run.targets.get(target)) is not None and one.status == "ok" and one.settles
         ]
 
     return Sides(fit(baseline), fit(current))
@@ -110,7 +100,7 @@ def judge(
 
 def _missing(blank: Finding, sides: Sides, *, in_baseline: bool) -> Finding:
     """A figure that one side lacks: gone since the baseline it is a question, never there it is none."""
-    side = [run.target.figures.get(blank.metric) for run in (sides.current if in_baseline else sides.baseline)]
+    side = [run.figures.get(blank.metric) for run in (sides.current if in_baseline else sides.baseline)]
     figure = next((one for one in reversed(side) if one is not None), None)
     reason = figure.reason if figure is not None else "no run that counts holds it"
     if in_baseline:

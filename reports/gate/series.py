@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from profiler.bundle import INDEX, Bundle
 from profiler.metrics import METRICS, Evidence, Metric
 from profiler.quantity import Grade
-from profiler.record import Repetition, Status, TargetRecord, WorkerReport
+from profiler.record import Ceilings, Repetition, Status, TargetRecord, WorkerReport
 from reports.samples import counted
 
 EXTERNAL_DETECTORS = frozenset({"other_load", "cpu_steal"})
@@ -51,6 +51,9 @@ class TargetSeries:
     detectors: dict[str, int]
     figures: dict[str, Figure]
     parity_top1: float | None
+    read_bandwidth: float | None = None
+    """The best that its device read memory with during the run, in B/s; None if it was not measured. The best, because
+    what disturbs the probe can only slow it: the threads of an engine that wait by spinning do."""
 
     @property
     def settles(self) -> bool:
@@ -66,9 +69,6 @@ class RunSeries:
     created: str
     chipassay_version: str
     command: str
-    read_bandwidth: float | None
-    """The best that the machine read memory with during the run, in B/s; None if it was not measured. The best, because
-    what disturbs the probe can only slow it: the threads of an engine that wait by spinning do."""
     targets: dict[str, TargetSeries]
 
 
@@ -105,7 +105,6 @@ def series_of(bundle: Bundle) -> RunSeries:
         created=index.created,
         chipassay_version=index.chipassay_version,
         command=index.command,
-        read_bandwidth=_best_bandwidth(bundle),
         targets={record.id: _target(bundle, record) for record in bundle.targets},
     )
 
@@ -121,8 +120,8 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
     disturbed = len(runs) - len(quiet)
     kept = tuple(quiet) if len(quiet) >= FEWEST_UNDISTURBED else runs
     evidence = Evidence(
-        bundle.index.model.spec, bundle.index.workload.prompt_tokens, record.precision, worker, bundle.ceilings,
-        record.energy, _energy_reason(record),
+        bundle.index.model.spec, bundle.index.workload.prompt_tokens, record.precision, worker,
+        bundle.ceilings_of(record), record.energy, _energy_reason(record),
     )  # fmt: skip
     return TargetSeries(
         status=record.status,
@@ -134,6 +133,7 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
         detectors=dict(sorted(detectors.items())),
         figures={metric.name: _figure(metric, evidence, worker, kept) for metric in METRICS},
         parity_top1=worker.parity.top1_agreement,
+        read_bandwidth=_best_bandwidth(bundle.ceilings_of(record)),
     )
 
 
@@ -157,6 +157,6 @@ def _figure(metric: Metric, evidence: Evidence, worker: WorkerReport, kept: Sequ
     return Figure(metric.unit, whole.grade, "", tuple(value for value in alone if value is not None))
 
 
-def _best_bandwidth(bundle: Bundle) -> float | None:
-    samples = bundle.ceilings.read_samples if bundle.ceilings else ()
+def _best_bandwidth(ceilings: Ceilings | None) -> float | None:
+    samples = ceilings.read_samples if ceilings else ()
     return max((one.amount / one.duration_ns * 1e9 for one in samples), default=None)

@@ -75,7 +75,7 @@ def test_float32_targets_generate_the_references_tokens(bundle):
 
 
 def test_the_ceilings_enclose_every_repetition(bundle):
-    at = [sample.at_ns for sample in bundle.ceilings.read_samples]
+    at = [sample.at_ns for sample in bundle.ceilings["cpu"].read_samples]
     for target in bundle.targets:
         for one in target.worker.repetitions:
             if not one.warmup:
@@ -96,7 +96,8 @@ def test_an_export_is_not_counted_in_peak_memory_but_told(bundle):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_document_is_valid_by_its_published_schema(finished, name):
     _, out = finished
-    paths = sorted((out / "targets").glob("*.json")) if name == "target" else [out / f"{name}.json"]
+    pattern = {"target": "targets/*.json", "ceilings": "ceilings-*.json"}.get(name, f"{name}.json")
+    paths = sorted(out.glob(pattern))
     assert len(paths) == (3 if name == "target" else 1)
     for path in paths:
         jsonschema.Draft202012Validator(json_schema(name)).validate(json.loads(path.read_text()))

@@ -138,7 +138,7 @@ def test_a_disk_that_fails_during_the_write_keeps_the_last_whole_state(small_dis
     writer.put(target_file(record.id), record)
     fault(small_disk)
     with pytest.raises(StorageError, match=rf"cannot write .*: {words}; choose another --out, or free some room"):
-        writer.put("ceilings.json", made.ceilings)
+        writer.put("ceilings-cpu.json", made.ceilings["cpu"])
     kept = read_bundle(writer.folder)
     assert kept.targets == (record,)
     assert kept.index.files.keys() == {"host.json", target_file(record.id)}

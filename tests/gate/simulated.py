@@ -67,7 +67,6 @@ class Simulation:
         return [
             RunSeries(
                 source=str(self.random.integers(2**60)), created="", chipassay_version="", command="",
-                read_bandwidth=3e10 * math.exp(paces[at]),
                 targets={
                     target: self._target({m: levels[t, m][at] for t, m in levels if t == target}, paces[at], loss)
                     for target in dict.fromkeys(target for target, _ in levels)
@@ -101,7 +100,7 @@ class Simulation:
                 hang = self._wandering(self.noise.count, self.noise.repetitions, self.noise.repetitions_hang)
                 logs = sign * (self.noise.slope * pace + math.log1p(-loss)) + level + hang
             figures[metric] = Figure(unit, "derived", "", tuple(np.exp(logs).tolist()))
-        return TargetSeries("ok", "", 2, "", self.noise.count, 0, {}, figures, 1.0)
+        return TargetSeries("ok", "", 2, "", self.noise.count, 0, {}, figures, 1.0, 3e10 * math.exp(pace))
 
 
 def outcome(baseline: list[RunSeries], commit: list[RunSeries]) -> str:

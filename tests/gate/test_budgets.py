@@ -148,7 +148,7 @@ def sides(**figures):
         )
         for name, samples in figures.items()
     }
-    run = RunSeries("s", "", "", "", None, {TARGETS[0]: TargetSeries("ok", "", 2, "", 6, 0, {}, made, 0.97)})
+    run = RunSeries("s", "", "", "", {TARGETS[0]: TargetSeries("ok", "", 2, "", 6, 0, {}, made, 0.97)})
     return {TARGETS[0]: sides_of(TARGETS[0], (), (run, run, run))}
 
 

@@ -114,10 +114,11 @@ def test_a_slower_machine_is_said_and_not_held_against_the_commit(baseline, make
     from profiler.record import CeilingSample
 
     def slowed(made):
+        (device, ceilings), *_ = made.ceilings.items()
         samples = tuple(
-            CeilingSample(one.at_ns, one.amount, round(one.duration_ns / 0.9)) for one in made.ceilings.read_samples
+            CeilingSample(one.at_ns, one.amount, round(one.duration_ns / 0.9)) for one in ceilings.read_samples
         )
-        return replace(made, ceilings=replace(made.ceilings, read_samples=samples))
+        return replace(made, ceilings={device: replace(ceilings, read_samples=samples)})
 
     commits = [slowed(make_bundle(speed=0.9)) for _ in range(COMMIT_RUNS)]
     result = check_bundles(commits, baseline, None, Options())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backends.contract import EngineFacts
 from backends.model import Model, ModelSpec
-from profiler.bundle import Bundle, target_file
+from profiler.bundle import Bundle, ceilings_file, target_file
 from profiler.codec import encode
 from profiler.metrics import Evidence, compute_metrics
 from profiler.quantity import Quantity
@@ -184,15 +184,15 @@ def bundle(
     reference = ReferenceRecord(
         ((1, 2, 3),), tuple(range(16)), "reference.npz", digest_of("reference"), "PyTorch 2.13.0 float32", False
     )
-    return Bundle(Path(path), index, on or host(), ceilings() if with_ceilings else None, reference, targets)
+    return Bundle(Path(path), index, on or host(), {"cpu": ceilings()} if with_ceilings else {}, reference, targets)
 
 
 def write_bundle(made: Bundle, folder: Path) -> Path:
     """Put ``made`` on disk as ``profile`` does, digests included."""
     (folder / "targets").mkdir(parents=True)
     contents = {"host.json": encode(made.host), "reference.npz": b"logits"}
-    if made.ceilings:
-        contents["ceilings.json"] = encode(made.ceilings)
+    for device, found in made.ceilings.items():
+        contents[ceilings_file(device)] = encode(found)
     if made.reference:
         reference = replace(made.reference, sha256=hashlib.sha256(b"logits").hexdigest())
         contents["reference.json"] = encode(reference)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
+from backends.nvml import NvmlUnavailableError, nvml_session, said
 from profiler.inventory.accelerators.fields import pci_address
 from profiler.inventory.findings import Findings
 from profiler.inventory.makers import pci_vendor
@@ -19,18 +19,10 @@ _MAX_DEVICES = 256
 def read_nvidia(*, expected: bool) -> Findings:
     """One component a device; ``expected`` says that the PCI bus shows one, so a missing driver is worth telling."""
     try:
-        nvml = importlib.import_module("pynvml")
-    except ImportError:
-        return Findings((), {"NVIDIA devices": "the package nvidia-ml-py is not installed"} if expected else {})
-    try:
-        nvml.nvmlInit()
-    except nvml.NVMLError as error:
-        reason = f"NVML: {_said(error)}; install the NVIDIA driver, or pass its libraries into the container"
-        return Findings((), {"NVIDIA devices": reason} if expected else {})
-    try:
-        return _devices(nvml)
-    finally:
-        nvml.nvmlShutdown()
+        with nvml_session() as nvml:
+            return _devices(nvml)
+    except NvmlUnavailableError as error:
+        return Findings((), {"NVIDIA devices": f"{error}; {error.remedy}"} if expected else {})
 
 
 def _devices(nvml: Any) -> Findings:
@@ -39,13 +31,13 @@ def _devices(nvml: Any) -> Findings:
     try:
         count = min(nvml.nvmlDeviceGetCount(), _MAX_DEVICES)
     except nvml.NVMLError as error:
-        return Findings((), {**unread, "NVIDIA devices": f"NVML: {_said(error)}"})
+        return Findings((), {**unread, "NVIDIA devices": f"NVML: {said(error)}"})
     for index in range(count):
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(index)
             name = nvml.nvmlDeviceGetName(handle)
         except nvml.NVMLError as error:
-            unread[f"NVIDIA device {index}"] = f"NVML: {_said(error)}"
+            unread[f"NVIDIA device {index}"] = f"NVML: {said(error)}"
             continue
         details, missing = _collect(nvml, name, _fields(nvml, handle))
         unread.update(missing)
@@ -71,7 +63,7 @@ def _collect(nvml: Any, name: str, readers: dict[str, Callable[[], Any]]) -> tup
         try:
             value = read()
         except nvml.NVMLError as error:
-            unread[f"{name}: {key}"] = f"NVML: {_said(error)}"
+            unread[f"{name}: {key}"] = f"NVML: {said(error)}"
         except (AttributeError, TypeError, ValueError, IndexError):
             unread[f"{name}: {key}"] = "this version of nvidia-ml-py does not read it"
         else:
@@ -151,7 +143,3 @@ def _pci_id(packed: int) -> str:
 
 def _string(value: Any) -> str:
     return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _said(error: Exception) -> str:
-    return str(error).strip().lower() or type(error).__name__
