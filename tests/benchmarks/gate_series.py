@@ -39,17 +39,28 @@ def main() -> None:
     for number in range(arguments.runs):
         for kind, pace in PACES.items():
             profile(arguments.folder / f"{kind}{number:03}", {**environment, "PACE": pace})
-    runs = {kind: [read_bundle(path) for path in sorted(arguments.folder.glob(f"{kind}[0-9]*"))] for kind in PACES}
+    runs = {
+        kind: [read_bundle(path) for path in sorted(arguments.folder.glob(f"{kind}[0-9][0-9][0-9]"))] for kind in PACES
+    }
+    aside = len(list(arguments.folder.glob("*.disturbed-*")))
+    print(f"{aside} further runs were disturbed and made again")
     evaluate(runs["a"], runs["b"])
 
 
 def profile(out: Path, environment: dict[str, str]) -> None:
-    """One run, unless it is there, begun when the machine is quiet."""
-    if not is_bundle(out):
+    """One run, unless it is there, begun when the machine is quiet and made again if it was disturbed all the same.
+
+    Disturbed ones are kept aside, as ``OUT.disturbed-N``.
+    """
+    disturbed = len(list(out.parent.glob(f"{out.name}.disturbed-*")))
+    while not is_bundle(out):
         while psutil.cpu_percent(interval=2) > QUIET_PERCENT:
             pass
         command = [sys.executable, "-m", "profiler.cli", "profile", *PROFILE, "--out", str(out)]
         subprocess.run(command, env=environment, check=True, capture_output=True)
+        if not settles(read_bundle(out)):
+            disturbed += 1
+            out.rename(f"{out}.disturbed-{disturbed}")
 
 
 def evaluate(same: list[Bundle], slower: list[Bundle]) -> None:
