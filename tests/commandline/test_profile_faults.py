@@ -11,7 +11,7 @@ import pytest
 
 from backends.errors import StorageError
 from profiler.bundle import BundleWriter, read_bundle, target_file
-from tests.commandline.conftest import COMMAND
+from tests.commandline.conftest import COMMAND, hear_every_signal
 from tests.reports.bundles import bundle
 
 STAGES = ("prepare", "load", "score", "generate")
@@ -37,7 +37,7 @@ def started(environment, small_run, tmp_path):
     process = subprocess.Popen(
         [*COMMAND, *map(str, small_run), *targets, "--out", str(tmp_path / "out" / "bundle")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**environment, "SLEEPY_PID_FILE": str(pid_file)},
+        env={**environment, "SLEEPY_PID_FILE": str(pid_file)}, preexec_fn=hear_every_signal,  # noqa: PLW1509 - no thread runs yet
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not pid_file.exists():
