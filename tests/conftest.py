@@ -201,6 +201,35 @@ class Sleepy(_Base):
         time.sleep(600)
 
 
+class Killed(_Base):
+    """Killed without a word at the stage its device names, as the kernel does when memory runs out."""
+    name = "test-killed"
+
+    @staticmethod
+    def _at(stage, device):
+        if stage == device:
+            print("reached", stage, file=sys.stderr, flush=True)
+            os.kill(os.getpid(), 9)
+
+    @classmethod
+    def prepare(cls, execution, progress):
+        cls._at("prepare", execution.device)
+        return {}
+
+    def load(self, execution, progress):
+        self.device = execution.device
+        self._at("load", self.device)
+        return super().load(execution, progress)
+
+    def score(self, prompt_ids, forced_ids, positions):
+        self._at("score", self.device)
+        return super().score(prompt_ids, forced_ids, positions)
+
+    def generate(self, prompt_ids, output_tokens):
+        self._at("generate", self.device)
+        return super().generate(prompt_ids, output_tokens)
+
+
 class Noisy(_Base):
     """Prints to standard output in every way an engine can."""
     name = "test-noisy"
@@ -300,6 +329,7 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "Full",
         "Refusing",
         "Unprobed",
+        "Killed",
     )
     lines = [f"test-{name.lower()} = chipassay_testonly:{name}" for name in classes]
     lines.append("test-host = tests.backends.accelerator.host:HostAccelerator")
