@@ -19,6 +19,7 @@ COMMANDS = {
     "report": "reports.command",
     "chips": "profiler.commands.chips",
     "classify": "reports.export_control.command",
+    "project": "reports.projection.command",
 }
 """Command to the module that defines it, by name: the middle floor does not import the top one."""
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.projection.evidence import Observation
+from reports.projection.groups import chip_family
 from reports.projection.situation import Figure, Situation
 from reports.projection.step import MEMORY_TERMS, OVERLAP_POWER, TIME_TERMS, Terms, terms
 
@@ -47,8 +48,8 @@ PRIORS: dict[str, tuple[float, float]] = {
     "synchronisation": (30e-6, 1.0),
     "per_token": (30e-6, 1.0),
     "per_request": (2e-3, 1.0),
-    "weight_bytes": (1.0, 0.05),
-    "kv_bytes": (1.0, 0.1),
+    "weight_bytes": (1.0, 0.01),
+    "kv_bytes": (1.0, 0.03),
     "activation_bytes": (10.0, 1.0),
     "logit_bytes": (1.5, 0.5),
     "constant_bytes": (50.0, 1.5),
@@ -75,7 +76,7 @@ def nodes_of(situation: Situation) -> dict[str, str]:
         "family": s.stack.family,
         "stack": s.stack.id,
         "format": f"{s.stack.id} x {s.format.id}",
-        "chip": f"{s.stack.family} x {s.device.chip_id or s.device.name}",
+        "chip": f"{s.stack.family} x {chip_family(s.device)}",
     }
 
 

@@ -34,13 +34,37 @@ class Format:
         """Bytes of all weights; a tied head is stored once."""
         return self.decode_bytes(model) + (0.0 if model.tied else model.embedding * self.embedding_bits / 8)
 
-    def peak_flops(self, chip: Chip) -> tuple[str, float] | None:
-        """The declared peak that products in this format run at, with its precision, or None if none is known."""
+    def peak_flops(self, chip: Chip) -> Range | None:
+        """The declared peak that products in this format run at, in FLOP/s, or None if none is known."""
         for precision in self.peaks:
-            for known, tops in chip.peak_dense_tops.items():
-                if known == precision:
-                    return precision, tops * 1e12
+            found = Range.of(chip, f"peak_dense_tops.{precision}", 1e12)
+            if found is not None:
+                return found
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A figure of the catalogue in base units: the preferred value, and between which values it may lie."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, chip: Chip, path: str, unit: float) -> Range | None:
+        """The figure at ``path``; None if it, or one end of its range, is not known.
+
+        A range without a preferred value stands for its geometric mean.
+        """
+        name, _, key = path.partition(".")
+        value = dict(chip.peak_dense_tops).get(key) if key else getattr(chip, name)  # type: ignore[call-overload]
+        low, high = chip.bounds(path) or (None, None)
+        if value is None:
+            if not low or not high:
+                return None
+            return cls((low * high) ** 0.5 * unit, low * unit, high * unit)
+        return cls(value * unit, (value if low is None else low) * unit, (value if high is None else high) * unit)
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Literal
 from profiler.chips import Chip, load_chips
 from reports.projection.data import entries
 from reports.projection.dimensions import Dimensions
-from reports.projection.formats import Format
+from reports.projection.formats import Format, Range
 from reports.projection.stacks import Stack
 
 Figure = Literal["prefill", "step", "request", "memory"]
@@ -33,16 +33,21 @@ class Device:
     board_power_w: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, chip: Chip, number_format: Format, share: float = 1.0) -> Device:
-        """The device that ``chip``, or ``share`` of it, is for products in ``number_format``."""
+    def of(cls, chip: Chip, number_format: Format, share: float = 1.0, corner: Literal["value", "low", "high"] = "value") -> Device:
+        """The device that ``chip``, or ``share`` of it, is for products in ``number_format``.
+
+        ``corner`` takes disputed figures at the lower or upper end of their range.
+        """
         peak = number_format.peak_flops(chip)
-        power = chip.bounds("tdp_w")
+        bandwidth = Range.of(chip, "memory_bandwidth_gb_s", 1e9)
+        memory = Range.of(chip, "memory_gb", 1e9)
+        power = Range.of(chip, "tdp_w", 1.0)
         return cls(
             chip.id, chip.name, chip.vendor,
-            None if chip.memory_bandwidth_gb_s is None else share * chip.memory_bandwidth_gb_s * 1e9,
-            None if peak is None else share * peak[1],
-            None if chip.memory_gb is None else share * chip.memory_gb * 1e9,
-            None if power is None or None in power else (share * power[0], share * power[1]),  # type: ignore[operator]
+            None if bandwidth is None else share * getattr(bandwidth, corner),
+            None if peak is None else share * getattr(peak, corner),
+            None if memory is None else share * memory.value,
+            None if power is None else (share * power.low, share * power.high),
         )  # fmt: skip
 
     @property
