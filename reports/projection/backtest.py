@@ -1,7 +1,7 @@
 """How well the model predicts results it was not fitted to: leave one model out, leave one chip out, or other data.
 
-Nothing of what is left out takes part: not in the fit, not in the shrinkage, not in the width of the intervals. Models of
-equal dimensions are left out together, and so are the bins and form factors of a chip.
+Nothing of what is left out takes part: not in the fit, not in the shrinkage, not in the width of the intervals. Models
+of equal dimensions are left out together, and so are the bins and form factors of a chip.
 """
 
 from __future__ import annotations
@@ -123,7 +123,11 @@ _ORDER: tuple[LeaveOut, ...] = ("model", "chip", "chip and engine", "external")
 
 
 def _folds(
-    kind: Kind, observations: Sequence[Observation], whole: Fit, key: Callable[[Observation], Hashable], leave_out: LeaveOut
+    kind: Kind,
+    observations: Sequence[Observation],
+    whole: Fit,
+    key: Callable[[Observation], Hashable],
+    leave_out: LeaveOut,
 ) -> list[Outcome]:
     found = []
     for left in dict.fromkeys(map(key, observations)):

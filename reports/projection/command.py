@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 @click.option("--prompt-tokens", type=click.IntRange(min=1), help="Default: the bundle's, else 128.")
 @click.option("--output-tokens", type=click.IntRange(min=1), help="Default: the bundle's, else 128.")
 @click.option("--batch", type=click.IntRange(min=1), help="Sequences side by side. Default: the bundle's, else 1.")
-@click.option("--devices", type=click.IntRange(min=1), help="Devices used together. Default: as many as the model needs.")
+@click.option("--devices", type=click.IntRange(min=1), help="Devices together. Default: as many as the model needs.")
 @click.option("--stack", metavar="NAME", help="The engine, such as vllm, sglang or chitu. Default: the best evidenced.")
+@click.option("--chips", "overlay", type=click.Path(path_type=Path), metavar="FILE", help="Your own chip entries.")
 @click.option("--explain", is_flag=True, help="Show every parameter and the published rows behind it.")
 @click.option("--backtest", "run_backtest", is_flag=True, help="Test the model on results it is not fitted to.")
 @click.option(
-    "--published", type=click.Path(path_type=Path), metavar="FILE.csv", help="With --backtest: other results to test on."
+    "--published",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="With --backtest: results to test on.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def project(
@@ -38,6 +42,7 @@ def project(
     batch: int | None,
     devices: int | None,
     stack: str | None,
+    overlay: Path | None,
     explain: bool,
     run_backtest: bool,
     published: Path | None,
@@ -45,16 +50,17 @@ def project(
 ) -> None:
     """Project BUNDLE's model and workload, or a preset, on chips of the catalogue.
 
-    Every figure is modelled and carries an 80 % interval; none is a measurement. --backtest says how far the same model was
-    off on published results that it had not seen.
+    Every figure is modelled and carries an 80 % interval; none is a measurement. --backtest says how far the same
+    model was off on published results that it had not seen.
     """
     # Many small solves: threads of the linear algebra library would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from backends.errors import InputError
 
     asked = {
-        "BUNDLE": bundle_path, "--chip": chips, "--model": model, "--precision": precision, "--prompt-tokens": prompt_tokens,
-        "--output-tokens": output_tokens, "--batch": batch, "--devices": devices, "--stack": stack, "--explain": explain,
+        "BUNDLE": bundle_path, "--chip": chips, "--model": model, "--precision": precision, "--devices": devices,
+        "--prompt-tokens": prompt_tokens, "--output-tokens": output_tokens, "--batch": batch, "--stack": stack,
+        "--chips": overlay, "--explain": explain,
     }  # fmt: skip
     if run_backtest:
         given = [name for name, value in asked.items() if value]
@@ -68,7 +74,7 @@ def project(
 
     found = answer(
         chips, model=model, bundle=_read(bundle_path), precision=precision, prompt_tokens=prompt_tokens,
-        output_tokens=output_tokens, batch=batch, devices=devices, stack=stack,
+        output_tokens=output_tokens, batch=batch, devices=devices, stack=stack, overlay=overlay,
     )  # fmt: skip
     from reports.projection.track_record import track_record
 

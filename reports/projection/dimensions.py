@@ -13,7 +13,8 @@ from reports.projection.data import entries
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """A dense decoder with gated feed-forward layers. Counts are elements; a tied head is counted as head and embedding.
+    """A dense decoder with gated feed-forward layers. Counts are elements; a tied head is counted as head and
+    embedding.
 
     ``key`` is the same for two models of equal dimensions: leaving one out of a fit must leave out the other.
     """

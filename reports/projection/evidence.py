@@ -1,4 +1,5 @@
-"""From published rows to observations the model can be fitted to, every row used, converted or excluded with a reason."""
+"""From published rows to observations the model can be fitted to, every row used, converted or excluded with a
+reason."""
 
 from __future__ import annotations
 
@@ -48,8 +49,8 @@ class Observation:
         """Equal for two rows that state the same result."""
         s = self.situation
         return (
-            s.model.key, s.device.chip_id, s.devices, s.stack.id, s.format.id, s.batch, s.prompt_tokens, s.output_tokens,
-            self.figure, f"{self.published:.4g}",
+            s.model.key, s.device.chip_id or s.device.name, s.devices, s.stack.id, s.format.id, s.batch,
+            s.prompt_tokens, s.output_tokens, self.figure, f"{self.published:.4g}",
         )  # fmt: skip
 
 
@@ -137,7 +138,9 @@ def _published(row: Row, situation: Situation, converted: tuple[str, ...]) -> Ob
         return "no positive figure"
     metric, unit, phase = row["metric"].casefold(), row["unit"].casefold(), row["phase"].casefold()
     if metric.startswith("memory") and unit in ("mb", "gb"):
-        return _observation(row, situation, "memory", value * (_MIB if unit == "mb" else _GIB), value, row["unit"], converted)
+        return _observation(
+            row, situation, "memory", value * (_MIB if unit == "mb" else _GIB), value, row["unit"], converted
+        )
     if unit == "ms":
         figure: Figure | None = "prefill" if "ttft" in metric else "step" if "tpot" in metric else None
         return "unknown metric" if figure is None else _timed(row, situation, converted, figure, value, "ms")
@@ -186,7 +189,9 @@ def _timed(
 def _arithmetic_s(situation: Situation, figure: Figure) -> float:
     """Seconds that the operations of ``figure`` take at the declared peak."""
     needed = terms(situation, figure)
-    return float(sum((needed.added + needed.decode)[TIME_TERMS.index(name)] for name in ("prefill", "attention", "batch")))
+    return float(
+        sum((needed.added + needed.decode)[TIME_TERMS.index(name)] for name in ("prefill", "attention", "batch"))
+    )
 
 
 def to_base(situation: Situation, figure: Figure, value: float, unit: str) -> float:
@@ -202,10 +207,24 @@ def to_base(situation: Situation, figure: Figure, value: float, unit: str) -> fl
 
 
 def _observation(
-    row: Row, situation: Situation, figure: Figure, value: float, published: float, unit: str, converted: tuple[str, ...]
+    row: Row,
+    situation: Situation,
+    figure: Figure,
+    value: float,
+    published: float,
+    unit: str,
+    converted: tuple[str, ...],
 ) -> Observation:
     return Observation(
-        row.place, situation, figure, value, published, unit, row["source"], row["confidence"], tuple(dict.fromkeys(converted))
+        row.place,
+        situation,
+        figure,
+        value,
+        published,
+        unit,
+        row["source"],
+        row["confidence"],
+        tuple(dict.fromkeys(converted)),
     )
 
 

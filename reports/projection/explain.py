@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.projection.projection import Projection, Projector
+from reports.projection.groups import chip_family
+from reports.projection.projection import ChipProjection, Projection, Projector
 from reports.projection.step import TIME_TERMS, total
 from reports.projection.step import terms as terms_of
 
@@ -19,6 +20,7 @@ MEANINGS = {
     "batch": "share of the peak reached by decode arithmetic",
     "launch": "overhead per layer, launches replayed as a graph",
     "host_launch": "overhead per layer, launched by the host",
+    "prefill_launch": "overhead per layer of a prefill, whose launches are never replayed",
     "synchronisation": "overhead per layer, devices in step",
     "per_token": "engine's work per token handed out",
     "per_request": "engine's work per request admitted",
@@ -88,16 +90,14 @@ def explain(found: Projection, known: Projector) -> tuple[Explanation, ...]:
             share = float((step.added + step.decode)[at] * np.exp(factors[at]) / seconds)
             parameters.append(Parameter(name, MEANINGS[name], value, "1" if inverse else "s", parts, share))
         explained.append(
-            Explanation(chip.chip_id, chip.stack, tuple(parameters), fit.rows_behind(chip.situation), _rows(chip, known))
+            Explanation(
+                chip.chip_id, chip.stack, tuple(parameters), fit.rows_behind(chip.situation), _rows(chip, known)
+            )
         )
     return tuple(explained)
 
 
-def _rows(chip: object, known: Projector) -> tuple[RowBehind, ...]:
-    from reports.projection.groups import chip_family
-    from reports.projection.projection import ChipProjection
-
-    assert isinstance(chip, ChipProjection)
+def _rows(chip: ChipProjection, known: Projector) -> tuple[RowBehind, ...]:
     assert chip.situation is not None
     wanted = (chip.situation.stack.family, chip_family(chip.situation.device))
     made = []
@@ -110,8 +110,17 @@ def _rows(chip: object, known: Projector) -> tuple[RowBehind, ...]:
         ratio = observation.value / predicted if rate else predicted / observation.value
         made.append(
             RowBehind(
-                observation.place, s.model.name, s.format.id, min(s.batch, 10**6), s.prompt_tokens, s.output_tokens,
-                observation.published, observation.unit, ratio, observation.source, observation.confidence,
-            )  # fmt: skip
-        )
+                observation.place,
+                s.model.name,
+                s.format.id,
+                min(s.batch, 10**6),
+                s.prompt_tokens,
+                s.output_tokens,
+                observation.published,
+                observation.unit,
+                ratio,
+                observation.source,
+                observation.confidence,
+            )
+        )  # fmt: skip
     return tuple(made)

@@ -4,18 +4,18 @@ The logarithm of every term's factor (1/efficiency, or seconds of overhead) is a
 
     all + vendor + format class + engine + engine release + engine x format + engine x chip
 
-Each effect is drawn from a normal distribution around zero whose width (:data:`LEVELS`) says how far such things differ, so
-an engine with three rows stays close to what all engines share, and one with a hundred goes where its rows say. The fit is
-the maximum a posteriori by Gauss-Newton steps on logarithmic residuals, with Student-t weights so that single odd rows count
-little. Left-out residuals of whole groups come from the same matrices in closed form, one Newton step from the fit without
-the group: they give the intervals.
+Each effect is drawn from a normal distribution around zero whose width (:data:`LEVELS`) says how far such things
+differ, so an engine with three rows stays close to what all engines share, and one with a hundred goes where its rows
+say. The fit is the maximum a posteriori by Gauss-Newton steps on logarithmic residuals, with Student-t weights so that
+single odd rows count little. Left-out residuals of whole groups come from the same matrices in closed form, one Newton
+step from the fit without the group: they give the intervals.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,7 @@ PRIORS: dict[str, tuple[float, float]] = {
     "batch": (1 / 0.5, 0.5),
     "launch": (50e-6, 1.0),
     "host_launch": (600e-6, 1.0),
+    "prefill_launch": (300e-6, 0.3),
     "synchronisation": (30e-6, 1.0),
     "per_token": (30e-6, 1.0),
     "per_request": (2e-3, 1.0),
@@ -54,15 +55,16 @@ PRIORS: dict[str, tuple[float, float]] = {
     "logit_bytes": (1.5, 0.5),
     "constant_bytes": (50.0, 1.5),
 }
-"""Of each term: the factor expected before any row is seen, and how far off it may be, in log. The efficiencies are what
-good engines reach (decode 0.5 to 0.78 of the bandwidth, prefill 0.4 to 0.55 of the peak), the overheads a few launches."""
+"""Of each term: the factor expected before any row is seen, and how far off it may be, in log. The efficiencies are
+what good engines reach (decode 0.5 to 0.78 of the bandwidth, prefill 0.4 to 0.55 of the peak), the overheads a few
+launches."""
 
 LEVELS: dict[str, float] = {
     "vendor": 0.3, "class": 0.3, "family": 0.4, "stack": 0.25, "format": 0.25, "chip": 0.25,
 }  # fmt: skip
 """Width of the effects of each level, in log."""
 
-_SPREAD = {"weight_bytes": 0.2, "kv_bytes": 0.5, "kv_cache": 1.5, "host_launch": 1.5}
+_SPREAD = {"weight_bytes": 0.2, "kv_bytes": 0.5, "kv_cache": 1.5, "host_launch": 1.5, "prefill_launch": 3.0}
 """How much wider or narrower than its level the effects of a term are: bytes follow from dimensions, while reading the
 cache and launching from the host are what engines and their releases differ in most."""
 
@@ -112,7 +114,7 @@ class Fit:
             self._members[at] = self._row(observation.situation)
         self._batch = _Batch([terms(o.situation, o.figure) for o in self.observations], len(self.names))
         self._log_truth = np.log([o.value for o in self.observations])
-        self._effects = np.zeros(self._shape)
+        self._effects: NDArray[Any] = np.zeros(self._shape)
         if start is not None:
             self._effects[0] = start._effects[0]
             for key, at in self._columns.items():
@@ -132,18 +134,19 @@ class Fit:
         prior_precision = 1 / self._widths**2
         if not self.observations:
             self._active = np.ones(self._shape, dtype=bool)
-            self._covariance = np.diag((self._widths**2).ravel())
+            self._covariance: NDArray[Any] = np.diag((self._widths**2).ravel())
             return
         for self.iterations in range(1, _ITERATIONS + 1):
             predicted, slopes = self._batch.predict(self._prior + self._members @ self._effects)
             residual = self._log_truth - np.log(predicted)
             weight = (_STUDENT + 1) / (_STUDENT + (residual / NOISE) ** 2) / NOISE**2
-            jacobian = (self._members[:, :, None] * slopes[:, None, :]).reshape(len(residual), -1)
-            active = np.abs(jacobian).max(axis=0) > _NEGLIGIBLE
-            jacobian = jacobian[:, active]
-            precision = (jacobian * weight[:, None]).T @ jacobian + np.diag(prior_precision.ravel()[active])
+            every: Array = (self._members[:, :, None] * slopes[:, None, :]).reshape(len(residual), -1)
+            active: NDArray[Any] = np.abs(every).max(axis=0) > _NEGLIGIBLE
+            jacobian: Array = every[:, active]
+            prior: NDArray[Any] = prior_precision.ravel()[active]
+            precision = (jacobian * weight[:, None]).T @ jacobian + np.diag(prior)
             flat = self._effects.ravel()
-            gradient = jacobian.T @ (weight * residual) - prior_precision.ravel()[active] * flat[active]
+            gradient = jacobian.T @ (weight * residual) - prior * flat[active]
             step = np.clip(np.linalg.solve(precision, gradient), -1.0, 1.0)
             flat = flat.copy()
             flat[active] += step

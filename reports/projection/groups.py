@@ -13,10 +13,10 @@ SHORT_CONTEXT = 8192
 """Prompt and output tokens up to which a 16-bit decode counts as short."""
 
 TITLES: dict[Group, str] = {
-    "decode_16_bit": "decode, batch 1, 16-bit, to 8k",
-    "decode_quantised_or_long": "decode, batch 1, quantised or to 128k",
+    "decode_16_bit": "decode, 16-bit, to 8k",
+    "decode_quantised_or_long": "decode, quantised or to 128k",
     "prefill": "prefill (TTFT)",
-    "serving": "serving throughput, batch over 1",
+    "serving": "serving, batch over 1",
     "memory": "memory",
 }
 PHASES: dict[Group, str] = {

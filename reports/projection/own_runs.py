@@ -14,8 +14,8 @@ from reports.projection.stacks import stack_of
 def observations_of(bundle: Bundle) -> tuple[Observation, ...]:
     """Time to first token, decode step and peak memory of every comparable target.
 
-    The device's figures are the ceilings measured in the same run where there are any, else the catalogue's; a target whose
-    device has neither gives only its memory.
+    The device's figures are the ceilings measured in the same run where there are any, else the catalogue's; a target
+    whose device has neither gives only its memory.
     """
     found: list[Observation] = []
     for record in bundle.targets:
@@ -42,10 +42,17 @@ def _observations(bundle: Bundle, record: TargetRecord, number_format: Format) -
         value = work.batch / measured.value if unit == "tok/s" else measured.value
         found.append(
             Observation(
-                f"{bundle.path.name}/{record.id}", situation, figure, value, measured.value, unit, str(bundle.path),
-                f"{measured.grade} (own run)", own_bundle=True,
-            )  # fmt: skip
-        )
+                f"{bundle.path.name}/{record.id}",
+                situation,
+                figure,
+                value,
+                measured.value,
+                unit,
+                str(bundle.path),
+                f"{measured.grade} (own run)",
+                own_bundle=True,
+            )
+        )  # fmt: skip
     return found
 
 

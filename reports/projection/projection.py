@@ -1,10 +1,12 @@
-"""What a model and workload would do on chips that are not here: each figure with an 80 % interval, graded ``modelled``."""
+"""What a model and workload would do on chips that are not here: each figure with an 80 % interval, graded
+``modelled``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 from backends.errors import InputError
 from backends.registry import unknown
@@ -15,6 +17,7 @@ from profiler.quantity import Quantity
 from reports.projection.backtest import fit_of
 from reports.projection.dimensions import Dimensions, find_dimensions
 from reports.projection.evidence import Observation, own_evidence
+from reports.projection.fitting import nodes_of
 from reports.projection.formats import Format, find_format, formats
 from reports.projection.groups import chip_family
 from reports.projection.intervals import Forecaster
@@ -28,7 +31,8 @@ _MOST_DEVICES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Projected:
-    """One figure: the quantity carries value, unit, grade and method; ``interval_80`` holds the truth four times in five.
+    """One figure: the quantity carries value, unit, grade and method; ``interval_80`` holds the truth four times in
+    five.
 
     The quantity has no ``ci95``: an 80 % prediction interval is another thing than a 95 % interval of a median.
     """
@@ -42,8 +46,8 @@ class ChipProjection:
     """One chip. ``figures`` is keyed ``ttft``, ``tpot``, ``decode_throughput``, ``memory``, ``devices_needed``,
     ``energy_per_output_token``; ``notes`` say what a reader must know, such as a figure the catalogue lacks.
 
-    ``situation`` is what was asked, None where the chip's figures do not allow a time. ``fits`` is whether the model fits
-    the ``devices``, None where the chip's memory is not known.
+    ``situation`` is what was asked, None where the chip's figures do not allow a time. ``fits`` is whether the model
+    fits the ``devices``, None where the chip's memory is not known.
     """
 
     chip_id: str
@@ -115,13 +119,16 @@ def project(
     batch: int | None = None,
     devices: int | None = None,
     stack: str | None = None,
+    overlay: Path | None = None,
 ) -> Projection:
     """Project a model and workload on ``chips`` (ids or names of the catalogue).
 
-    Without ``model`` those of ``bundle`` are taken, and its workload where no lengths are given; otherwise 128 prompt and
-    128 output tokens, batch 1. Without ``devices`` as many are taken as the model needs; without ``stack`` the engine with
-    most results on the chip, else the vendor's usual one; without ``precision`` bf16, and for the bundle's own chip the
-    fastest target's.
+    Without ``model`` those of ``bundle`` are taken, and its workload where no lengths are given; otherwise 128 prompt
+    and 128 output tokens, batch 1. Without ``devices`` as many are taken as the model needs; without ``stack`` the
+    engine with most results on the chip, else the vendor's usual one; without ``precision`` bf16, and for the bundle's
+    own chip the fastest target's.
+
+    ``overlay`` is a file of the user's own chip entries.
 
     Raises:
         InputError: If a chip, model, precision or stack is unknown, with the nearest name, or there is no model.
@@ -140,7 +147,7 @@ def project(
     )
     if not chips:
         raise InputError("name at least one chip with --chip (`chipassay chips` lists them)")
-    catalogue = load_chips()
+    catalogue = load_chips(overlay)
     found = [catalogue.find(name) for name in dict.fromkeys(chips)]
     known = projector([bundle] if bundle is not None else [])
     return Projection(
@@ -212,18 +219,31 @@ def _project(chip: Chip, question: _Question, known: Projector) -> ChipProjectio
         why = f"the catalogue has no {device.missing} of {chip.name}, so no time can be projected"
         return _without_time(chip, situation, known, figures, (*notes, why), why, fits)
     if situation.sequences < question.batch:
-        notes.append(f"{stack.id} keeps {situation.sequences:.0f} of the {question.batch} sequences in flight at a time")
-    seen = known.time.seen(situation)
-    notes.append(
-        f"{stack.id} has published results on this chip" if seen and own is None
-        else f"no published result of {stack.id} on this chip: figures rest on its other chips and on other engines"
-        if own is None else f"{stack.id} was measured on this chip"
-    )  # fmt: skip
+        notes.append(
+            f"{stack.id} keeps {situation.sequences:.0f} of the {question.batch} sequences in flight at a time"
+        )
+    seen = known.time.seen(situation, "step")
+    if own is None:
+        notes.append(_standing_of(situation, seen, known))
     figures |= _timed(situation, corners, known)
     figures = {name: figures[name] for name in _ORDER}
     return ChipProjection(
         chip.id, chip.name, chip.vendor, stack.id, devices, fits, seen, figures, tuple(notes), situation
     )
+
+
+def _standing_of(situation: Situation, seen: bool, known: Projector) -> str:
+    """What the projection of one chip rests on, in words."""
+    rows = known.time.fit.rows_behind(situation)
+    nodes = nodes_of(situation)
+    here, elsewhere = (rows[f"{level} {nodes[level]}"] for level in ("chip", "family"))
+    if seen:
+        return f"rests on {here} published figures of {situation.stack.id} on this chip family"
+    if here:
+        return f"only {here} published figures of {situation.stack.family} on this chip family, of too few models"
+    if elsewhere:
+        return f"no published figure of {situation.stack.family} on this chip: rests on {elsewhere} on other chips"
+    return f"no published figure of {situation.stack.family}: rests on what other engines and chips share"
 
 
 _ORDER = ("ttft", "tpot", "decode_throughput", "memory", "devices_needed", "energy_per_output_token")
@@ -236,8 +256,8 @@ def _without_time(
 ) -> ChipProjection:  # fmt: skip
     figures = figures | {name: Projected(Quantity.unavailable(unit, why)) for name, unit in _UNITS.items()}
     return ChipProjection(
-        chip.id, chip.name, chip.vendor, situation.stack.id, situation.devices, fits, known.time.seen(situation),
-        {name: figures[name] for name in _ORDER}, notes, None,
+        chip.id, chip.name, chip.vendor, situation.stack.id, situation.devices, fits,
+        known.time.seen(situation, "step"), {name: figures[name] for name in _ORDER}, notes, None,
     )  # fmt: skip
 
 
@@ -313,11 +333,13 @@ def _memory_bytes(situation: Situation, known: Projector) -> tuple[float, float,
     found = known.memory.predict(situation, "memory")
     tokens = situation.batch * (situation.prompt_tokens + situation.output_tokens)
     stored = situation.format.weight_bytes(situation.model) + tokens * situation.kv_bytes_per_token
-    return max(found.value, stored), max(found.low, stored), max(found.high, stored)
+    value = max(found.value, stored)
+    return value, max(stored, found.low), found.high * value / found.value
 
 
 def _devices_needed(situation: Situation, known: Projector) -> tuple[int | None, Projected]:
-    """The smallest power of two whose memory holds the model, and its interval; None if the chip's memory is not known."""
+    """The smallest power of two whose memory holds the model, and its interval; None if the chip's memory is not
+    known."""
     memory = situation.device.memory_b
     if memory is None:
         why = f"the catalogue has no memory size of {situation.device.name}"

@@ -1,8 +1,8 @@
 """Published results as written down: a CSV in either of the two formats, brought to one set of columns.
 
-``published_results.csv``: chip, count, model, precision, framework, phase, batch, input_len, output_len, metric, value,
-unit, source, confidence. ``qwen_speed.csv``: the tables of Qwen's speed pages, with the rate of generated tokens that was
-derived where a page counts prompt tokens as output.
+``published_results.csv``: chip, count, model, precision, framework, phase, batch, input_len, output_len, metric,
+value, unit, source, confidence. ``qwen_speed.csv``: the tables of Qwen's speed pages, with the rate of generated
+tokens that was derived where a page counts prompt tokens as output.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is no UTF-8 text; give a CSV file") from error
     except OSError as error:
-        raise InputError(f"{path}: {str(error.strerror or error).lower()}; give a CSV file of published results") from error
+        raise InputError(
+            f"{path}: {str(error.strerror or error).lower()}; give a CSV file of published results"
+        ) from error
     return tuple(parse(text, path.name))
 
 
@@ -88,7 +90,9 @@ def parse(text: str, origin: str) -> Iterator[Row]:
         )
     for values in reader:
         if None in values or None in values.values():
-            raise InputError(f"{origin}:{reader.line_num}: has {'more' if None in values else 'fewer'} cells than columns")
+            raise InputError(
+                f"{origin}:{reader.line_num}: has {'more' if None in values else 'fewer'} cells than columns"
+            )
         found = {_RENAMED.get(name, name): value.strip() for name, value in values.items()}
         if qwen:
             found |= {

@@ -13,8 +13,8 @@ from reports.projection.formats import Format, Range
 from reports.projection.stacks import Stack
 
 Figure = Literal["prefill", "step", "request", "memory"]
-"""``prefill``: seconds from prompt to first token. ``step``: seconds of one decode step. ``request``: seconds of a whole
-batch, prefill and all steps. ``memory``: bytes over all devices."""
+"""``prefill``: seconds from prompt to first token. ``step``: seconds of one decode step. ``request``: seconds of a
+whole batch, prefill and all steps. ``memory``: bytes over all devices."""
 
 MEMORY_IN_USE = 0.9
 """Share of the devices' memory that serving engines fill (vLLM's default gpu_memory_utilization)."""
@@ -33,7 +33,9 @@ class Device:
     board_power_w: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, chip: Chip, number_format: Format, share: float = 1.0, corner: Literal["value", "low", "high"] = "value") -> Device:
+    def of(
+        cls, chip: Chip, number_format: Format, share: float = 1.0, corner: Literal["value", "low", "high"] = "value"
+    ) -> Device:
         """The device that ``chip``, or ``share`` of it, is for products in ``number_format``.
 
         ``corner`` takes disputed figures at the lower or upper end of their range.

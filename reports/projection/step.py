@@ -3,13 +3,14 @@
 A request of ``B`` sequences takes a prefill and ``O`` decode steps. With all efficiencies at 1::
 
     prefill = B x projection FLOPs / peak  +  B x attention FLOPs / peak  +  weight bytes / bandwidth
+              + layers x launch overhead of a prefill
     step    = weight bytes / bandwidth  +  KV bytes / bandwidth  +  B x FLOPs / peak
               + layers x launch overhead  +  layers x synchronisation (tensor parallel only)
 
-Serving adds the engine's own work: a time per request admitted and per token scheduled and handed out.
-Each term is divided by an efficiency, or multiplied by an overhead in seconds, that :mod:`.fitting` finds. Where the host
-launches kernels one by one, ahead of the device, the slower of the two sets the pace: the step is the fourth-power mean of
-both instead of their sum. Memory is weights + KV cache + activations + logits + a constant, in bytes.
+Serving adds the engine's own work: a time per request admitted and per token scheduled and handed out. Each term is
+divided by an efficiency, or multiplied by an overhead in seconds, that :mod:`.fitting` finds. Where the host launches
+kernels one by one, ahead of the device, the slower of the two sets the pace: the step is the fourth-power mean of both
+instead of their sum. Memory is weights + KV cache + activations + logits + a constant, in bytes.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from reports.projection.situation import Figure, Situation
 Array = NDArray[np.float64]
 
 TIME_TERMS = (
-    "weights", "kv_cache", "prefill", "attention", "batch", "launch", "host_launch", "synchronisation", "per_token",
-    "per_request",
+    "weights", "kv_cache", "prefill", "attention", "batch", "launch", "host_launch", "prefill_launch",
+    "synchronisation", "per_token", "per_request",
 )  # fmt: skip
 MEMORY_TERMS = ("weight_bytes", "kv_bytes", "activation_bytes", "logit_bytes", "constant_bytes")
 OVERLAP_POWER = 4.0
@@ -86,15 +87,15 @@ def _prefill(s: Situation, sequences: float) -> Array:
     model, prompt = s.model, s.prompt_tokens
     projections = 2.0 * model.layers * model.layer_matmul * prompt + 2.0 * model.embedding
     attention = 4.0 * model.layers * model.attention_width * prompt * (prompt + 1) / 2
-    launches = float(model.layers)
     return np.array([
         s.format.decode_bytes(model) / bandwidth,
         0.0,
         sequences * projections / peak,
         sequences * attention / peak,
         0.0,
-        launches if s.captured else 0.0,
-        0.0 if s.captured else launches,
+        0.0,
+        0.0,
+        float(model.layers),
         0.0,
         0.0,
         sequences if s.batch > 1 else 0.0,
@@ -114,6 +115,7 @@ def _step(s: Situation, sequences: float) -> Array:
         sequences * flops / peak,
         float(model.layers) if s.captured else 0.0,
         0.0 if s.captured else float(model.layers),
+        0.0,
         float(model.layers) if s.devices > 1 and s.stack.parallel == "tensor" else 0.0,
         sequences if s.batch > 1 else 0.0,
         0.0,

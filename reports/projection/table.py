@@ -18,12 +18,12 @@ COLOUR = "magenta"
 """Of modelled figures; measured ones are never shown in it."""
 
 _COLUMNS = {
-    "ttft": "TTFT", "tpot": "TPOT", "decode_throughput": "Decode", "memory": "Memory",
-    "energy_per_output_token": "Energy", "devices_needed": "Needs",
+    "ttft": "TTFT", "tpot": "TPOT", "decode_throughput": "tok/s", "memory": "Memory",
+    "energy_per_output_token": "J/tok", "devices_needed": "Needs",
 }  # fmt: skip
 _LEFT_OUT = {
-    "model": "one model left out", "chip": "one chip left out, its engine known from other chips",
-    "chip and engine": "one chip left out, and with it all its engine's results", "external": "other results",
+    "model": "one model left out", "chip": "one chip left out", "chip and engine": "a chip and its engine",
+    "external": "other results",
 }  # fmt: skip
 _MOST_ROWS = 12
 
@@ -32,26 +32,25 @@ def print_projection(found: Projection, record: TrackRecord) -> None:
     """The table of figures, what must be known of each chip, and how well such projections have held."""
     console = _console()
     console.print(
-        f"{found.model}, {found.precision}, batch {found.batch}, {found.prompt_tokens} prompt and {found.output_tokens} "
-        "output tokens. Modelled, not measured; below each figure its 80 % interval.",
+        f"{found.model}, {found.precision}, batch {found.batch}, {found.prompt_tokens} prompt and "
+        f"{found.output_tokens} output tokens. Modelled, not measured; below each figure its 80 % interval.",
         style="bold", highlight=False,
     )  # fmt: skip
     table = _table()
-    for title in ("chip", "engine"):
-        table.add_column(title, overflow="fold")
-    table.add_column("N", justify="right")
+    table.add_column("chip", overflow="fold")
     for title in _COLUMNS.values():
         table.add_column(title, justify="right", no_wrap=True, style=COLOUR)
     for chip in found.chips:
         cells = [_cell(chip.figures[name]) for name in _COLUMNS]
-        table.add_row(chip.chip_id, chip.stack, str(chip.devices), *cells)
+        table.add_row(f"{chip.chip_id}\n{chip.devices} x, {chip.stack}", *cells)
     console.print(table)
     for chip in found.chips:
         for note in _notes(chip):
             console.print(f"{chip.chip_id}: {note}", style="dim", highlight=False, markup=False)
     own = f" and {found.own_figures} figures of your own bundle" if found.own_figures else ""
     console.print(
-        f"\nFitted to {found.published_figures} published figures{own}. On results it was not fitted to:", highlight=False
+        f"\nFitted to {found.published_figures} published figures{own}. On results it was not fitted to:",
+        highlight=False,
     )
     console.print(_record_table(record, families=False))
 
@@ -70,8 +69,9 @@ def _cell(figure: Projected) -> str:
         span = f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}"
         return f"{quantity.value:.0f}\n{span}"
     factor, name = notation.scale_of(quantity.value, quantity.unit)
+    name = "" if name in _COLUMNS.values() else f"\u00a0{name}"
     return (
-        f"≈{notation.number(quantity.value / factor)}\u00a0{name}\n"
+        f"≈{notation.number(quantity.value / factor)}{name}\n"
         f"{notation.number(low / factor)}–{notation.number(high / factor)}"
     ).replace(notation.THIN_SPACE, "\u00a0")
 
@@ -81,7 +81,8 @@ def print_track_record(record: TrackRecord) -> None:
     console = _console()
     rows = record.rows
     console.print(
-        f"{rows['rows']} rows: {rows['used']} used as published, {rows['converted']} converted, {rows['excluded']} excluded.",
+        f"{rows['rows']} rows: {rows['used']} used as published, {rows['converted']} converted, "
+        f"{rows['excluded']} excluded.",
         style="bold", highlight=False,
     )  # fmt: skip
     for title, counts in (("converted", record.conversions), ("excluded", record.exclusions)):
@@ -94,8 +95,9 @@ def print_track_record(record: TrackRecord) -> None:
         )
     console.print(_record_table(record, families=True))
     console.print(
-        "Error: median absolute percentage error of left-out figures. Coverage: share of them inside the 80 % interval. "
-        "In brackets what was aimed at.",
+        "Error: median absolute percentage error of left-out figures; in brackets what was aimed at. Coverage: share "
+        "of them inside the 80 % interval. A chip left out is foretold from its engine's other chips; where it has "
+        "none, the engine is left out with it.",
         style="dim", highlight=False, markup=False,
     )  # fmt: skip
 
@@ -113,14 +115,16 @@ def _record_table(record: TrackRecord, *, families: bool) -> Table:
         total = score.chip_family == "all"
         if not (families or total):
             continue
+        if total and last not in (None, score.leave_out):
+            table.add_section()
         wanted = WANTED_PERCENT.get((score.leave_out, score.group)) if total else None
         aim = "" if wanted is None else f" [≤ {wanted:g} %]"
         heading = "" if score.leave_out == last else _LEFT_OUT[score.leave_out]
         middle = [score.chip_family] if families else []
         table.add_row(
             heading, TITLES[score.group] if total else "", *middle, str(score.n),
-            f"{score.median_absolute_percentage_error:.1f} %{aim}".replace("[", "\\["), f"{score.interval_coverage:.0%}",
-            style="bold" if total and families else None, end_section=False,
+            f"{score.median_absolute_percentage_error:.1f} %{aim}".replace("[", "\\["),
+            f"{score.interval_coverage:.0%}", style="bold" if total and families else None,
         )  # fmt: skip
         last = score.leave_out
     return table
@@ -140,16 +144,16 @@ def print_explanation(explained: tuple[Explanation, ...]) -> None:
             value = f"{parameter.value:.3f}" if parameter.unit == "1" else notation.with_unit(parameter.value, "s")
             first, *rest = parameter.levels.items()
             shared = f"{first[1]:.3f}" if parameter.unit == "1" else notation.with_unit(first[1], "s")
-            factors = " ".join(f"x {factor:.2f} ({level})" for level, factor in rest if abs(factor - 1) >= 0.005)
+            factors = " ".join(f"x {factor:.2f} ({level})" for level, factor in rest if abs(factor - 1) >= 0.015)
             table.add_row(parameter.name, value, f"{parameter.step_share:.0%}", f"{shared} {factors}")
         console.print(table)
         counts = ", ".join(f"{level}: {count}" for level, count in one.results.items())
         console.print(f"Results behind each level: {counts}", style="dim", highlight=False, markup=False)
         for row in one.rows[:_MOST_ROWS]:
             console.print(
-                f"  {row.place}: {row.model} {row.precision}, batch {row.batch}, {row.prompt_tokens} + {row.output_tokens} "
-                f"tokens: {row.published:g} {row.unit}, fitted {row.fitted_over_published:.2f} of it ({row.confidence}; "
-                f"{row.source})",
+                f"  {row.place}: {row.model} {row.precision}, batch {row.batch}, {row.prompt_tokens} + "
+                f"{row.output_tokens} tokens: {row.published:g} {row.unit}, fitted {row.fitted_over_published:.2f} "
+                f"of it ({row.confidence}; {row.source})",
                 highlight=False, markup=False,
             )  # fmt: skip
         if len(one.rows) > _MOST_ROWS:

@@ -1,4 +1,5 @@
-"""How well projections have held on results the model was not fitted to: shipped with the project, made by the back-test."""
+"""How well projections have held on results the model was not fitted to: shipped with the project, made by the
+back-test."""
 
 from __future__ import annotations
 
@@ -16,7 +17,16 @@ from reports.projection.projection import MODEL_VERSION
 
 SCHEMA = "chipassay.track-record/1"
 _FILE = "track_record.json"
-_CODE = ("step.py", "fitting.py", "intervals.py", "groups.py", "evidence.py", "situation.py", "formats.py", "dimensions.py")
+_CODE = (
+    "step.py",
+    "fitting.py",
+    "intervals.py",
+    "groups.py",
+    "evidence.py",
+    "situation.py",
+    "formats.py",
+    "dimensions.py",
+)
 _DATA = (
     "published_results.csv", "qwen_speed.csv", "architectures.yaml", "formats.yaml", "stacks.yaml", "chip_names.yaml",
     "exclusions.yaml",
@@ -68,7 +78,14 @@ def external_track_record(external: Evidence) -> TrackRecord:
 
 def _record(evidence: Evidence, outcomes: tuple[Outcome, ...], shared: int = 0) -> TrackRecord:
     return TrackRecord(
-        SCHEMA, MODEL_VERSION, digest(), evidence.counts, evidence.conversions, evidence.reasons, scores(outcomes), shared
+        SCHEMA,
+        MODEL_VERSION,
+        digest(),
+        evidence.counts,
+        evidence.conversions,
+        evidence.reasons,
+        scores(outcomes),
+        shared,
     )
 
 
