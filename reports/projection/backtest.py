@@ -64,9 +64,8 @@ def backtest(evidence: Evidence) -> tuple[Outcome, ...]:
     found: list[Outcome] = []
     for kind in _KINDS:
         own = [o for o in evidence.observations if (o.figure == "memory") == (kind == "memory")]
-        whole = Fit(kind, own)
-        found += _folds(kind, own, whole, lambda o: o.situation.model.key, "model")
-        found += _folds(kind, own, whole, lambda o: chip_family(o.situation.device), "chip")
+        found += _folds(kind, own, lambda o: o.situation.model.key, "model")
+        found += _folds(kind, own, lambda o: chip_family(o.situation.device), "chip")
     return tuple(found)
 
 
@@ -83,15 +82,14 @@ def backtest_external(own: Evidence, external: Evidence) -> tuple[tuple[Outcome,
         theirs = [o for o in external.observations if (o.figure == "memory") == (kind == "memory")]
         if not theirs:
             continue
-        whole = fit_of(kind, own.observations)
-        plain = Forecaster(whole)
+        plain = Forecaster(fit_of(kind, own.observations))
         found += [
             Outcome(o, plain.predict(o.situation, o.figure), "external")
             for o in theirs
             if o.situation.model.key not in shared_models
         ]
         for key in dict.fromkeys(o.situation.model.key for o in theirs if o.situation.model.key in shared_models):
-            without = Forecaster(fit_of(kind, (o for o in own.observations if o.situation.model.key != key), whole))
+            without = Forecaster(fit_of(kind, (o for o in own.observations if o.situation.model.key != key)))
             found += [
                 Outcome(o, without.predict(o.situation, o.figure), "external")
                 for o in theirs
@@ -125,13 +123,13 @@ _ORDER: tuple[LeaveOut, ...] = ("model", "chip", "chip and engine", "external")
 def _folds(
     kind: Kind,
     observations: Sequence[Observation],
-    whole: Fit,
     key: Callable[[Observation], Hashable],
     leave_out: LeaveOut,
 ) -> list[Outcome]:
     found = []
     for left in dict.fromkeys(map(key, observations)):
-        forecaster = Forecaster(Fit(kind, [o for o in observations if key(o) != left], whole))
+        # From scratch: a start at the fit of all rows would already know what is left out.
+        forecaster = Forecaster(Fit(kind, [o for o in observations if key(o) != left]))
         for observation in observations:
             if key(observation) == left:
                 alone = leave_out == "chip" and observation.situation.stack.family not in forecaster.families

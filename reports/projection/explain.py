@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reports.projection.evidence import Observation
 from reports.projection.groups import chip_family
 from reports.projection.projection import ChipProjection, Projection, Projector
 from reports.projection.step import TIME_TERMS, total
@@ -45,7 +46,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class RowBehind:
-    """A result of the same engine and chip family, and what the fitted model says of it."""
+    """A result of the same engine and chip family, and what the fitted model says of it; the most alike come first."""
 
     place: str
     model: str
@@ -101,7 +102,13 @@ def _rows(chip: ChipProjection, known: Projector) -> tuple[RowBehind, ...]:
     assert chip.situation is not None
     wanted = (chip.situation.stack.family, chip_family(chip.situation.device))
     made = []
-    for observation in known.time.fit.observations:
+    asked = chip.situation
+
+    def distance(observation: Observation) -> tuple[bool, bool, bool]:
+        s = observation.situation
+        return s.stack.id != asked.stack.id, s.format.id != asked.format.id, (s.batch > 1) != (asked.batch > 1)
+
+    for observation in sorted(known.time.fit.observations, key=distance):
         s = observation.situation
         if (s.stack.family, chip_family(s.device)) != wanted:
             continue
