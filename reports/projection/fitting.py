@@ -34,8 +34,9 @@ NOISE = 0.1
 _STUDENT = 4.0
 _ITERATIONS = 30
 _TOLERANCE = 3e-3
-_NEGLIGIBLE = 1e-2
-"""Share of a figure below which a term is left at what is known without it."""
+_NEGLIGIBLE = 3e-3
+"""An effect that could change no figure by more than this share is left at zero."""
+
 
 PRIORS: dict[str, tuple[float, float]] = {
     "weights": (1 / 0.65, 0.4),
@@ -141,10 +142,11 @@ class Fit:
             residual = self._log_truth - np.log(predicted)
             weight = (_STUDENT + 1) / (_STUDENT + (residual / NOISE) ** 2) / NOISE**2
             every: Array = (self._members[:, :, None] * slopes[:, None, :]).reshape(len(residual), -1)
-            active: NDArray[Any] = np.abs(every).max(axis=0) > _NEGLIGIBLE
+            active: NDArray[Any] = (np.abs(every) * self._widths.ravel()).max(axis=0) > _NEGLIGIBLE
             jacobian: Array = every[:, active]
             prior: NDArray[Any] = prior_precision.ravel()[active]
-            precision = (jacobian * weight[:, None]).T @ jacobian + np.diag(prior)
+            scaled = jacobian * np.sqrt(weight)[:, None]
+            precision = scaled.T @ scaled + np.diag(prior)
             flat = self._effects.ravel()
             gradient = jacobian.T @ (weight * residual) - prior * flat[active]
             step = np.clip(np.linalg.solve(precision, gradient), -1.0, 1.0)

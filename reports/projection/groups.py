@@ -14,7 +14,7 @@ SHORT_CONTEXT = 8192
 
 TITLES: dict[Group, str] = {
     "decode_16_bit": "decode, 16-bit, to 8k",
-    "decode_quantised_or_long": "decode, quantised or to 128k",
+    "decode_quantised_or_long": "decode, quantised or long",
     "prefill": "prefill (TTFT)",
     "serving": "serving, batch over 1",
     "memory": "memory",

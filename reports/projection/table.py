@@ -48,8 +48,9 @@ def print_projection(found: Projection, record: TrackRecord) -> None:
         for note in _notes(chip):
             console.print(f"{chip.chip_id}: {note}", style="dim", highlight=False, markup=False)
     own = f" and {found.own_figures} figures of your own bundle" if found.own_figures else ""
+    console.print()
     console.print(
-        f"\nFitted to {found.published_figures} published figures{own}. On results it was not fitted to:",
+        f"Fitted to {found.published_figures} published figures{own}. On results it was not fitted to:",
         highlight=False,
     )
     console.print(_record_table(record, families=False))
@@ -95,38 +96,33 @@ def print_track_record(record: TrackRecord) -> None:
         )
     console.print(_record_table(record, families=True))
     console.print(
-        "Error: median absolute percentage error of left-out figures; in brackets what was aimed at. Coverage: share "
-        "of them inside the 80 % interval. A chip left out is foretold from its engine's other chips; where it has "
-        "none, the engine is left out with it.",
+        "error: median absolute percentage error of left-out figures, in brackets what was aimed at; in 80 %: share of "
+        "them inside the 80 % interval; long: contexts to 128k. A chip left out is foretold from its engine's other "
+        "chips; where it has none, the engine is left out with it.",
         style="dim", highlight=False, markup=False,
     )  # fmt: skip
 
 
 def _record_table(record: TrackRecord, *, families: bool) -> Table:
     table = _table()
-    table.add_column("left out", overflow="fold")
-    table.add_column("figures")
+    table.add_column("left out, figures", no_wrap=True)
     if families:
-        table.add_column("chip family")
-    for title in ("n", "error", "coverage"):
+        table.add_column("chip family", no_wrap=True)
+    for title in ("n", "error", "in 80 %"):
         table.add_column(title, justify="right", no_wrap=True)
     last = None
     for score in record.scores:
         total = score.chip_family == "all"
         if not (families or total):
             continue
-        if total and last not in (None, score.leave_out):
-            table.add_section()
+        if score.leave_out != last:
+            table.add_row(_LEFT_OUT[score.leave_out], style="bold")
+            last = score.leave_out
         wanted = WANTED_PERCENT.get((score.leave_out, score.group)) if total else None
-        aim = "" if wanted is None else f" [≤ {wanted:g} %]"
-        heading = "" if score.leave_out == last else _LEFT_OUT[score.leave_out]
-        middle = [score.chip_family] if families else []
-        table.add_row(
-            heading, TITLES[score.group] if total else "", *middle, str(score.n),
-            f"{score.median_absolute_percentage_error:.1f} %{aim}".replace("[", "\\["),
-            f"{score.interval_coverage:.0%}", style="bold" if total and families else None,
-        )  # fmt: skip
-        last = score.leave_out
+        aim = "" if wanted is None else f" [≤ {wanted:g}]"
+        cells = [f"  {TITLES[score.group]}" if total else "", *([score.chip_family] if families else []), str(score.n)]
+        error = f"{score.median_absolute_percentage_error:.1f} %{aim}"
+        table.add_row(*cells, error.replace("[", "\\["), f"{score.interval_coverage:.0%}")
     return table
 
 
