@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from profiler.bundle import Bundle
+    from reports.projection.explain import Explanation
+    from reports.projection.projection import Projection
 
 
 @click.command("project", short_help="What a workload would do on catalogue chips that are not here.")
@@ -72,30 +74,30 @@ def project(
         raise InputError("--published names results to test on: add --backtest")
     from reports.projection.projection import project as answer
 
+    bundle = _read(bundle_path)
     found = answer(
-        chips, model=model, bundle=_read(bundle_path), precision=precision, prompt_tokens=prompt_tokens,
+        chips, model=model, bundle=bundle, precision=precision, prompt_tokens=prompt_tokens,
         output_tokens=output_tokens, batch=batch, devices=devices, stack=stack, overlay=overlay,
     )  # fmt: skip
     from reports.projection.track_record import track_record
 
-    bundles = [] if bundle_path is None else [_read(bundle_path)]
     if as_json:
         from reports.projection.as_json import projection_json
 
-        _print_json(projection_json(found, track_record(), explained=_explained(found, bundles) if explain else None))
+        _print_json(projection_json(found, track_record(), explained=_explained(found, bundle) if explain else None))
         return
     from reports.projection.table import print_explanation, print_projection
 
     print_projection(found, track_record())
     if explain:
-        print_explanation(_explained(found, bundles))
+        print_explanation(_explained(found, bundle))
 
 
-def _explained(found: Any, bundles: list[Any]) -> Any:
+def _explained(found: Projection, bundle: Bundle | None) -> tuple[Explanation, ...]:
     from reports.projection.explain import explain
     from reports.projection.projection import projector
 
-    return explain(found, projector(bundles))
+    return explain(found, projector([] if bundle is None else [bundle]))
 
 
 def _read(path: Path | None) -> Bundle | None:
