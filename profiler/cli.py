@@ -22,6 +22,7 @@ COMMANDS = {
     "baseline": "reports.gate.baseline_command",
     "chips": "profiler.commands.chips",
     "classify": "reports.export_control.command",
+    "project": "reports.projection.command",
 }
 """Command to the module that defines it, by name: the middle floor does not import the top one."""
 
