@@ -20,12 +20,10 @@ from backends.registry import Target, load_backend
 from backends.workload import Workload
 from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.ceilings import CeilingProbe
-from profiler.device_spoilers import mark_repetitions
-from profiler.energy_per_token import window_edges
 from profiler.host import read_host
 from profiler.memory import available_bytes
-from profiler.meters.nvml_board import same_device
 from profiler.metrics import Evidence, compute_metrics
+from profiler.observed import add_observed
 from profiler.parity import scored_positions, shortfall
 from profiler.plan import Plan, Task
 from profiler.progress import Progress
@@ -272,7 +270,7 @@ class _Session:
                     "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
                 )
                 worker = self._work(plan, WorkerReport, target.id, pause, watch.edge)
-            record = self._watched(dataclasses.replace(blank, preparation=preparation), worker, watch)
+            record = add_observed(dataclasses.replace(blank, preparation=preparation), worker, watch)
         assert record.worker is not None
         record = dataclasses.replace(
             record,
@@ -282,29 +280,6 @@ class _Session:
         )
         self.progress.done(_summary(record))
         return record
-
-    def _watched(self, record: TargetRecord, worker: WorkerReport, watch: Watch) -> TargetRecord:
-        """``record`` with the worker's report and what the parent saw, if it looked at the device that was used."""
-        instruments = watch.instruments
-        for seen in (instruments.meter, instruments.monitor):
-            if seen is not None and same_device(seen.device, worker.engine.device) is False:
-                why = (
-                    f"board_mismatch: the engine ran on {_named(worker.engine.device)}, and NVML's board for "
-                    f"{record.accelerator} is {_named(seen.device)}; set CUDA_DEVICE_ORDER=PCI_BUS_ID"
-                )
-                return dataclasses.replace(record, worker=worker, energy_reason=why, telemetry_reason=why)
-        edges = window_edges(worker)
-        marked = dataclasses.replace(worker, repetitions=mark_repetitions(worker.repetitions, watch.states()))
-        return dataclasses.replace(
-            record,
-            worker=marked,
-            energy=watch.reading(edges),
-            energy_reason=instruments.meter_reason,
-            host_energy=watch.host_reading(edges),
-            telemetry=watch.telemetry(),
-            telemetry_reason=instruments.monitor_reason,
-            sampler=watch.cost(),
-        )
 
     def _evidence(self, record: TargetRecord, ceilings: Ceilings) -> Evidence:
         assert record.worker is not None
@@ -321,10 +296,6 @@ class _Session:
             record.telemetry,
             record.telemetry_reason,
         )
-
-
-def _named(device: dict[str, str]) -> str:
-    return device.get("uuid") or device.get("pci_address") or device.get("name", "an unnamed device")
 
 
 def _device(target: Target) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from profiler.meters import METERS, Meter
+from profiler.meters import METERS, Meter, MeterLostError
 from profiler.meters.faults import STATED_ERROR
 from profiler.meters.stream import MeterStream
 from profiler.monitors import MONITORS, Monitor
@@ -213,7 +213,11 @@ def _first(
     reasons = []
     for kind in kinds:
         probe = kind.probe(accelerator, environment)
-        if probe.available:
+        if not probe.available:
+            reasons.append(f"{kind.name}: {probe.reason}; to enable: {probe.remedy}")
+            continue
+        try:
             return kind.open(accelerator, environment), ""
-        reasons.append(f"{kind.name}: {probe.reason}; to enable: {probe.remedy}")
+        except MeterLostError as error:
+            reasons.append(f"{kind.name}: it was there and is gone: {error}")
     return None, " | ".join(reasons)

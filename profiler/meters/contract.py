@@ -82,7 +82,11 @@ class Meter(ABC):
     @classmethod
     @abstractmethod
     def open(cls, accelerator: str | None, environment: Mapping[str, str]) -> Meter:
-        """The meter, after :meth:`probe` said that it is available."""
+        """The meter, after :meth:`probe` said that it is available.
+
+        Raises:
+            MeterLostError: If it is so no longer.
+        """
 
     @abstractmethod
     def look(self) -> Look:

@@ -72,7 +72,10 @@ class Rapl(Meter):
     @classmethod
     def open(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> Rapl:
         """All packages of the machine."""
-        return cls()
+        try:
+            return cls()
+        except (OSError, ValueError) as error:
+            raise MeterLostError(str(error)) from error
 
     def __init__(self) -> None:
         super().__init__()

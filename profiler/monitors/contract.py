@@ -35,7 +35,11 @@ class Monitor(ABC):
     @classmethod
     @abstractmethod
     def open(cls, accelerator: str, environment: Mapping[str, str]) -> Monitor:
-        """The monitor, after :meth:`probe` said that it is available."""
+        """The monitor, after :meth:`probe` said that it is available.
+
+        Raises:
+            MeterLostError: If it is so no longer.
+        """
 
     @abstractmethod
     def look(self, *, slow: bool) -> Row:
