@@ -32,7 +32,7 @@ def add_observed(record: TargetRecord, worker: WorkerReport, watch: Watch) -> Ta
     energy = watch.reading(edges)
     if energy is not None and energy.device and same_device(energy.device, worker.engine.device) is None:
         energy = replace(energy, device={**energy.device, "identified": UNCONFIRMED})
-    marked = mark_repetitions(worker.repetitions, watch.states())
+    marked = mark_repetitions(worker.repetitions, watch.states(), watch.idle_windows)
     return replace(
         record,
         worker=replace(worker, repetitions=marked),

@@ -109,8 +109,6 @@ class Watch:
 
     def _rest(self) -> None:
         """An idle window, read at both edges."""
-        if not self._meters:
-            return
         time.sleep(SETTLE_S)
         self.edge()
         begin = time.perf_counter_ns()
@@ -157,6 +155,11 @@ class Watch:
     def _idle_windows(self) -> tuple[tuple[int, int], tuple[int, int]]:
         before, after = self._idle
         return before, after
+
+    @property
+    def idle_windows(self) -> tuple[tuple[int, int], ...]:
+        """Begin and end in ns of the windows before and after the work."""
+        return tuple(self._idle)
 
     def states(self) -> Sequence[State]:
         """Every state of the device that was seen."""

@@ -72,7 +72,10 @@ def test_a_watched_target_has_energy_telemetry_marks_and_the_hosts_share(observe
     stranger = SimpleNamespace(pid=1, usedGpuMemory=1 << 30)
     record = observe({"uuid": H100["UUID"]}, processes=[stranger])
     assert record.energy.scope == "board" and "identified" not in record.energy.device
-    assert [spoiler.detector for spoiler in record.worker.repetitions[0].spoilers] == ["device_shared"]
+    assert [spoiler.detector for spoiler in record.worker.repetitions[0].spoilers] == [
+        "device_shared",
+        "device_busy_before",  # this board says 97 % at all times
+    ]
     assert record.telemetry.processes[0].pid == 1
     assert record.host_energy.meter == "stand-in" and record.sampler.reads > 10
     figures = metrics(record, make_spec())
