@@ -199,13 +199,17 @@ class Instruments:
 
 def open_instruments(accelerator: str | None, environment: Mapping[str, str]) -> Instruments:
     """Open the meters and the monitor of a target's hardware."""
-    host_kinds = [kind for kind in METERS if kind.of_host]
+    host_kinds = [kind for kind in METERS if not kind.device_types]
     if accelerator is None:
         meter, reason = _first(host_kinds, None, environment)
         return Instruments(meter, None, None, reason, "the host's processor is watched by the worker itself")
     host_meter, _ = _first(host_kinds, None, environment)
-    meter, reason = _first([kind for kind in METERS if not kind.of_host], accelerator, environment)
-    monitor, monitor_reason = _first(MONITORS, accelerator, environment)
+    device_type = accelerator.partition(":")[0]
+    meter, reason = _first([k for k in METERS if device_type in k.device_types], accelerator, environment)
+    monitor, monitor_reason = _first([k for k in MONITORS if device_type in k.device_types], accelerator, environment)
+    nothing = f"here reads accelerators of type {device_type}"
+    reason = reason or ("" if meter else f"no meter {nothing}")
+    monitor_reason = monitor_reason or ("" if monitor else f"no monitor {nothing}")
     return Instruments(meter, monitor, host_meter, reason, monitor_reason)
 
 

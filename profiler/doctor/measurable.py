@@ -49,7 +49,7 @@ def measurable(files: Files, environment: Mapping[str, str]) -> tuple[Measurable
             found.append(Measurable("energy and power", accelerator or HOST, grade, how, remedy))
     boards = {accelerator for kind in METERS for accelerator in kind.candidates(environment) if accelerator}
     for accelerator in sorted(boards):
-        for monitor in MONITORS:
+        for monitor in [kind for kind in MONITORS if accelerator.partition(":")[0] in kind.device_types]:
             probe = monitor.probe(accelerator, environment)
             how = f"{monitor.name}: clocks, heat, limits, memory, processes" if probe.available else probe.reason
             grade = "measured" if probe.available else "unavailable"

@@ -40,7 +40,7 @@ class Nvml(Meter):
 
     name = "nvml"
     covers = "NVIDIA boards"
-    of_host = False
+    device_types = ("cuda",)
     sample_interval_s = 0.05
 
     @classmethod

@@ -42,7 +42,6 @@ class Rapl(Meter):
 
     name = "rapl"
     covers = "the host's processor packages (Intel, AMD)"
-    of_host = True
     scope = "package"
     root = ROOT
 

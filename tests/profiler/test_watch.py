@@ -26,7 +26,7 @@ class Locked(StandIn):
 class Board(StandIn):
     """A meter of accelerators."""
 
-    name, of_host = "board", False
+    name, device_types = "board", ("cuda",)
 
     @classmethod
     def probe(cls, accelerator=None, environment=None):
@@ -36,7 +36,7 @@ class Board(StandIn):
 class Lamp(Monitor):
     """A monitor with one column."""
 
-    name, columns, slow_columns = "lamp", ("temperature_c",), ()
+    name, device_types, columns, slow_columns = "lamp", ("cuda",), ("temperature_c",), ()
     device, unread = {}, {}
 
     @classmethod
@@ -71,6 +71,7 @@ def _hurry(monkeypatch):
         ((Locked, Board), None, None, None, "locked: no key; to enable: turn the key"),
         ((StandIn, Board), "cuda:0", "board", "stand-in", ""),
         ((Locked, Board), "cuda:0", "board", None, ""),
+        ((StandIn, Board), "npu:1", None, "stand-in", "no meter here reads accelerators of type npu"),
         ((StandIn, Board), "cuda:1", None, "stand-in", "board: not this one; to enable: take cuda:0"),
     ],
 )
@@ -82,7 +83,7 @@ def test_the_joules_of_the_host_are_never_those_of_an_accelerator(
     found = open_instruments(accelerator, {})
     assert (found.meter and found.meter.name, found.host_meter and found.host_meter.name) == (meter, host_meter)
     assert found.meter_reason == reason
-    assert (found.monitor is None) == (accelerator is None)
+    assert (found.monitor is None) == (accelerator in (None, "npu:1"))
 
 
 def test_a_watch_samples_idle_work_and_idle_and_tells_what_that_cost():
