@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from backends.model import ModelSpec
 from profiler.quantity import Grade, Quantity
-from profiler.record import Ceilings, EnergyReading, Repetition, Telemetry, WorkerReport
+from profiler.record import Ceilings, EnergyReading, PowerModel, Repetition, Telemetry, WorkerReport
 from profiler.statistics import median, median_ci95
 
 
@@ -31,6 +31,8 @@ class Evidence:
     telemetry: Telemetry | None = None
     telemetry_reason: str = ""
     """Why ``telemetry`` is None."""
+    power_model: PowerModel | None = None
+    """Stands in for a meter, if that was asked for and there is none."""
 
     @property
     def counted(self) -> tuple[Repetition, ...]:

@@ -155,6 +155,21 @@ class EnergyWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class PowerModel:
+    """Bounds of the power that hardware draws while it works, from the chip catalogue; nothing in it was measured here.
+
+    ``name`` is the model's, ``chip_ids`` what the hardware is, or may be; ``sources`` back the design power.
+    """
+
+    name: str
+    scope: str
+    chip_ids: tuple[str, ...]
+    least_w: float
+    most_w: float
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceProcess:
     """A process that used the device and is none of ours; ``name`` is empty where the system hides it."""
 
@@ -276,6 +291,8 @@ class TargetRecord:
     telemetry: Telemetry | None = None
     telemetry_reason: str = ""
     """Why ``telemetry`` is None."""
+    power_model: PowerModel | None = None
+    """Bounds for energy where nothing could be metered, only if they were asked for."""
     sampler: SamplerCost | None = None
     """What metering and watching cost; None where nothing was sampled."""
 

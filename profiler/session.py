@@ -26,6 +26,7 @@ from profiler.metrics import Evidence, compute_metrics
 from profiler.observed import add_observed
 from profiler.parity import scored_positions, shortfall
 from profiler.plan import Plan, Task
+from profiler.power_model import power_model
 from profiler.progress import Progress
 from profiler.record import (
     BUNDLE_SCHEMA,
@@ -56,6 +57,8 @@ class Request:
     precision_wanted: float
     timeout_s: float
     command: str
+    modelled_energy: bool = False
+    """Whether a model may stand in where nothing can be metered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +275,8 @@ class _Session:
                 worker = self._work(plan, WorkerReport, target.id, pause, watch.edge)
             record = add_observed(dataclasses.replace(blank, preparation=preparation), worker, watch)
         assert record.worker is not None
+        if self.request.modelled_energy and record.energy is None:
+            record = _with_model(record, record.worker)
         record = dataclasses.replace(
             record,
             status="ok" if worker.parity.passed else "not_comparable",
@@ -295,7 +300,17 @@ class _Session:
             record.host_energy,
             record.telemetry,
             record.telemetry_reason,
+            record.power_model,
         )
+
+
+def _with_model(record: TargetRecord, worker: WorkerReport) -> TargetRecord:
+    """``record`` with the power model of its hardware, or with the reason why it has none."""
+    components = worker.inventory.components if worker.inventory else ()
+    found = power_model(components, record.accelerator, worker.engine.device)
+    if isinstance(found, str):
+        return dataclasses.replace(record, energy_reason=f"{record.energy_reason}; and no model: {found}")
+    return dataclasses.replace(record, power_model=found)
 
 
 def _device(target: Target) -> str:

@@ -51,6 +51,11 @@ DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds after which a worker counts as hung; default: 900 + 4 x budget.",
 )
+@click.option(
+    "--allow-modelled-energy",
+    is_flag=True,
+    help="Where nothing can be metered, give bounds from the chip's design power, marked as modelled.",
+)
 @click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Write the reports into this folder too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the bundle's index and figures as JSON.")
 def profile(
@@ -69,6 +74,7 @@ def profile(
     budget: float,
     precision: float,
     timeout: float | None,
+    allow_modelled_energy: bool,
     report_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -103,6 +109,7 @@ def profile(
         precision_wanted=precision / 100,
         timeout_s=timeout or 900 + 4 * budget,
         command=shlex.join(["chipassay", *sys.argv[1:]]),
+        modelled_energy=allow_modelled_energy,
     )
     with Progress(Console(stderr=True)) as progress:
         outcome = run_session(request, out, progress)

@@ -27,7 +27,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, cach
         model = find_model(str(tiny_checkpoint), None, 0)
         request = Request(
             model, make_workload("smoke", model, 8, 4, 1), (Target("torch-cpu", "", "float32"),), 1, 0.5, 0.02, 120,
-            "chipassay profile",
+            "chipassay profile", modelled_energy=True,
         )  # fmt: skip
         out = tmp_path_factory.mktemp("energy") / "run"
         with Progress(Console(quiet=True)) as progress:
@@ -74,3 +74,9 @@ def test_a_target_on_the_processor_needs_no_telemetry(bundle):
     assert target.telemetry is None and target.host_energy is None
     for name in ("peak_device_memory", "peak_allocated_memory", "host_energy_per_output_token"):
         assert target.metrics[name].grade == "unavailable"
+
+
+def test_a_meter_goes_before_any_model(bundle):
+    (target,) = bundle.targets
+    assert target.power_model is None
+    assert {figure.grade for figure in target.metrics.values()} <= {"measured", "derived", "unavailable"}
