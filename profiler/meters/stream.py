@@ -24,7 +24,7 @@ from profiler.meters.update_period import infer_update_period_s
 from profiler.quantity import Grade
 from profiler.record import EnergyReading, MeterFault, PowerSample
 
-MOST_KEPT = 600
+MOST_KEPT = 300
 """Samples kept beside those at the edges of windows."""
 
 
