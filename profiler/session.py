@@ -32,7 +32,6 @@ from profiler.record import (
     BUNDLE_SCHEMA,
     RECORD_SCHEMA,
     BundleIndex,
-    Ceilings,
     Failure,
     ReferenceRecord,
     TargetRecord,
@@ -277,31 +276,16 @@ class _Session:
         assert record.worker is not None
         if self.request.modelled_energy and record.energy is None:
             record = _with_model(record, record.worker)
+        spec, prompt_tokens = self.request.model.spec, self.request.workload.prompt_tokens
+        evidence = Evidence.of(record, spec, prompt_tokens, probe.ceilings())
         record = dataclasses.replace(
             record,
             status="ok" if worker.parity.passed else "not_comparable",
             failure=None if worker.parity.passed else Failure(shortfall(worker.parity)),
-            metrics=compute_metrics(self._evidence(record, probe.ceilings())),
+            metrics=compute_metrics(evidence),
         )
         self.progress.done(_summary(record))
         return record
-
-    def _evidence(self, record: TargetRecord, ceilings: Ceilings) -> Evidence:
-        assert record.worker is not None
-        return Evidence(
-            self.request.model.spec,
-            self.request.workload.prompt_tokens,
-            record.precision,
-            record.worker,
-            ceilings,
-            record.energy,
-            record.energy_reason,
-            record.accelerator,
-            record.host_energy,
-            record.telemetry,
-            record.telemetry_reason,
-            record.power_model,
-        )
 
 
 def _with_model(record: TargetRecord, worker: WorkerReport) -> TargetRecord:

@@ -25,6 +25,9 @@ from profiler.telemetry import State, TelemetryStream
 Opened = TypeVar("Opened", bound=Any)
 
 IDLE_S = 3.0
+IDLE_PERIODS = 50
+"""An idle window spans so many of the meter's periods, so that resolution leaves 4 % of doubt on idle power."""
+
 SETTLE_S = 1.0
 """Time given to the device to come to rest before each idle window."""
 
@@ -112,7 +115,8 @@ class Watch:
         time.sleep(SETTLE_S)
         self.edge()
         begin = time.perf_counter_ns()
-        time.sleep(IDLE_S)
+        period_s = (self._meter.update_period_s or 0.0) if self._meter else 0.0
+        time.sleep(max(IDLE_S, min(IDLE_PERIODS * period_s, LONGEST_WINDOW_S)))
         self._idle.append((begin, time.perf_counter_ns()))
         self.edge()
 

@@ -85,6 +85,7 @@ class Nvml(Meter):
         self.scope, self.grade = self._sources.scope, self._sources.grade
         self.power_source = self._sources.power_source
         self.power_period_s = POWER_AGE_S.get(self.power_source, 0.0)
+        self._max_power_w = self._read_max_power_w()
         self._gone = tuple(getattr(nvml, name) for name in GONE)
         try:
             self._counter = Counter(self._sources.millijoules(), COUNTER_MODULI) if self._sources.counts else None
@@ -117,6 +118,9 @@ class Nvml(Meter):
     @property
     def max_power_w(self) -> float:
         """Three times the limit: short excursions above it are usual."""
+        return self._max_power_w
+
+    def _read_max_power_w(self) -> float:
         board = self._sources.board
         try:
             return 3 * float(board.nvml.nvmlDeviceGetEnforcedPowerLimit(board.handle)) / 1000

@@ -61,6 +61,7 @@ class Lamp(Monitor):
 def _hurry(monkeypatch):
     monkeypatch.setattr(watch, "IDLE_S", 0.2)
     monkeypatch.setattr(watch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(watch, "IDLE_PERIODS", 0)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,15 @@ def test_a_watch_samples_idle_work_and_idle_and_tells_what_that_cost():
     cost = observed.cost()
     assert cost.reads > 10 and cost.wall_s > 0.9
     assert 0 < cost.cpu_s < 0.1 * cost.wall_s
+
+
+def test_an_idle_window_spans_enough_of_the_meters_steps(monkeypatch):
+    monkeypatch.setattr(watch, "IDLE_PERIODS", 400)
+    observed = Watch(Instruments(StandIn(), None))
+    with observed.watching():
+        pass
+    lengths_s = [(end - begin) / 1e9 for begin, end in observed.idle_windows]
+    assert len(lengths_s) == 2 and min(lengths_s) > 1.5 * watch.IDLE_S
 
 
 def test_a_watch_without_instruments_does_nothing(monkeypatch):

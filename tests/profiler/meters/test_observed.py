@@ -37,6 +37,7 @@ def observe(plug_in, monkeypatch, make_worker, make_repetition):
     """Watches a board for a second of "work", and adds what was seen to the record of a worker on ``device``."""
     monkeypatch.setattr(watch, "IDLE_S", 0.3)
     monkeypatch.setattr(watch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(watch, "IDLE_PERIODS", 0)
     monkeypatch.setattr(watch, "METERS", (StandIn, *(kind for kind in watch.METERS if kind.name == "nvml")))
 
     def go(device, **board):
