@@ -14,7 +14,6 @@ from profiler.session import Request, run_session
 from profiler.workloads import make_workload
 from tests.profiler.meters.stand_in import POWER_W, StandIn
 
-
 PROMPT_TOKENS, OUTPUT_TOKENS = 9, 5
 """Unlike any other test's, so that this one leaves no reference in the cache that another expects to compute."""
 
@@ -29,10 +28,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, cach
         patch.setattr(watch, "IDLE_S", 0.3)
         patch.setattr(watch, "SETTLE_S", 0.0)
         model = find_model(str(tiny_checkpoint), None, 0)
-        request = Request(
-            model, make_workload("smoke", model, PROMPT_TOKENS, OUTPUT_TOKENS, 1), (Target("torch-cpu", "", "float32"),), 1, 0.5, 0.02, 120,
-            "chipassay profile", modelled_energy=True,
-        )  # fmt: skip
+        workload = make_workload("smoke", model, PROMPT_TOKENS, OUTPUT_TOKENS, 1)
+        targets = (Target("torch-cpu", "", "float32"),)
+        request = Request(model, workload, targets, 1, 0.5, 0.02, 120, "chipassay profile", modelled_energy=True)
         out = tmp_path_factory.mktemp("energy") / "run"
         with Progress(Console(quiet=True)) as progress:
             run_session(request, out, progress)
