@@ -24,14 +24,19 @@ def add_observed(record: TargetRecord, worker: WorkerReport, watch: Watch) -> Ta
     opened = [seen.device for seen in (instruments.meter, instruments.monitor) if seen is not None]
     why = next(filter(None, (_mismatch(record.accelerator, seen, worker.engine.device) for seen in opened)), "")
     edges = window_edges(worker)
+    unconfirmed = [same_device(seen, worker.engine.device) is None for seen in opened]
+    worker = replace(worker, engine=replace(worker.engine, device=_public(worker.engine.device)))
     host_energy, cost = watch.host_reading(edges), watch.cost()
     if why:
         return replace(
             record, worker=worker, energy_reason=why, telemetry_reason=why, host_energy=host_energy, sampler=cost
         )
-    energy = watch.reading(edges)
-    if energy is not None and energy.device and same_device(energy.device, worker.engine.device) is None:
-        energy = replace(energy, device={**energy.device, "identified": UNCONFIRMED})
+    energy, telemetry = watch.reading(edges), watch.telemetry()
+    if energy is not None and energy.device:
+        note = {"identified": UNCONFIRMED} if any(unconfirmed) else {}
+        energy = replace(energy, device=_public(energy.device) | note)
+    if telemetry is not None:
+        telemetry = replace(telemetry, device=_public(telemetry.device))
     marked = mark_repetitions(worker.repetitions, watch.states(), watch.idle_windows)
     return replace(
         record,
@@ -39,7 +44,7 @@ def add_observed(record: TargetRecord, worker: WorkerReport, watch: Watch) -> Ta
         energy=energy,
         energy_reason=instruments.meter_reason,
         host_energy=host_energy,
-        telemetry=watch.telemetry(),
+        telemetry=telemetry,
         telemetry_reason=instruments.monitor_reason,
         sampler=cost,
     )
@@ -55,5 +60,10 @@ def _mismatch(accelerator: str | None, seen: Mapping[str, str], engine: Mapping[
     )
 
 
+def _public(device: Mapping[str, str]) -> dict[str, str]:
+    """A device's identity as it may leave the machine: UUIDs are serial numbers (see :mod:`profiler.inventory`)."""
+    return {key: value for key, value in device.items() if key != "uuid"}
+
+
 def _named(device: Mapping[str, str]) -> str:
-    return device.get("uuid") or device.get("pci_address") or device.get("name", "an unnamed device")
+    return device.get("pci_address") or device.get("name") or "another device"

@@ -58,3 +58,10 @@ class Message:
     result: dict[str, Any] | None = None
     error: str | None = None
     error_kind: Literal["input", "unavailable"] | None = None
+
+
+def told(error: Exception) -> str:
+    """An engine's own error in one line; the rest of what it says belongs in a log."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    advice = "; use a smaller model, batch or prompt" if type(error).__name__ == "OutOfMemoryError" else ""
+    return f"{type(error).__name__}: {first}{advice}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from backends.contract import DeviceMemory, EngineFacts
+from backends.contract import DeviceMemory, EngineFacts, Trial
 from backends.model import Model
 from backends.workload import TokenSource
 from profiler.quantity import Grade, Quantity
@@ -134,7 +134,7 @@ class EnergyReading:
     power_source: str = ""
     """What ``integrated_j`` integrates."""
     device: dict[str, str] = field(default_factory=dict)
-    """The board that was read (``name``, ``uuid``, ``pci_address``); empty for the host's processor."""
+    """The board that was read (``name``, ``pci_address``); empty for the host's processor."""
     faults: tuple[MeterFault, ...] = ()
     samples_taken: int = 0
     longest_gap_s: float = 0.0
@@ -256,6 +256,8 @@ class WorkerReport:
     """The machine as this worker saw it: with many machines, many inventories."""
     device_memory: DeviceMemory | None = None
     """The accelerator's memory by its allocator; None where the model lived in the host's."""
+    trials: tuple[Trial, ...] = ()
+    """What was tried to find the fastest way to execute here; none of it is in the repetitions."""
     energy_windows: tuple[EnergyWindow, ...] = ()
     """Made after the repetitions where these were too short for the meter."""
 
@@ -350,6 +352,8 @@ class ReferenceRecord:
     sha256: str
     engine: str
     cached: bool
+    weights_digest: str = ""
+    """Of the float32 values (see :mod:`backends.weights_digest`); a target that tells its own must agree."""
 
 
 @dataclass(frozen=True, slots=True)

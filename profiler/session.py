@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from backends.cache import cached_folder
-from backends.contract import Availability
-from backends.errors import ChipassayError, InputError, MemoryFitError, StorageError, UnavailableError
-from backends.model import Model
+from backends.errors import (
+    ChipassayError,
+    InputError,
+    StorageError,
+    UnavailableError,
+    WorkerError,
+)
 from backends.registry import Target, load_backend
-from backends.workload import Workload
 from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.ceilings import CeilingProbe
+from profiler.codec import decode, encode
 from profiler.host import read_host
-from profiler.memory import available_bytes
 from profiler.metrics import Evidence, compute_metrics
 from profiler.observed import add_observed
 from profiler.parity import scored_positions, shortfall
@@ -38,26 +41,11 @@ from profiler.record import (
     WorkerReport,
     WorkloadRecord,
 )
+from profiler.request import Request, hindrance
 from profiler.supervisor import WorkerFailedError, run_worker, worker_environment
 from profiler.watch import Watch, open_instruments
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user asked for, already checked."""
-
-    model: Model
-    workload: Workload
-    targets: tuple[Target, ...]
-    threads: int
-    budget_s: float
-    precision_wanted: float
-    timeout_s: float
-    command: str
-    modelled_energy: bool = False
-    """Whether a model may stand in where nothing can be metered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +67,6 @@ def run_session(request: Request, out: Path, progress: Progress) -> Outcome:
     if all(hindrances.values()):
         raise next(error for error in hindrances.values() if error is not None)
     return _Session(request, out, progress, hindrances).run()
-
-
-def hindrance(target: Target, request: Request) -> UnavailableError | None:
-    """Why ``target`` cannot run here at all: found without loading anything."""
-    backend = load_backend(target.backend)
-    here: Availability = backend.probe(target.device)
-    if not here.available:
-        return UnavailableError(f"{target.id} is unavailable: {here.reason}; {here.remedy}")
-    spec = request.model.spec
-    needed = max(
-        backend.memory_needed_bytes(spec, target.precision, request.workload), spec.weight_bytes("float32") + 10**9
-    )
-    free = available_bytes()
-    if needed > free:
-        return MemoryFitError(
-            f"{spec.name} does not fit: {target.id} with its float32 reference needs about {needed / 1e9:.1f} GB of "
-            f"memory ({spec.weight_bytes(target.precision) / 1e9:.1f} GB of {target.precision} weights), "
-            f"{free / 1e9:.1f} GB are free; use a smaller model, a shorter workload, or --layers"
-        )
-    return None
 
 
 class _Session:
@@ -200,29 +168,33 @@ class _Session:
         import numpy as np
 
         self.progress.begin("reference", "float32, computed once per model and workload")
-        key = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}-{len(self.positions)}"
-        said: dict[str, str] = {}
+        device = self.request.reference_device
+        digests = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}"
+        key = f"{digests}-{len(self.positions)}{'-' if device else ''}{device.partition(':')[0]}"
 
         def build(folder: Path) -> None:
-            plan = self._plan("reference", reference_path=str(folder / "reference.npz"))
-            said.update(self._work(plan, dict[str, str], "reference"))
-            (folder / "engine.txt").write_text(said["engine"])
+            plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)
+            said = self._work(plan, dict[str, str], "reference")
+            (folder / "said.json").write_bytes(encode(said))
 
         logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch
         folder, was_cached = cached_folder("reference", key, build, 2 * logits_bytes)
         copy = self.writer.copy(folder / "reference.npz", "reference.npz")
         with np.load(copy) as arrays:
             tokens = tuple(tuple(row) for row in arrays["tokens"].tolist())
+        said = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
         record = ReferenceRecord(
             token_ids=tokens,
             positions=self.positions,
             logits_file="reference.npz",
             sha256=self.writer.index.files["reference.npz"],
-            engine=(folder / "engine.txt").read_text(),
+            engine=said["engine"],
             cached=was_cached,
+            weights_digest=said["weights_digest"],
         )
         self.writer.put("reference.json", record)
         self.progress.done("taken from the cache" if was_cached else "computed")
+        self.weights_digest = record.weights_digest
         return copy
 
     def _target(self, target: Target, reference: Path) -> TargetRecord:
@@ -250,6 +222,10 @@ class _Session:
             record = dataclasses.replace(blank, failure=Failure(str(error), stderr_tail=error.stderr_tail))
         except InputError as error:
             record = dataclasses.replace(blank, failure=Failure(str(error)))
+        except WorkerError as error:
+            # The probe of the device's ceilings died; the next target on the device gets a fresh one.
+            self.probes.pop(_device(target)).close()
+            record = dataclasses.replace(blank, failure=Failure(str(error)))
         self.progress.done(f"{record.status}: {record.failure.reason if record.failure else ''}")
         return record
 
@@ -272,6 +248,7 @@ class _Session:
                     "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
                 )
                 worker = self._work(plan, WorkerReport, target.id, pause, watch.edge)
+            self._check_weights(worker)
             record = add_observed(dataclasses.replace(blank, preparation=preparation), worker, watch)
         assert record.worker is not None
         if self.request.modelled_energy and record.energy is None:
@@ -286,6 +263,15 @@ class _Session:
         )
         self.progress.done(_summary(record))
         return record
+
+    def _check_weights(self, worker: WorkerReport) -> None:
+        """Synthetic weights are the same values everywhere; a checkpoint's may be rounded on the way to a precision."""
+        own = worker.engine.weights_digest
+        if own and self.request.model.weights_kind == "synthetic" and own != self.weights_digest:
+            raise WorkerFailedError(
+                f"its weights are not the reference's: their digest begins {own[:16]}, the reference's "
+                f"{self.weights_digest[:16]}; the device, or its PyTorch, computes integers wrongly"
+            )
 
 
 def _with_model(record: TargetRecord, worker: WorkerReport) -> TargetRecord:

@@ -20,7 +20,8 @@ import msgspec
 
 from backends.contract import Execution
 from backends.errors import ChipassayError
-from profiler.plan import Event, Message, Plan
+from profiler.bundle import CPU
+from profiler.plan import Event, Message, Plan, told
 
 REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
                       "CUDA_DEVICE_ORDER")  # fmt: skip
@@ -84,7 +85,7 @@ def main() -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - any failure of an engine becomes a failed target, told in one line
         traceback.print_exc()
-        channel.send(Message(error=f"{type(error).__name__}: {error}"))
+        channel.send(Message(error=told(error)))
         return 1
     channel.send(Message(result=result))
     return 0
@@ -102,17 +103,20 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
 
     from backends.reference import compute_reference
 
-    tokens, logits = compute_reference(
+    found = compute_reference(
         plan.model,
         plan.workload,
         plan.scored_positions,
         plan.threads,
         lambda text: channel.emit(Event("reference", text)),
+        plan.device or CPU,
     )
     assert plan.reference_path is not None
     with Path(plan.reference_path).open("wb") as handle:
-        np.savez(handle, tokens=tokens, positions=np.asarray(plan.scored_positions), logits=logits)
-    return {"engine": f"torch {torch.__version__}, transformers, float32, eager"}
+        np.savez(handle, tokens=found.tokens, positions=np.asarray(plan.scored_positions), logits=found.logits)
+    where = f", on {plan.device}" if plan.device else ""
+    engine = f"torch {torch.__version__}, transformers, float32, eager{where}"
+    return {"engine": engine, "weights_digest": found.weights_digest}
 
 
 def _measure(plan: Plan, channel: Channel) -> Any:
@@ -159,6 +163,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         environment={name: os.environ[name] for name in REPORTED_VARIABLES if name in os.environ},
         inventory=take_inventory(engines=False),
         device_memory=device_memory,
+        trials=backend.trials(),
         energy_windows=windows,
     )
 

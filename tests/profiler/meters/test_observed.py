@@ -83,7 +83,8 @@ def test_a_watched_target_has_energy_telemetry_marks_and_the_hosts_share(observe
     assert figures["energy_per_output_token"].value == pytest.approx(300 * 1.0 / 10 / 3, rel=0.1)
     assert figures["host_energy_per_output_token"].value == pytest.approx(25 * 1.0 / 10 / 3, rel=0.1)
     assert figures["peak_device_memory"].value == 17 << 30
-    assert encode(record)
+    assert H100["UUID"].encode() not in encode(record), "a UUID is a serial number: it stays on the machine"
+    assert record.telemetry.device["pci_address"] == "0000:3b:00.0"
 
 
 def test_readings_of_another_board_are_dropped_and_the_reason_stands(observe, make_spec):
@@ -92,7 +93,9 @@ def test_readings_of_another_board_are_dropped_and_the_reason_stands(observe, ma
     assert record.worker.repetitions[0].spoilers == ()
     figures = metrics(record, make_spec())
     for name in ("energy_per_output_token", "peak_device_memory", "mean_power"):
-        assert figures[name].method.startswith("board_mismatch: the engine ran on GPU-99999999, and the board read for")
+        assert figures[name].method.startswith(
+            "board_mismatch: the engine ran on another device, and the board read for"
+        )
 
 
 def test_a_board_that_is_lost_while_it_is_opened_is_a_reason(plug_in, monkeypatch):
