@@ -14,6 +14,7 @@ from backends.errors import ChipassayError
 
 COMMANDS = {
     "devices": "profiler.commands.devices",
+    "doctor": "profiler.commands.doctor",
     "inspect": "profiler.commands.inspect",
     "models": "profiler.commands.models",
     "profile": "profiler.commands.profile",

@@ -10,7 +10,6 @@ from reports import notation
 from reports.comparison import Comparison, Group, Row
 from reports.ratio import Ratio, ratio_of_medians
 from reports.samples import decode_rates_tok_per_s, prompt_rates_tok_per_s, token_times
-from reports.table import has_column
 
 NOT_LEGAL_ADVICE = "Nothing here is legal advice."
 _SHORTEST_QUARTER = 4
@@ -121,7 +120,7 @@ def memory_title(group: Group) -> str:
 def unavailable_reasons(group: Group) -> dict[tuple[str, tuple[str, ...]], list[str]]:
     """(Reason, labels of the comparable rows it holds for) -> titles of the metrics that are missing for it."""
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for metric in [metric for metric in METRICS if has_column(metric, group.rows)]:
+    for metric in [metric for metric in METRICS if metric.column == "always"]:
         reasons: dict[str, list[str]] = {}
         for row in group.rows:
             figure = row.metric(metric.name)

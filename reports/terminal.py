@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from profiler.bundle import Bundle
+from profiler.disturbance import disturbance
 from reports import notation
 from reports.comparison import Comparison, Group, Row, compare
+from reports.samples import counted
 from reports.summary import summary
 from reports.table import Cell, Line, Table, comparison_table
 
@@ -49,6 +51,11 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     parts += [_paragraph(note, width, "dim") for note in (*notes, *laid_out.marks)]
     parts += [_paragraph(_apart(line.row), width, "yellow") for line in laid_out.set_apart]
     parts += [_paragraph(_broken(row), width, "red") for row in laid_out.broken]
+    parts += [
+        _paragraph(f"{row.label}: disturbed {found.verdict}", width, "yellow")
+        for row in group.rows
+        if (found := disturbance(counted(row.record))).too_much
+    ]
     parts += [_paragraph(f"{name} ({machine}): not finished", width, "yellow") for machine, name in group.unfinished]
     parts += [Text(), *(_paragraph(sentence, width) for sentence in verdict[: 2 if group.conclusive else 1])]
     return Stack(*parts)
