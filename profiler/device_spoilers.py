@@ -46,6 +46,7 @@ class DeviceDetector:
     reading: Callable[[Seen], float | None]
     meaning: str
     remedy: str
+    external: bool = False
 
 
 def _throttled(seen: Seen) -> float | None:
@@ -114,6 +115,7 @@ DEVICE_DETECTORS: tuple[DeviceDetector, ...] = (
         _others,
         "other processes used the device",
         "stop them; the telemetry in the record names them",
+        external=True,
     ),
     DeviceDetector(
         "device_busy_before",

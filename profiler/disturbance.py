@@ -8,10 +8,16 @@ from dataclasses import dataclass
 
 from profiler.device_spoilers import DEVICE_DETECTORS
 from profiler.record import Repetition
-from profiler.spoilers import REMEDIES
+from profiler.spoilers import DETECTORS, REMEDIES
 
 TOO_MANY = 0.5
 """A run is too disturbed when more than this part of its counted repetitions is marked."""
+
+EXTERNAL = frozenset(
+    [detector.name for detector in DETECTORS if detector.external]
+    + [detector.name for detector in DEVICE_DETECTORS if detector.external]
+)
+"""Disturbances that come from outside the run: what is measured cannot have caused them."""
 
 _REMEDIES = REMEDIES | {detector.name: detector.remedy for detector in DEVICE_DETECTORS}
 

@@ -46,7 +46,8 @@ class Counters:
 class Detector:
     """``reading`` turns two states into a figure; past ``threshold`` the repetition is marked.
 
-    ``meaning`` says what it does to the figures, ``remedy`` what to do against it.
+    ``meaning`` says what it does to the figures, ``remedy`` what to do against it. ``external``: what is measured
+    cannot have caused it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Detector:
     reading: Callable[[Counters, Counters], float]
     meaning: str
     remedy: str
+    external: bool = False
 
 
 def _per_second(value: float, before: Counters, after: Counters) -> float:
@@ -93,6 +95,7 @@ DETECTORS: tuple[Detector, ...] = (
         lambda a, b: _per_second(b.steal_s - a.steal_s, a, b),
         "the hypervisor gave this machine's cores to others",
         "use a machine with cores of its own, or measure when its neighbours are quiet",
+        external=True,
     ),
     Detector(
         "other_load",
@@ -101,6 +104,7 @@ DETECTORS: tuple[Detector, ...] = (
         lambda a, b: _per_second((b.busy_s - a.busy_s) - (b.own_cpu_s - a.own_cpu_s), a, b),
         "other processes used the cores",
         "stop them, or leave them cores of their own with --threads",
+        external=True,
     ),
     Detector(
         "run_queue",

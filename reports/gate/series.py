@@ -12,14 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from profiler.bundle import INDEX, Bundle
+from profiler.disturbance import EXTERNAL
 from profiler.metrics import METRICS, Evidence, Metric
 from profiler.quantity import Grade
 from profiler.record import Ceilings, Repetition, Status, TargetRecord, WorkerReport
 from reports.samples import counted
-
-EXTERNAL_DETECTORS = frozenset({"other_load", "cpu_steal"})
-"""Disturbances that come from outside the run. A repetition with one is left out. What the measured program may have
-caused itself (major faults, swapping) is never left out: it may be the very regression that is looked for."""
 
 FEWEST_UNDISTURBED = 3
 """A disturbed run with fewer undisturbed repetitions than this settles nothing."""
@@ -138,7 +135,10 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
 
 
 def _outside(run: Repetition) -> set[str]:
-    return {spoiler.detector for spoiler in run.spoilers if spoiler.detector in EXTERNAL_DETECTORS}
+    """What came from outside. What the measured program may have caused itself (major faults, swapping) never excuses a
+    repetition: it may be the very regression that is looked for.
+    """
+    return {spoiler.detector for spoiler in run.spoilers if spoiler.detector in EXTERNAL}
 
 
 def _energy_reason(record: TargetRecord) -> str:

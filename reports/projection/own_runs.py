@@ -69,9 +69,9 @@ def _device(bundle: Bundle, record: TargetRecord, number_format: Format) -> Devi
         if chip is None
         else Device.of(chip, number_format)
     )
-    ceilings = bundle.ceilings
+    ceilings = bundle.ceilings_of(record)
     arithmetic = record.worker.engine.arithmetic if record.worker else ""
-    if ceilings is None or not record.backend.endswith("-cpu") or ceilings.read_bandwidth.value is None:
+    if ceilings is None or record.accelerator is not None or ceilings.read_bandwidth.value is None:
         return device
     peak = ceilings.gemm.get(arithmetic)
     return Device(

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from backends.errors import InputError
-from profiler.record import Spoiler
 from reports.gate import policy
 from reports.gate.baseline import baseline_of
 from reports.gate.check import Options, check_bundles
@@ -277,9 +276,10 @@ def test_runs_of_one_sitting_are_told(make_bundle):
 
 
 def test_a_spoiler_mark_needs_to_be_external(make_bundle):
-    from reports.gate.series import EXTERNAL_DETECTORS, series_of
+    from profiler.disturbance import EXTERNAL
+    from reports.gate.series import series_of
 
-    assert Spoiler("cpu_steal", 1, 0, "cores").detector in EXTERNAL_DETECTORS
+    assert {"cpu_steal", "other_load", "device_shared"} == EXTERNAL
     found = series_of(make_bundle(disturbed=4, detector="cpu_steal")).targets["torch-cpu@float32"]
     assert (found.disturbed, found.detectors, found.settles) == (4, {"cpu_steal": 4}, True)
     assert not series_of(make_bundle(disturbed=5, detector="cpu_steal")).targets["torch-cpu@float32"].settles
