@@ -17,7 +17,7 @@ from profiler.quantity import Grade
 from profiler.record import Ceilings, Repetition, Status, TargetRecord, WorkerReport
 from reports.samples import counted
 
-EXTERNAL_DETECTORS = frozenset({"other_load", "cpu_steal"})
+EXTERNAL_DETECTORS = frozenset({"other_load", "cpu_steal", "device_shared", "device_busy_before"})
 """Disturbances that come from outside the run. A repetition with one is left out. What the measured program may have
 caused itself (major faults, swapping) is never left out: it may be the very regression that is looked for."""
 
@@ -119,10 +119,10 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
     detectors = Counter(name for run in runs for name in _outside(run))
     disturbed = len(runs) - len(quiet)
     kept = tuple(quiet) if len(quiet) >= FEWEST_UNDISTURBED else runs
-    evidence = Evidence(
-        bundle.index.model.spec, bundle.index.workload.prompt_tokens, record.precision, worker,
-        bundle.ceilings_of(record), record.energy, _energy_reason(record),
-    )  # fmt: skip
+    index = bundle.index
+    evidence = Evidence.of(record, index.model.spec, index.workload.prompt_tokens, bundle.ceilings_of(record))
+    if not record.energy_reason:
+        evidence = replace(evidence, energy_reason=_energy_reason(record))
     return TargetSeries(
         status=record.status,
         reason=reason,
