@@ -124,6 +124,7 @@ DEVICE_DETECTORS: tuple[DeviceDetector, ...] = (
         _busy_when_idle,
         "something else kept the device busy before and after the run, named or not",
         "find it with nvidia-smi on the host, outside the container, and stop it",
+        external=True,
     ),
     DeviceDetector(
         "device_clock_gap",

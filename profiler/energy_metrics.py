@@ -213,7 +213,7 @@ class IdlePower(_EnergyMetric):
         found = idle_power(reading)
         method = f"{_source(reading)}; before {found.before_w:.3g} W, after {found.after_w:.3g} W"
         bounds = (found.power_w - found.error_w, found.power_w + found.error_w)
-        return Quantity(found.power_w, self.unit, "derived", method, 2, bounds)
+        return Quantity(found.power_w, self.unit, "derived", method, 1, bounds)
 
 
 class LoadedIdlePower(_EnergyMetric):

@@ -45,8 +45,8 @@ class PeakDeviceMemory(Metric):
         if "memory_used_bytes" not in seen.extremes:
             why = seen.unread.get("memory_used_bytes", "it was not sampled")
             return Quantity.unavailable(self.unit, f"{seen.source} does not tell the memory in use: {why}")
-        method = f"{seen.source}: memory in use of the whole device, highest of the samples"
-        return Quantity(seen.extremes["memory_used_bytes"][1], self.unit, "measured", method, seen.samples_taken)
+        method = f"{seen.source}: memory in use of the whole device, highest of {seen.samples_taken} looks"
+        return Quantity(seen.extremes["memory_used_bytes"][1], self.unit, "measured", method, 1)
 
 
 class _AllocatorMemory(Metric):

@@ -116,10 +116,10 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
     detectors = Counter(name for run in runs for name in _outside(run))
     disturbed = len(runs) - len(quiet)
     kept = tuple(quiet) if len(quiet) >= FEWEST_UNDISTURBED else runs
-    evidence = Evidence(
-        bundle.index.model.spec, bundle.index.workload.prompt_tokens, record.precision, worker,
-        bundle.ceilings_of(record), record.energy, _energy_reason(record),
-    )  # fmt: skip
+    index = bundle.index
+    evidence = Evidence.of(record, index.model.spec, index.workload.prompt_tokens, bundle.ceilings_of(record))
+    if not record.energy_reason:
+        evidence = replace(evidence, energy_reason=_energy_reason(record))
     return TargetSeries(
         status=record.status,
         reason=reason,

@@ -279,7 +279,7 @@ def test_a_spoiler_mark_needs_to_be_external(make_bundle):
     from profiler.disturbance import EXTERNAL
     from reports.gate.series import series_of
 
-    assert {"cpu_steal", "other_load", "device_shared"} == EXTERNAL
+    assert {"cpu_steal", "other_load", "device_shared", "device_busy_before"} == EXTERNAL
     found = series_of(make_bundle(disturbed=4, detector="cpu_steal")).targets["torch-cpu@float32"]
     assert (found.disturbed, found.detectors, found.settles) == (4, {"cpu_steal": 4}, True)
     assert not series_of(make_bundle(disturbed=5, detector="cpu_steal")).targets["torch-cpu@float32"].settles
