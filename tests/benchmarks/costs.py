@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from backends.cache import ROOT_VARIABLE, cache_root
+from profiler.bundle import CPU
 from profiler.ceilings import CeilingProbe
 from profiler.plan import Event
 from profiler.quantity import Quantity
@@ -30,14 +31,17 @@ PROMPT_TOKENS, OUTPUT_TOKENS = 8, 16
 LOADS = 3
 
 
-def measuring_cost(course: Course, rounds: int, say: Say) -> Quantity:
+def measuring_cost(
+    course: Course, rounds: int, say: Say, subject: Contender = SUBJECT, output_tokens: int = OUTPUT_TOKENS
+) -> Quantity:
     """Share of throughput that measuring takes: decode rate under the whole loop against a bare one, interleaved.
 
     The whole loop counts spoilers, reports progress, pauses for the probe of the machine and is sampled by a meter.
     """
     say(f"cost of measuring: {rounds} blocks with and without")
-    workload = make_workload("smoke", course.model, PROMPT_TOKENS, OUTPUT_TOKENS)
-    probe = CeilingProbe(course.threads, ARITHMETIC, worker_environment(course.threads))
+    workload = make_workload("smoke", course.model, PROMPT_TOKENS, output_tokens)
+    accelerator = subject.load_class().accelerator(course.device)
+    probe = CeilingProbe(course.threads, ARITHMETIC, worker_environment(course.threads), accelerator or CPU)
     sampling = ExitStack()
     watches: list[Watch] = []
 
@@ -45,14 +49,14 @@ def measuring_cost(course: Course, rounds: int, say: Say) -> Quantity:
         if event.stage in ("measuring", "bare"):
             sampling.close()
         if event.stage == "measuring":
-            watches.append(_watch(course.threads))
+            watches.append(_watch(accelerator, course.threads))
             sampling.enter_context(watches[-1].sampling())
 
     try:
         with sampling:
             blocks = run_job(
                 course,
-                SUBJECT,
+                subject,
                 "overhead",
                 dict[str, list[list[float]]],
                 rounds,
@@ -101,7 +105,7 @@ def _seconds(samples: list[float], method: str) -> Quantity:
     return Quantity(median(samples), "s", "measured", method, len(samples), median_ci95(samples))
 
 
-def _watch(threads: int) -> Watch:
-    """The watch of a run on the processor; where there is no meter, a stand-in that reads a file as one would."""
-    found = open_instruments(None, worker_environment(threads))
+def _watch(accelerator: str | None, threads: int) -> Watch:
+    """The watch of a run there; where there is no meter, a stand-in that reads a file as one would."""
+    found = open_instruments(accelerator, worker_environment(threads))
     return Watch(found if found.meter else Instruments(StandIn(), None))

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import numpy as np
 
 from backends.accelerator.backend import Cuda
+from backends.contract import Execution
 from backends.errors import ChipassayError, UnavailableError
 from profiler.bundle import Bundle, read_bundle
 from profiler.catalogue import find_model
@@ -24,12 +26,17 @@ from profiler.host import physical_cores
 from profiler.quantity import Quantity
 from profiler.workloads import make_workload
 from tests.benchmarks.contenders import find_contender
+from tests.benchmarks.costs import measuring_cost
 from tests.benchmarks.lane import Course
 from tests.benchmarks.race import run_heat
 from tests.benchmarks.score import score_heat
 from tests.benchmarks.wanted import Wish
+from tests.benchmarks.zeus_check import compare_with_zeus
 
 RACE_ROUNDS = 8
+COST_BLOCKS = 8
+COST_OUTPUT_TOKENS = 256
+ZEUS_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +95,16 @@ WANTED = (
 @click.option("--run", "chosen", multiple=True, type=click.Choice([run.name for run in RUNS]), help="Default: all.")
 @click.option("--budget", type=float, default=20.0, show_default=True, help="Seconds of measuring per target.")
 @click.option("--race/--no-race", default=True, show_default=True, help="Compare with transformers' generate.")
+@click.option("--cost/--no-cost", default=True, show_default=True, help="Measure what telemetry costs; ask Zeus too.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/gpu-check"), show_default=True)
-def main(device: str, chosen: tuple[str, ...], budget: float, race: bool, out: Path) -> None:
+def main(device: str, chosen: tuple[str, ...], budget: float, race: bool, cost: bool, out: Path) -> None:
     """Prove on a GPU what nothing else can prove."""
     here = Cuda.probe(device)
     if not here.available:
         raise click.ClickException(f"cuda:{device}: {here.reason}; {here.remedy}")
     out.mkdir(parents=True, exist_ok=True)
     bundles = {run.name: _profile(run, device, budget, out) for run in RUNS if not chosen or run.name in chosen}
-    ratios = {}
+    ratios: dict[str, Quantity] = {}
     if race:
         for model in ("qwen3-0.6b", "qwen3-8b"):
             try:
@@ -105,7 +113,9 @@ def main(device: str, chosen: tuple[str, ...], budget: float, race: bool, out: P
                 click.echo(f"{model} against transformers: {error}", err=True)
     wrong = [line for name, bundle in bundles.items() if bundle for line in _wrong(name, bundle)]
     wrong += [f"{name}: no bundle was written" for name, bundle in bundles.items() if bundle is None]
-    text = _table(bundles, ratios) + "".join(f"\nWRONG  {line}" for line in wrong) + "\n"
+    taken = _cost(device, out) if cost else None
+    lines = [_table(bundles, ratios, taken), *([_zeus(device)] if cost else []), *(f"WRONG  {line}" for line in wrong)]
+    text = "\n".join(lines) + "\n"
     (out / "gpu-check.md").write_text(text)
     click.echo(text)
     sys.exit(1 if wrong else 0)
@@ -166,14 +176,44 @@ def _over_generate(model_name: str, device: str, out: Path) -> Quantity:
     return entries["transformers"].ratios["cuda"]
 
 
-def _table(bundles: dict[str, Bundle | None], ratios: dict[str, Quantity]) -> str:
+def _cost(device: str, out: Path) -> Quantity:
+    """Share of throughput that sampling takes, with and without in turn."""
+    model = find_model("qwen3-0.6b", None, 0)
+    course = Course(model, make_workload("smoke", model, 8, COST_OUTPUT_TOKENS), physical_cores(), out / "logs", device)
+    course.logs.mkdir(exist_ok=True)
+    subject = find_contender("cuda@bfloat16")
+    return measuring_cost(course, COST_BLOCKS, lambda text: click.echo(text, err=True), subject, COST_OUTPUT_TOKENS)
+
+
+def _zeus(device: str) -> str:
+    """Our joules beside Zeus', in a sentence."""
+    model = find_model("qwen3-0.6b", None, 0)
+    workload = make_workload("chat", model, 128, 64)
+    backend = Cuda()
+    backend.load(Execution(model, "bfloat16", physical_cores(), 1, workload.total_tokens, device), lambda text: None)
+    prompt = np.asarray(workload.prompt_ids, dtype=np.int64)
+    found = compare_with_zeus(lambda: backend.generate(prompt, 64), Cuda.accelerator(device), ZEUS_S)
+    if isinstance(found, str):
+        return f"zeus: {found}"
+    verdict = "agree" if found.agrees else "DISAGREE"
+    return (
+        f"zeus: {found.zeus_j:.1f} J, ours {found.ours.energy_j:.1f} ± {found.ours.error_j:.1f} J "
+        f"over {found.zeus_s:.1f} s; they {verdict} ({100 * found.difference:+.2f} %)"
+    )
+
+
+def _table(bundles: dict[str, Bundle | None], ratios: dict[str, Quantity], cost: Quantity | None) -> str:
     wishes = [Wish(what, bound, True, _figure(bundles.get(run), metric)) for what, run, metric, bound in WANTED]
     wishes += [
         Wish(f"{model} bf16 decode over transformers generate", 5.0, True, ratios.get(model))
         for model in ("qwen3-0.6b", "qwen3-8b")
     ]
-    lines = ["| wanted | at least | measured | reached |", "|---|---|---|---|"]
-    lines += [f"| {wish.what} | {wish.bound:g} | {_shown(wish.figure)} | {wish.verdict} |" for wish in wishes]
+    wishes.append(Wish("share of throughput that telemetry costs", 0.01, False, cost))
+    lines = ["| wanted | bound | measured | reached |", "|---|---|---|---|"]
+    lines += [
+        f"| {wish.what} | {'≥' if wish.at_least else '≤'} {wish.bound:g} | {_shown(wish.figure)} | {wish.verdict} |"
+        for wish in wishes
+    ]
     for name, bundle in bundles.items():
         lines += ["", f"{name}: {bundle.index.model.spec.name}" if bundle else f"{name}: nothing"]
         for record in bundle.targets if bundle else ():
