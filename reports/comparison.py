@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 
 from backends.errors import InputError
 from backends.model import Model
@@ -18,6 +19,7 @@ from profiler.metrics import METRICS
 from profiler.quantity import Quantity
 from profiler.record import Component, TargetRecord, WorkloadRecord
 from profiler.statistics import median
+from reports.processor import processor_of
 from reports.ratio import Ratio, ratio_of_medians
 from reports.samples import decode_rates_tok_per_s
 
@@ -37,8 +39,8 @@ class Row:
 
     @property
     def chip(self) -> Component | None:
-        """The processor the target ran on, or None if the inventory could not read it."""
-        return next((part for part in self.bundle.host.components if part.kind == "cpu"), None)
+        """The processor or accelerator the target ran on, or None if the inventory does not tell."""
+        return processor_of(self.record, self.bundle.host)
 
     @property
     def conclusive(self) -> bool:
@@ -59,7 +61,7 @@ class Row:
         return reached / share if reached and share else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """Targets that did identical work. ``unfinished`` are (machine, target) that an interrupted run never reached."""
 
@@ -69,7 +71,7 @@ class Group:
     unfinished: tuple[tuple[str, str], ...]
     bundles: tuple[Bundle, ...]
 
-    @property
+    @cached_property
     def conclusive(self) -> tuple[Row, ...]:
         """Rows that take part in conclusions, fastest decode first."""
         rows = [row for row in self.rows if row.conclusive and decode_rates_tok_per_s(row.record)]
@@ -80,6 +82,10 @@ class Group:
         """The comparable target with the highest decode throughput."""
         return self.conclusive[0] if self.conclusive else None
 
+    @cached_property
+    def _conclusive_places(self) -> frozenset[int]:
+        return frozenset(row.place for row in self.conclusive)
+
     def relative_speed(self, row: Row) -> Ratio | None:
         """Decode throughput of ``row`` over that of the fastest; None for a row that takes part in no conclusion."""
         return self._ratio(row, self.fastest)
@@ -89,7 +95,7 @@ class Group:
         return self._ratio(self.fastest, row)
 
     def _ratio(self, above: Row | None, below: Row | None) -> Ratio | None:
-        places = [row.place for row in self.conclusive]
+        places = self._conclusive_places
         if above is None or below is None or above.place not in places or below.place not in places:
             return None
         samples = (decode_rates_tok_per_s(above.record), decode_rates_tok_per_s(below.record))
@@ -111,6 +117,8 @@ class Comparison:
     """The day whose export rules the processors are judged by."""
     destination: str
     """The country they are judged for, ISO 3166 alpha-2."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """Bundles that were named and could not be read, with the reason."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -118,7 +126,12 @@ class Comparison:
         return tuple(row for group in self.groups for row in group.rows)
 
 
-def compare(bundles: Sequence[Bundle], as_of: date | None = None, destination: str = "CN") -> Comparison:
+def compare(
+    bundles: Sequence[Bundle],
+    as_of: date | None = None,
+    destination: str = "CN",
+    unread: Sequence[tuple[str, str]] = (),
+) -> Comparison:
     """Group the targets of all bundles by what they computed.
 
     Export rules are those of ``as_of``, by default the day of the newest bundle, for ``destination``.
@@ -135,12 +148,8 @@ def compare(bundles: Sequence[Bundle], as_of: date | None = None, destination: s
         index = bundle.index
         key = (index.model.digest, index.workload.digest)
         machine = machines[bundle.host.fingerprint]
-        for record in bundle.targets:
-            if (record.model_digest, record.workload_digest) != key:
-                raise InputError(
-                    f"{bundle.path}: target {record.id} records another model or workload digest than bundle.json; "
-                    "the bundle was mixed from several runs: profile again"
-                )
+        if reason := contradiction(bundle):
+            raise InputError(reason)
         rows = tuple(Row(record.id, machine, bundle, record, 0) for record in bundle.targets)
         finished = {record.id for record in bundle.targets}
         unfinished = tuple((machine, name) for name in index.target_ids if name not in finished)
@@ -154,15 +163,32 @@ def compare(bundles: Sequence[Bundle], as_of: date | None = None, destination: s
     labelled = _label(tuple(groups.values()))
     differences = tuple(_difference(labelled[0], other) for other in labelled[1:])
     newest = max(datetime.fromisoformat(bundle.index.created).date() for bundle in bundles)
-    return Comparison(tuple(bundles), labelled, differences, machines, as_of or newest, destination)
+    return Comparison(tuple(bundles), labelled, differences, machines, as_of or newest, destination, tuple(unread))
+
+
+def contradiction(bundle: Bundle) -> str:
+    """What in a bundle contradicts itself; empty if nothing does."""
+    key = (bundle.index.model.digest, bundle.index.workload.digest)
+    for record in bundle.targets:
+        if (record.model_digest, record.workload_digest) != key:
+            return (
+                f"{bundle.path}: target {record.id} records another model or workload digest than bundle.json; "
+                "the bundle was mixed from several runs: profile again"
+            )
+    return ""
+
+
+def same_run(one: Bundle, other: Bundle) -> bool:
+    """Whether two bundles are copies of one run."""
+    same = (one.index, one.host.fingerprint) == (other.index, other.host.fingerprint)
+    return same and one.targets == other.targets
 
 
 def _refuse_twins(bundles: Sequence[Bundle]) -> None:
     """One run given twice would look like two independent ones."""
     for at, bundle in enumerate(bundles):
         for other in bundles[:at]:
-            same = (bundle.index, bundle.host.fingerprint) == (other.index, other.host.fingerprint)
-            if same and bundle.targets == other.targets:
+            if same_run(bundle, other):
                 raise InputError(f"{bundle.path} is the same run as {other.path}: name each bundle once")
 
 
@@ -196,7 +222,7 @@ def _unique_labels(rows: tuple[Row, ...]) -> list[str]:
     """The target's id; where that does not tell rows apart its machine too, its bundle's folder, and last a number."""
     labels = [row.record.id for row in rows]
     if len({row.machine for row in rows}) > 1:
-        labels = [f"{label} · {row.machine}" for label, row in zip(labels, rows, strict=True)]
+        labels = [f"{label} · {_where(row)}" for label, row in zip(labels, rows, strict=True)]
     repeated = Counter(labels)
     labels = [
         f"{label} · {row.bundle.path.name}" if repeated[label] > 1 else label
@@ -208,6 +234,11 @@ def _unique_labels(rows: tuple[Row, ...]) -> list[str]:
         if repeated[label] > 1:
             labels[at] = f"{label} ({seen[label]})"
     return labels
+
+
+def _where(row: Row) -> str:
+    """The accelerator a target ran on, or its machine, which bears the name of its processor."""
+    return row.chip.name if row.record.accelerator and row.chip else row.machine
 
 
 def _difference(first: Group, other: Group) -> str:

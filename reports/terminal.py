@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 from profiler.bundle import Bundle
 from reports import notation
+from reports.brief import brief
 from reports.comparison import Comparison, Group, Row, compare
-from reports.summary import summary
+from reports.dependence import dependence
+from reports.language import ENGLISH
+from reports.roofline.wording import verdict_of
+from reports.summary import MOST_NAMED, what_ran
 from reports.table import Cell, Line, Table, comparison_table
 
 if TYPE_CHECKING:
@@ -41,8 +45,9 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     from rich.text import Text
 
     laid_out = comparison_table(group)
-    opening, *verdict = summary(group, comparison)
-    parts: list[RenderableType] = [_paragraph(opening, width, "bold"), Text()]
+    found = brief(group, comparison)
+    study = dependence(group, comparison)
+    parts: list[RenderableType] = [_paragraph(what_ran(group, comparison), width, "bold"), Text()]
     if laid_out.comparable or laid_out.set_apart:
         parts += _tables(laid_out, width)
     notes = [f"{_superscript(at)} {note}" for at, note in enumerate(laid_out.footnotes, 1)]
@@ -50,7 +55,10 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     parts += [_paragraph(_apart(line.row), width, "yellow") for line in laid_out.set_apart]
     parts += [_paragraph(_broken(row), width, "red") for row in laid_out.broken]
     parts += [_paragraph(f"{name} ({machine}): not finished", width, "yellow") for machine, name in group.unfinished]
-    parts += [Text(), *(_paragraph(sentence, width) for sentence in verdict[: 2 if group.conclusive else 1])]
+    parts += [Text(), *(_paragraph(sentence, width) for sentence in found.verdict)]
+    for row in group.conclusive[:MOST_NAMED]:
+        if said := verdict_of(row, study, group, ENGLISH):
+            parts.append(_paragraph(f"{row.label}: {said[0]}", width))
     return Stack(*parts)
 
 

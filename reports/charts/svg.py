@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from reports.charts.theme import css_variables
+
 if TYPE_CHECKING:
     import altair as alt
 
 _SIZE = re.compile(r'<svg[^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>')
 _TAG = re.compile(r"<[^>]+>")
+_COLOUR = re.compile(r'(fill|stroke)="(#[0-9a-f]{6})"')
 _IDS = re.compile(r'(id="|url\(#|href="#)([A-Za-z_][\w-]*)')
 
 
-def inline_svg(chart: alt.LayerChart, name: str, description: str, css_class: str) -> Markup:
+def inline_svg(chart: alt.LayerChart | alt.Chart, name: str, description: str, css_class: str) -> Markup:
     """Render ``chart`` to an ``<svg>`` that scales with its container.
 
     Args:
@@ -23,6 +26,8 @@ def inline_svg(chart: alt.LayerChart, name: str, description: str, css_class: st
         name: Unique on the page; prefixes every id in the drawing.
         description: What a screen reader says instead of the drawing.
         css_class: Class of the ``<svg>``, by which the page shows one of several renderings.
+
+    The theme's colours become the page's variables, so that one drawing serves light, dark and paper.
     """
     import vl_convert
 
@@ -32,9 +37,15 @@ def inline_svg(chart: alt.LayerChart, name: str, description: str, css_class: st
         raise ValueError("vl-convert returned no <svg> with a size")
     width, height = opening.groups()
     body = drawing[opening.end() :]
-    body = _TAG.sub(lambda tag: _IDS.sub(lambda found: f"{found[1]}{name}-{found[2]}", tag[0]), body)
+    body = _TAG.sub(lambda tag: _own_colours(_IDS.sub(lambda found: f"{found[1]}{name}-{found[2]}", tag[0])), body)
     return Markup(  # noqa: S704 - Vega escaped the text of the drawing, and the rest is escaped here
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart {escape(css_class)}" role="img" '
         f'aria-label="{escape(description)}" viewBox="0 0 {width} {height}" preserveAspectRatio="xMidYMin meet">'
         f"<title>{escape(description)}</title>{body}"
     )
+
+
+def _own_colours(tag: str) -> str:
+    """The tag with every colour of the theme as a variable of the page."""
+    known = css_variables()
+    return _COLOUR.sub(lambda found: f'{found[1]}="var({known[found[2]]})"' if found[2] in known else found[0], tag)

@@ -1,0 +1,90 @@
+"""Power over time, from the cumulative energy of a meter's samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from profiler.energy import idle_power_w, joules_between
+from profiler.record import EnergyReading, Repetition
+from reports.charts.theme import Theme
+
+if TYPE_CHECKING:
+    import altair as alt
+
+HEIGHT_PX = 150
+MOST_STEPS = 240
+"""Steps of one drawing; of denser samples, neighbours are joined, which keeps their mean power exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerStep:
+    """Mean power between two moments, in seconds since the first sample."""
+
+    begin_s: float
+    end_s: float
+    watts: float
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLine:
+    """What a meter saw: steps, the counted repetitions as (begin, end) in seconds, and mean and idle power."""
+
+    steps: tuple[PowerStep, ...]
+    repetitions: tuple[tuple[float, float], ...]
+    mean_w: float
+    idle_w: float | None
+
+    @property
+    def peak_w(self) -> float:
+        """The highest mean power of a step."""
+        return max(step.watts for step in self.steps)
+
+
+def power_line(reading: EnergyReading, runs: Sequence[Repetition]) -> PowerLine | None:
+    """Power between samples; None if the samples carry none, or cover no counted repetition."""
+    samples = reading.samples
+    stride = max(1, -(-(len(samples) - 1) // MOST_STEPS))
+    kept = [*samples[::stride], *([samples[-1]] if samples and (len(samples) - 1) % stride else [])]
+    start = samples[0].at_ns if samples else 0
+    steps = tuple(
+        PowerStep(
+            (a.at_ns - start) / 1e9, (b.at_ns - start) / 1e9, (b.energy_j - a.energy_j) / (b.at_ns - a.at_ns) * 1e9
+        )
+        for a, b in pairwise(kept)
+        if b.at_ns > a.at_ns
+    )
+    windows = [(run.start_ns, run.start_ns + run.token_ns[-1]) for run in runs]
+    joules = [
+        (end - begin, found) for begin, end in windows if (found := joules_between(samples, begin, end)) is not None
+    ]
+    if not steps or not joules:
+        return None
+    mean = sum(found for _, found in joules) / sum(length for length, _ in joules) * 1e9
+    spans = tuple(((begin - start) / 1e9, (end - start) / 1e9) for begin, end in windows)
+    return PowerLine(steps, spans, mean, idle_power_w(reading))
+
+
+def power_chart(line: PowerLine, place: int, axes: tuple[str, str], theme: Theme) -> alt.LayerChart:
+    """Seconds against watts, repetitions shaded."""
+    import altair as alt
+    import pandas as pd
+
+    rows = [{"at": step.begin_s, "watts": step.watts} for step in line.steps]
+    rows.append({"at": line.steps[-1].end_s, "watts": line.steps[-1].watts})
+    x_scale = alt.Scale(domain=[0, line.steps[-1].end_s], nice=False)
+    y_axis = alt.Axis(title=axes[1], tickCount=4, labelFlush=False)
+    shades = alt.Chart(pd.DataFrame([{"from": a, "to": b} for a, b in line.repetitions]))
+    drawn = alt.Chart(pd.DataFrame(rows)).mark_line(interpolate="step-after", strokeWidth=1.6)
+    layers = [
+        shades.mark_rect(color=theme.grid, opacity=0.8).encode(x=alt.X("from:Q", scale=x_scale), x2="to:Q"),
+        drawn.encode(
+            x=alt.X("at:Q", scale=x_scale, axis=alt.Axis(title=axes[0], grid=False, tickCount=6)),
+            y=alt.Y("watts:Q", scale=alt.Scale(zero=True), axis=y_axis),
+            color=alt.value(theme.colour(place)),
+        ),
+    ]
+    width_px = theme.plot_width_px - 48
+    return alt.layer(*layers).properties(width=width_px, height=HEIGHT_PX).configure(**theme.config())
