@@ -55,19 +55,18 @@ def _measured(group: Group, study: Study, say: Words) -> list[str]:
         return []
     disturbed = sum(bool(run.spoilers) for run in runs)
     said = [say("brief.measured_runs", runs=len(runs), count=len(group.conclusive), disturbed=disturbed)]
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
     for row in group.conclusive:
         found = row.bundle.ceilings_of(row.record)
-        where = (row.bundle.path.name, row.record.accelerator or "cpu")
-        if found is None or where in seen or len(seen) >= MOST_NAMED:
+        device = row.chip.name if row.chip else row.record.accelerator or row.machine
+        if found is None or device in seen or len(seen) >= MOST_NAMED:
             continue
-        seen.add(where)
+        seen.add(device)
         figures = [found.read_bandwidth, *found.gemm.values()]
         names = ["", *(f" {name}" for name in found.gemm)]
         text = say.listing(
             [f"{notation.quantity(one)}{name}" for one, name in zip(figures, names, strict=True) if one.value]
         )
-        device = row.chip.name if row.chip else where[1]
         said.append(say("brief.measured_ceilings", device=device, ceilings=text))
     joules = [row.metric("energy_per_output_token") for row in group.conclusive]
     known = [figure for figure in joules if figure.value is not None]

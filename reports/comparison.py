@@ -19,6 +19,7 @@ from profiler.metrics import METRICS
 from profiler.quantity import Quantity
 from profiler.record import Component, TargetRecord, WorkloadRecord
 from profiler.statistics import median
+from reports.language import ENGLISH, Words
 from reports.processor import processor_of
 from reports.ratio import Ratio, ratio_of_medians
 from reports.samples import decode_rates_tok_per_s
@@ -94,14 +95,23 @@ class Group:
         """Decode throughput of the fastest over that of ``row``; None for a row that takes part in no conclusion."""
         return self._ratio(self.fastest, row)
 
+    @cached_property
+    def _ratios(self) -> dict[tuple[int, int], Ratio]:
+        """Ratios by the places of both rows: resampling is what a report of many targets spends its time on."""
+        return {}
+
     def _ratio(self, above: Row | None, below: Row | None) -> Ratio | None:
         places = self._conclusive_places
         if above is None or below is None or above.place not in places or below.place not in places:
             return None
-        samples = (decode_rates_tok_per_s(above.record), decode_rates_tok_per_s(below.record))
-        if above.place == below.place:
-            return Ratio(1.0, None, (len(samples[0]), len(samples[1])), "the fastest itself")
-        return ratio_of_medians(*samples)
+        key = (above.place, below.place)
+        if key not in self._ratios:
+            samples = (decode_rates_tok_per_s(above.record), decode_rates_tok_per_s(below.record))
+            if above.place == below.place:
+                self._ratios[key] = Ratio(1.0, None, (len(samples[0]), len(samples[1])), "the fastest itself")
+            else:
+                self._ratios[key] = ratio_of_medians(*samples)
+        return self._ratios[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +171,7 @@ def compare(
             bundles=(*group.bundles, bundle),
         )
     labelled = _label(tuple(groups.values()))
-    differences = tuple(_difference(labelled[0], other) for other in labelled[1:])
+    differences = tuple(difference(labelled[0], other) for other in labelled[1:])
     newest = max(datetime.fromisoformat(bundle.index.created).date() for bundle in bundles)
     return Comparison(tuple(bundles), labelled, differences, machines, as_of or newest, destination, tuple(unread))
 
@@ -241,26 +251,27 @@ def _where(row: Row) -> str:
     return row.chip.name if row.record.accelerator and row.chip else row.machine
 
 
-def _difference(first: Group, other: Group) -> str:
+def difference(first: Group, other: Group, say: Words = ENGLISH) -> str:
     """State precisely what keeps two groups apart."""
     parts = []
+    digests = [(one.model.digest[:12], one.workload.digest[:12]) for one in (first, other)]
     if first.model.digest != other.model.digest:
         names = (first.model.spec.name, other.model.spec.name)
-        named = f"{names[0]} against {names[1]}" if names[0] != names[1] else f"both named {names[0]}"
-        parts.append(f"model ({named}, digests {first.model.digest[:12]} and {other.model.digest[:12]})")
+        key = "difference.against" if names[0] != names[1] else "difference.same_name"
+        named = say(key, one=names[0], other=names[1])
+        parts.append(say("difference.model", named=named, first=digests[0][0], other=digests[1][0]))
     if first.workload.digest != other.workload.digest:
-        parts.append(f"workload ({_workload_difference(first.workload, other.workload)})")
-    return f"Not compared with the first group: the {' and the '.join(parts)} differ{'s' if len(parts) == 1 else ''}."
+        facts = _workload_difference(first.workload, other.workload, say)
+        parts.append(say("difference.workload", facts=facts, first=digests[0][1], other=digests[1][1]))
+    return say("page.difference", parts=say.listing(parts), count=len(parts))
 
 
-def _workload_difference(first: WorkloadRecord, other: WorkloadRecord) -> str:
+def _workload_difference(first: WorkloadRecord, other: WorkloadRecord, say: Words) -> str:
     facts = []
     if first.name != other.name:
-        facts.append(f"{first.name} against {other.name}")
+        facts.append(say("difference.against", one=first.name, other=other.name))
     for what in ("prompt_tokens", "output_tokens", "batch"):
         pair = (getattr(first, what), getattr(other, what))
         if pair[0] != pair[1]:
-            facts.append(f"{what.replace('_', ' ')} {pair[0]} against {pair[1]}")
-    if not facts:
-        facts.append("same name and sizes, other token ids")
-    return ", ".join(facts) + f"; digests {first.digest[:12]} and {other.digest[:12]}"
+            facts.append(say(f"difference.{what}", one=pair[0], other=pair[1]))
+    return say.listing(facts) if facts else say("difference.same_sizes")

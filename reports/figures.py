@@ -11,7 +11,7 @@ from reports.charts import bars as bar_charts
 from reports.charts.latency import latency_chart
 from reports.charts.power import PowerLine, power_chart, power_line
 from reports.charts.roof import Point, RoofLine, roofline_chart
-from reports.charts.svg import inline_svg
+from reports.charts.svg import inline_svg, trusted
 from reports.charts.theme import Layout, Theme
 from reports.charts.waterfall import steps_between, waterfall_chart
 from reports.comparison import Group, Row
@@ -54,8 +54,9 @@ class Studio:
     def _figure(
         self, key: str, title: str, reading: str, draw: Callable[[Theme], alt.LayerChart], legend: Sequence[Row] = ()
     ) -> Figure:
-        drawings = tuple(inline_svg(draw(Theme(layout)), f"{self.name}-{key}-{layout}", title, layout)
-                         for layout in LAYOUTS)  # fmt: skip
+        with trusted():
+            drawings = tuple(inline_svg(draw(Theme(layout)), f"{self.name}-{key}-{layout}", title, layout)
+                             for layout in LAYOUTS)  # fmt: skip
         return Figure(title, reading, drawings, tuple(legend))
 
     def speed_and_memory(self) -> list[Figure]:

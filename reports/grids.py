@@ -11,7 +11,7 @@ from reports import notation
 from reports.comparison import Comparison, Group, Row
 from reports.dependence import Loss, Study, World
 from reports.dependence.decompose import Gap
-from reports.dependence.study import PhaseStudy
+from reports.dependence.study import PhaseStudy, processor_key
 from reports.dependence.wording import (
     loss_text,
     percent,
@@ -26,6 +26,7 @@ from reports.origin import Part, Role, origin_of, placement
 from reports.provenance import restricted_text
 from reports.roofline import PHASES, Position
 from reports.roofline.wording import share_of
+from reports.summary import named
 
 ROLES: tuple[Role, ...] = ("design", "fabrication", "memory", "engine", "stack")
 
@@ -214,15 +215,21 @@ def placement_grid(row: Row, say: Words) -> Grid | None:
 
 
 def standing_grid(rows: Sequence[Row], study: Study, comparison: Comparison, say: Words) -> Grid:
-    """Which processor each target ran on and how that stands under the export rules."""
-    found = []
+    """How each processor stands under the export rules, and which targets ran on it."""
+    on: dict[str, list[Row]] = {}
     for row in rows:
-        standing = study.standings[row.place]
+        on.setdefault(processor_key(row, study.standings[row.place]), []).append(row)
+    found = []
+    for those in on.values():
+        standing = study.standings[those[0].place]
         possible = standing.possible_labels
         label = say.listing(possible) if standing.label == "indeterminate" and possible else standing.label
-        chip = row.chip.name if row.chip else say("facts.not_read")
-        found.append((row.label, chip, label or notation.DASH, restricted_text(standing.restricted, say)))
-    head = (say("roofline.column.target"), say("facts.processor"), say("facts.export_control"), say("facts.licence"))
+        chip = those[0].chip.name if those[0].chip else say("facts.not_read")
+        why = standing.why(say)
+        restricted = restricted_text(standing.restricted, say)
+        answer = f"{restricted}: {why}" if why and standing.restricted is None else restricted
+        found.append((chip, named(those, say), label or notation.DASH, answer))
+    head = (say("facts.processor"), say("page.processor_targets"), say("facts.export_control"), say("facts.licence"))
     day, where = comparison.as_of.isoformat(), comparison.destination
     return Grid(say("facts.as_of", day=day, destination=where), head, tuple(found))
 

@@ -15,22 +15,24 @@ from profiler.statistics import MIN_FOR_INTERVAL
 from reports import grids, notation, provenance
 from reports.brief import brief
 from reports.charts.theme import DASHES, PALETTE, palette_css
-from reports.comparison import Comparison, Group, Row
+from reports.comparison import Comparison, Group, Row, difference
 from reports.dependence import dependence
 from reports.figures import MOST_DRAWN, Studio
 from reports.language import ENGLISH, Words
 from reports.panels import panels
 from reports.roofline.wording import verdict_of
 from reports.summary import what_ran
-from reports.table import comparison_table
+from reports.table import SPEED, Table, comparison_table
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_CARDS = 6
-MOST_LISTED = 24
+MOST_LISTED = 12
 """Rows of a table before the rest is folded away; nothing is left out."""
+MOST_READINGS = 6
+"""Targets whose roofline is read out before the rest is folded away."""
 MOST_OPEN = 3
 """Targets or machines whose details stand open; more of them are folded."""
 
@@ -67,7 +69,8 @@ def render_html(comparison: Comparison, say: Words = ENGLISH) -> str:
     first = comparison.groups[0]
     environment.globals.update(
         say=say, notation=notation, provenance=provenance, swatch=_swatch, line_style=_line_style,
-        whole=_keep_names_whole, most_open=MOST_OPEN, most_listed=MOST_LISTED, metrics=METRICS, comparison=comparison,
+        whole=_keep_names_whole, most_open=MOST_OPEN, most_listed=MOST_LISTED, most_readings=MOST_READINGS,
+        metrics=METRICS, comparison=comparison,
         term_text=lambda name: _term_text(name, say),
     )  # fmt: skip
     return environment.get_template("report.html.j2").render(
@@ -95,12 +98,13 @@ def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[
         "name": name,
         "group": group,
         "study": study,
-        "difference": comparison.differences[at - 1] if at else "",
+        "difference": difference(comparison.groups[0], group, say) if at else "",
         "ran": what_ran(group, comparison, say),
         "brief": brief(group, comparison, say),
         "cards": _cards(group, say),
         "cards_capped": _capped("page.cards_capped", MOST_CARDS, rows, say),
         "table": comparison_table(group, say),
+        "columns": _columns(comparison_table(group, say)),
         "dependence": grids.dependence_grid(study, say),
         "feasible": grids.feasible_sentences(group, study, say, MOST_LISTED),
         "matches": grids.match_grid(study, say),
@@ -126,6 +130,13 @@ def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[
         "not_drawn": _not_drawn(group, say),
         "capped": _capped("page.capped", MOST_DRAWN, rows, say),
     }  # fmt: skip
+
+
+def _columns(table: Table) -> list[tuple[str, list[int]]]:
+    """Columns of the comparison by table, as positions in its metrics: speed, then memory and energy."""
+    speed = [at for at, metric in enumerate(table.metrics) if metric.name in SPEED]
+    rest = [at for at in range(len(table.metrics)) if at not in speed]
+    return [(name, columns) for name, columns in (("speed", speed), ("resources", rest)) if columns]
 
 
 def _not_drawn(group: Group, say: Words) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from profiler.metrics import METRICS
 from reports import grids, provenance
 from reports.brief import brief
-from reports.comparison import Comparison, Group, Row
+from reports.comparison import Comparison, Group, Row, difference
 from reports.dependence import Study, dependence
 from reports.dependence.wording import gap_sentence
 from reports.grids import Grid
@@ -32,7 +32,7 @@ def render_markdown(comparison: Comparison, say: Words = ENGLISH) -> str:
     for at, group in enumerate(comparison.groups):
         if at:
             lines += [f"# {plain(_title(group, say))}", ""]
-            lines += [f"> {plain(comparison.differences[at - 1])}", ""]
+            lines += [f"> {plain(difference(comparison.groups[0], group, say))}", ""]
         lines += _group(group, comparison, say)
     lines += _machines(comparison, say)
     lines += [f"## {say('page.again')}", ""]

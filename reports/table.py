@@ -13,6 +13,8 @@ from reports.language import ENGLISH, Words
 
 COLUMN_ORDER = ("decode_throughput", "prefill_throughput", "ttft", "tpot_p50", "tpot_p99", "mbu", "mfu", "peak_memory")
 """Metrics in the order readers ask for them; any other metric follows."""
+SPEED = frozenset(COLUMN_ORDER) - {"peak_memory"}
+"""Metrics of speed; the others, of memory and energy, make a table of their own where both do not fit."""
 
 MARKED_GRADES: tuple[Grade, ...] = ("modelled", "declared")
 """Grades that a figure shows by a mark before it."""

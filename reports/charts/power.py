@@ -81,7 +81,11 @@ def power_chart(line: PowerLine, place: int, axes: tuple[str, str], theme: Theme
     layers = [
         shades.mark_rect(color=theme.grid, opacity=0.8).encode(x=alt.X("from:Q", scale=x_scale), x2="to:Q"),
         drawn.encode(
-            x=alt.X("at:Q", scale=x_scale, axis=alt.Axis(title=axes[0], grid=False, tickCount=6)),
+            x=alt.X(
+                "at:Q",
+                scale=x_scale,
+                axis=alt.Axis(title=axes[0], grid=False, tickCount=6 if theme.layout == "wide" else 4),
+            ),
             y=alt.Y("watts:Q", scale=alt.Scale(zero=True), axis=y_axis),
             color=alt.value(theme.colour(place)),
         ),

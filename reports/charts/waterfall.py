@@ -45,7 +45,9 @@ def waterfall_chart(steps: list[Step], axis_title: str, theme: Theme) -> alt.Lay
     scale = alt.Scale(type="log", domain=[low, high], nice=False)
     scale_y = alt.Scale(paddingInner=0, paddingOuter=0, domain=list(range(len(steps))))
     y = alt.Y("row:O", sort=None, axis=None, scale=scale_y)
-    axis = alt.Axis(title=axis_title, values=_ticks(low, high), format="~r", zindex=0)
+    axis = alt.Axis(
+        title=axis_title, values=_ticks(low, high, 7 if theme.layout == "wide" else 5), format="~s", zindex=0
+    )
     rows = [
         {
             "row": at, "from": step.begin, "to": step.end, "label": theme.shorten(step.name, step.text),
@@ -92,8 +94,8 @@ def steps_between(
     return [*steps, end]
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def _ticks(low: float, high: float, most: int) -> list[float]:
     """1, 2 and 5 of every decade where they are few; 1 of every decade otherwise."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     fine = [step * 10.0**decade for decade in decades for step in (1, 2, 5) if low <= step * 10.0**decade <= high]
-    return fine if len(fine) <= 7 else [10.0**decade for decade in decades if low <= 10.0**decade <= high]
+    return fine if len(fine) <= most else [10.0**decade for decade in decades if low <= 10.0**decade <= high]
