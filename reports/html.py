@@ -182,11 +182,12 @@ def _keep_names_whole(text: str, group: Group) -> Markup:
 
 
 def _with_symbols(text: str) -> Markup:
-    """``text`` escaped, with D_T and D_E set as symbols that lead to their explanation."""
+    """``text`` escaped, intervals kept on one line, D_T and D_E set as symbols that lead to their explanation."""
     from markupsafe import Markup, escape
 
     symbol = Markup('<a class="term" href="#term-d{}">D<sub>{}</sub></a>')
-    parts = re.split(r"D_([TE])", text)
+    unbroken = re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", text)
+    parts = re.split(r"D_([TE])", unbroken)
     return Markup("").join(
         symbol.format(part.lower(), part) if at % 2 else escape(part) for at, part in enumerate(parts)
     )

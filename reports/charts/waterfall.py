@@ -16,7 +16,9 @@ ROW_PX = 50
 _BAR_PX = 14
 _LABEL_ABOVE_PX = -17
 _ROOM = 1.25
-"""Factor of empty axis on either side."""
+"""Factor of empty axis before the slowest step."""
+_ROOM_FOR_VALUES = 0.2
+"""Share of the axis kept free for the values, which stand at its right end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ def waterfall_chart(steps: list[Step], axis_title: str, theme: Theme) -> alt.Lay
     import pandas as pd
 
     low = min(min(step.begin, step.end) for step in steps) / _ROOM
-    high = max(max(step.begin, step.end) for step in steps) * _ROOM
+    high = max(max(step.begin, step.end) for step in steps)
+    high *= (high / low) ** _ROOM_FOR_VALUES
     scale = alt.Scale(type="log", domain=[low, high], nice=False)
     scale_y = alt.Scale(paddingInner=0, paddingOuter=0, domain=list(range(len(steps))))
     y = alt.Y("row:O", sort=None, axis=None, scale=scale_y)
