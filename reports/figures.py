@@ -44,7 +44,7 @@ class Figure:
     legend: tuple[Row, ...] = ()
 
 
-class Studio:
+class GroupFigures:
     """Draws the figures of one group; ``name`` keeps ids apart on a page of many groups."""
 
     def __init__(self, name: str, group: Group, study: Study, say: Words) -> None:

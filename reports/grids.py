@@ -13,6 +13,7 @@ from reports.dependence import Loss, Study, World
 from reports.dependence.decompose import Gap
 from reports.dependence.study import PhaseStudy, processor_key
 from reports.dependence.wording import (
+    energy_scopes,
     loss_text,
     percent,
     phase_name,
@@ -235,7 +236,7 @@ def standing_grid(rows: Sequence[Row], study: Study, comparison: Comparison, say
 
 
 def feasible_sentences(group: Group, study: Study, say: Words, most: int) -> list[str]:
-    """Who takes part, and who does not and why."""
+    """Who takes part, who does not and why, and what the energy meters saw."""
     said = []
     names = [row.label for row in study.rows]
     if 0 < len(names) <= most:
@@ -243,6 +244,8 @@ def feasible_sentences(group: Group, study: Study, say: Words, most: int) -> lis
     apart = [f"{row.label}: {say(f'status.{row.record.status}')}" for row in study.infeasible]
     if 0 < len(apart) <= most:
         said.append(say("dependence.infeasible", count=len(apart), who=say.clauses(apart)))
+    if scopes := energy_scopes(study, say):
+        said.append(scopes)
     return said
 
 

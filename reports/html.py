@@ -17,7 +17,7 @@ from reports.brief import brief
 from reports.charts.theme import DASHES, PALETTE, palette_css
 from reports.comparison import Comparison, Group, Row, difference
 from reports.dependence import dependence
-from reports.figures import MOST_DRAWN, Studio
+from reports.figures import MOST_DRAWN, GroupFigures
 from reports.language import ENGLISH, Words
 from reports.panels import panels
 from reports.roofline.wording import verdict_of
@@ -91,7 +91,7 @@ def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[
     """What the page shows of one group."""
     study = dependence(group, comparison)
     name = f"g{at}"
-    studio = Studio(name, group, study, say)
+    drawings = GroupFigures(name, group, study, say)
     rows = group.conclusive
     decode_first = sorted(study.phases, key=lambda one: one.phase)
     return {
@@ -111,18 +111,18 @@ def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[
         "standing": grids.standing_grid(rows, study, comparison, say),
         "gaps": [
             {
-                "figure": studio.waterfall(one),
+                "figure": drawings.waterfall(one),
                 "grid": grids.gap_grid(one.gap, study, say) if one.gap else None,
                 "factors": grids.factors_grid(one, say, len(one.factors)),
                 "none": grids.no_gap_text(one, say),
             }
             for one in decode_first
         ],
-        "roofline": studio.roofline(),
+        "roofline": drawings.roofline(),
         "roofline_grid": grids.roofline_grid(rows, study, say),
         "roofline_verdicts": [(row, verdict_of(row, study, group, say)) for row in rows],
-        "figures": studio.speed_and_memory(),
-        "power": studio.power(),
+        "figures": drawings.speed_and_memory(),
+        "power": drawings.power(),
         "placements": [grid for row in rows if (grid := grids.placement_grid(row, say))],
         "origin": grids.origin_grid(rows, study, say),
         "origin_sources": grids.origin_sources(rows, study),

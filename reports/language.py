@@ -93,7 +93,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
         InputError: With file and line, if a message lacks a language or stands twice.
     """
     found: dict[str, dict[str, Any]] = {}
-    folder = files("reports.messages")
+    folder = files("reports").joinpath("messages")
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.endswith(".yaml"):
             root = load_located(path.read_text(encoding="utf-8"), f"messages/{path.name}")

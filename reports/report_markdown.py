@@ -103,7 +103,16 @@ def _judged(group: Group, comparison: Comparison, study: Study, say: Words) -> l
     """Dependence, gaps, rooflines and origins."""
     day = comparison.as_of.isoformat()
     intro = say("dependence.intro", as_of=day, destination=comparison.destination)
-    lines = [f"## {say('dependence.head')}", "", plain(intro), "", *_grid(grids.dependence_grid(study, say))]
+    notes = grids.feasible_sentences(group, study, say, len(group.rows))
+    lines = [
+        f"## {say('dependence.head')}",
+        "",
+        plain(intro),
+        "",
+        *(f"- {plain(note)}" for note in notes),
+        "",
+        *_grid(grids.dependence_grid(study, say)),
+    ]
     if matches := grids.match_grid(study, say):
         lines += [f"**{matches.caption}**", "", plain(say("dependence.match.intro")), "", *_grid(matches)]
     lines += [f"**{say('page.standing')}**", "", *_grid(grids.standing_grid(study.rows, study, comparison, say))]

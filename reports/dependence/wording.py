@@ -15,6 +15,7 @@ from reports.roofline.arithmetic import Phase
 
 _MOST_DECIMALS = 9
 _MOST_NAMED = 3
+_MOST_SCOPES = 8
 
 _UNTOLD = 0.005
 """A term within half a per cent of no difference is left out of a sentence; the table shows it."""
@@ -82,16 +83,16 @@ def _throughput_sentence(one: PhaseStudy, study: Study, say: Words) -> str:
     loss, phase = one.loss, say(f"dependence.phase.{one.phase}")
     assert loss.bounds is not None
     low, high = loss.bounds
-    if loss.value is None:
+    if low != high:
         return say(
             "dependence.verdict.range", phase=phase, **_open(study, say), low_percent=percent(low),
             high_percent=percent(high), low=share_text(low), high=share_text(high),
         )  # fmt: skip
     world = loss.worlds[0]
-    if loss.value == 0:
+    if low == 0:
         return say("dependence.verdict.zero", phase=phase, best=world.best, count=len(one.candidates))
     return say(
-        "dependence.verdict.point", phase=phase, percent=percent(loss.value), value=share_text(loss.value),
+        "dependence.verdict.point", phase=phase, percent=percent(low), value=share_text(low),
         interval=interval_text(world, say), unrestricted=world.best_unrestricted, best=world.best,
     )  # fmt: skip
 
@@ -100,21 +101,30 @@ def _energy_sentence(study: Study, say: Words) -> list[str]:
     loss = study.energy
     assert loss.bounds is not None
     low, high = loss.bounds
-    if loss.value is None:
+    if low != high:
         return [say("dependence.verdict.energy_range", low=share_text(low), high=share_text(high))]
     world = loss.worlds[0]
     joules = {one.label: one.energy for one in study.decode.candidates if one.energy}
-    if loss.value == 0 or world.best_unrestricted is None:
+    if low == 0 or world.best_unrestricted is None:
         return []
     best, free = joules[world.best], joules[world.best_unrestricted]
     assert best.value and free.value
     return [
         say(
             "dependence.verdict.energy_point", times=notation.number(free.value / best.value),
-            value=share_text(loss.value), interval=interval_text(world, say), best=world.best,
+            value=share_text(low), interval=interval_text(world, say), best=world.best,
             least=notation.quantity(best), unrestricted=world.best_unrestricted, more=notation.quantity(free),
         )
     ]  # fmt: skip
+
+
+def energy_scopes(study: Study, say: Words) -> str:
+    """What each meter of the energy dependence saw: a board and a package are not the same. Empty without one."""
+    if study.energy.reason:
+        return ""
+    told = [f"{one.label}: {one.energy.method}" for one in study.decode.candidates if one.energy]
+    few = len(told) <= _MOST_SCOPES
+    return say("dependence.energy_scopes", scopes=say.clauses(told[:_MOST_SCOPES]), more="" if few else "; …")
 
 
 def term_key(term: Term, gap: Gap, study: Study) -> str:
