@@ -6,17 +6,17 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OUT ?= build/assay
 
-.PHONY: help install assay test lint bench clean
+.PHONY: help install assay test lint bench gpu-check clean
 
 help:  ## show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # torch comes first and alone: asked for together with packages that depend on it, pip may prefer a build with CUDA.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chipassay needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[quantised,test,lint]'
 	touch $@
 
 install: $(INSTALLED)  ## make .venv with chipassay in it
@@ -36,6 +36,9 @@ lint: $(INSTALLED)  ## check style and types
 bench: $(INSTALLED)  ## compare speed with peers, interleaved, beside the measured ceiling
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[peers]'
 	$(BIN)/python -m tests.benchmarks.peers
+
+gpu-check: $(INSTALLED)  ## prove parity, telemetry and speed on an NVIDIA GPU
+	$(BIN)/python -m tests.benchmarks.gpu_check
 
 clean:  ## remove what was built (the user cache stays)
 	rm -rf build $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache

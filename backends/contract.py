@@ -95,6 +95,22 @@ class DeviceMemory:
     peak_reserved_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One way to execute a piece of work that was tried before anything was timed: how it fared, and whether it ran.
+
+    ``duration_s`` is the median time of the work, None where it could not be had (``failure`` says why); ``ready_s``
+    is what making it ready cost, once: compiling and recording.
+    """
+
+    work: str
+    way: str
+    chosen: bool
+    duration_s: float | None
+    ready_s: float
+    failure: str = ""
+
+
 class Backend(ABC):
     """One engine on one kind of device."""
 
@@ -111,6 +127,11 @@ class Backend(ABC):
     @abstractmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
         """Peak memory of the run, estimated from the dimensions: told to the user before anything is loaded."""
+
+    @classmethod
+    def refuses(cls, device: str, precision: str) -> str:
+        """Why ``device`` cannot run ``precision`` and what to do, or nothing; asked only where ``probe`` finds it."""
+        return ""
 
     @classmethod
     def accelerator(cls, device: str) -> str | None:
@@ -130,6 +151,10 @@ class Backend(ABC):
     def device_memory(self) -> DeviceMemory | None:
         """The accelerator's memory so far; None if the model lives in the host's memory, or the engine cannot tell."""
         return None
+
+    def trials(self) -> tuple[Trial, ...]:
+        """What was tried so far to find the fastest way to execute here; empty where there is only one."""
+        return ()
 
     @classmethod
     def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:

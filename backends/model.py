@@ -10,7 +10,7 @@ import msgspec
 
 Architecture = Literal["qwen2", "qwen3"]
 
-BITS_PER_WEIGHT = {"float32": 32, "bfloat16": 16, "float16": 16, "int8": 8, "int4": 4}
+BITS_PER_WEIGHT = {"float32": 32, "bfloat16": 16, "float16": 16, "float8": 8, "int8": 8, "int4": 4}
 """Storage of one weight in bits, without the scales that a quantised format adds."""
 
 QUANTISATION_BLOCK = 32

@@ -30,7 +30,10 @@ SCHEME = "lowbias32-bytes/1"
 """Name of this recipe; part of the digest, so a change of recipe changes every digest."""
 
 CHUNK_ELEMENTS = 1 << 20
-"""Elements generated at a time: the working set stays in cache and the threads share a chunk."""
+"""Elements generated at a time on a processor: the working set stays in cache and the threads share a chunk."""
+
+DEVICE_CHUNK_ELEMENTS = 1 << 25
+"""And on an accelerator: large enough that starting the work costs nothing beside it."""
 
 _BYTE_STD = math.sqrt((256**2 - 1) / 3)
 _LOGIT_STD = 3.0
@@ -94,14 +97,20 @@ def fill(tensor: torch.Tensor, spec: ModelSpec, name: str, seed: int, start: int
     offset, exponent = tensor_scale(spec, name)
     key = tensor_key(seed, name)
     flat = tensor.view(-1)
-    for begin in range(0, flat.numel(), CHUNK_ELEMENTS):
-        part = flat[begin : begin + CHUNK_ELEMENTS]
+    size = chunk_elements(flat.device)
+    for begin in range(0, flat.numel(), size):
+        part = flat[begin : begin + size]
         octets = _octets(key, start + begin, part.numel(), part.device)
         if offset:
             levels = (octets >> 2).to(part.dtype).add_(offset - 32)
             part.copy_(levels.mul_(2.0**exponent))
         else:
             part.copy_(octets.to(part.dtype).mul_(2).sub_(255).mul_(2.0**exponent))
+
+
+def chunk_elements(device: torch.device) -> int:
+    """How many elements to work on at a time on ``device``; a multiple of 4."""
+    return CHUNK_ELEMENTS if device.type == "cpu" else DEVICE_CHUNK_ELEMENTS
 
 
 def _octets(key: int, start: int, count: int, device: torch.device) -> torch.Tensor:
@@ -113,16 +122,16 @@ def _octets(key: int, start: int, count: int, device: torch.device) -> torch.Ten
     first = start // 4
     words = (count + 3) // 4
     x = torch.arange(first, first + words, dtype=torch.int64, device=device).to(torch.int32)
-    x ^= _signed(key)
+    x ^= signed(key)
     # A signed shift drags the sign bit in; the mask makes it the logical shift the hash is defined with.
     x ^= (x >> 16) & 0xFFFF
-    x *= _signed(0x7FEB352D)
+    x *= signed(0x7FEB352D)
     x ^= (x >> 15) & 0x1FFFF
-    x *= _signed(0x846CA68B)
+    x *= signed(0x846CA68B)
     x ^= (x >> 16) & 0xFFFF
     return x.view(torch.uint8)[:count]
 
 
-def _signed(word: int) -> int:
-    """A 32-bit pattern as the int32 that has it."""
-    return word - (1 << 32) if word >= 1 << 31 else word
+def signed(word: int, bits: int = 32) -> int:
+    """A pattern of so many bits as the signed integer that has it."""
+    return word - (1 << bits) if word >= 1 << (bits - 1) else word

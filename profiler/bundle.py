@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from backends.cache import storage_errors
-from backends.errors import InputError
+from backends.errors import InputError, StorageError
 from profiler.codec import decode, encode
 from profiler.record import BUNDLE_SCHEMA, BundleIndex, Ceilings, Host, ReferenceRecord, TargetRecord
 
@@ -117,6 +117,15 @@ def check_destination(out: Path, *, overwrite: bool) -> None:
         raise InputError(f"{out} already holds a run bundle; choose another --out, or add --overwrite to replace it")
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which folder stands at ``path``: its device and inode; None for nothing, or an empty folder."""
+    try:
+        found = path.stat()
+        return (found.st_dev, found.st_ino) if any(path.iterdir()) else None
+    except OSError:
+        return None
+
+
 class BundleWriter:
     """Writes a bundle beside ``out`` and moves it there when the run is over."""
 
@@ -124,10 +133,15 @@ class BundleWriter:
         self.out = out
         self.folder = out.with_name(f".{out.name}.running-{os.getpid()}")
         self.index = index
-        with storage_errors(self.folder, _REMEDY):
-            (self.folder / "targets").mkdir(parents=True)
-            (self.folder / "logs").mkdir()
-            self._write_index()
+        self._replaces = _identity(out)
+        try:
+            with storage_errors(self.folder, _REMEDY):
+                (self.folder / "targets").mkdir(parents=True)
+                (self.folder / "logs").mkdir()
+                self._write_index()
+        except StorageError:
+            self.discard()
+            raise
 
     def put(self, name: str, document: object) -> None:
         """Write one JSON document and list it."""
@@ -150,12 +164,19 @@ class BundleWriter:
             self._write_index()
 
     def finish(self, state: Literal["complete", "interrupted"]) -> Path:
-        """Move the bundle to its place, replacing an older one only now that the new one is whole."""
+        """Move the bundle to its place, replacing an older one only now that the new one is whole.
+
+        What another run put there meanwhile is not replaced: both are kept, and the error says where this one is.
+        """
         self.index = replace(self.index, state=state)
         with storage_errors(self.out, _REMEDY):
             self._write_index()
+            if _identity(self.out) != self._replaces:
+                raise StorageError(
+                    f"another run wrote {self.out} meanwhile; this one is kept in {self.folder}: rename that folder"
+                )
             old = self.out.with_name(f".{self.out.name}.replaced-{os.getpid()}")
-            if self.out.exists():
+            if self._replaces is not None:
                 self.out.rename(old)
             try:
                 self.folder.rename(self.out)

@@ -16,11 +16,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from backends.errors import WorkerError
 from profiler.bundle import CPU
+from profiler.plan import told
 from profiler.quantity import Quantity
 from profiler.record import Ceilings, CeilingSample
 from profiler.statistics import median, median_ci95
@@ -62,10 +64,10 @@ class CeilingProbe:
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = b""
-        if not line:
+        taken = msgspec.json.decode(line, type=dict[str, CeilingSample] | str) if line else "its process died"
+        if isinstance(taken, str):
             where = "the machine" if self._device == CPU else self._device
-            raise WorkerError(f"the probe that measures the ceilings of {where} died; see the messages above")
-        taken = msgspec.json.decode(line, type=dict[str, CeilingSample])
+            raise WorkerError(f"the ceilings of {where} cannot be measured: {taken}")
         self._read.append(taken.pop("read"))
         for name, sample in taken.items():
             self._gemm[name].append(sample)
@@ -143,16 +145,13 @@ def _processor(threads: int, arithmetic: Sequence[str]) -> dict[str, Callable[[]
     return {"read": lambda: _fastest(array.sum, float(READ_BYTES)), **{name: product(name) for name in arithmetic}}
 
 
-def _accelerator(device: str, arithmetic: Sequence[str]) -> dict[str, Callable[[], CeilingSample]]:
+def _accelerator(module: Any, device: str, arithmetic: Sequence[str]) -> dict[str, Callable[[], CeilingSample]]:
     """What to measure on an accelerator: random values, since a product of equal ones draws less power and runs faster.
 
-    Memory is taken for the time of a sample only: the model needs it meanwhile.
+    ``module`` is PyTorch's for the device's type. Memory is taken for the time of a sample only: the model needs it
+    meanwhile.
     """
     import torch
-
-    from backends.accelerator.kinds import load_device_module
-
-    module = load_device_module(device)
 
     def repeated(call: Callable[[], object]) -> Callable[[], None]:
         def run() -> None:
@@ -194,12 +193,23 @@ def _accelerator(device: str, arithmetic: Sequence[str]) -> dict[str, Callable[[
 def main() -> None:
     """The probe process: one sample for every line on standard input, until it ends."""
     device, threads, *arithmetic = sys.argv[1:]
-    probes = _processor(int(threads), arithmetic) if device == CPU else _accelerator(device, arithmetic)
+    if device == CPU:
+        probes = _processor(int(threads), arithmetic)
+    else:
+        from backends.accelerator.kinds import load_device_module
+
+        probes = _accelerator(load_device_module(device), device, arithmetic)
     for _ in sys.stdin.buffer:
-        taken = {name: take() for name, take in probes.items()}
-        sys.stdout.buffer.write(msgspec.json.encode(taken) + b"\n")
-        sys.stdout.buffer.flush()
+        _say({name: take() for name, take in probes.items()})
+
+
+def _say(what: object) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(what) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Exception as failure:  # noqa: BLE001 - a device that is lost or full is told to the parent in one line
+        _say(told(failure))

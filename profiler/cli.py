@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -17,6 +18,8 @@ COMMANDS = {
     "models": "profiler.commands.models",
     "profile": "profiler.commands.profile",
     "report": "reports.command",
+    "check": "reports.gate.command",
+    "baseline": "reports.gate.baseline_command",
     "chips": "profiler.commands.chips",
     "classify": "reports.export_control.command",
 }
@@ -51,7 +54,13 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; every foreseen error is one line on standard error."""
+    """Run the command line; every foreseen error is one line on standard error.
+
+    A polite end (SIGTERM, or SIGHUP of a closed terminal) is an interrupt like Ctrl-C: what is finished is kept.
+    """
+    for polite in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(polite) is signal.SIG_DFL:  # `nohup` has it ignored: leave that so
+            signal.signal(polite, signal.default_int_handler)
     try:
         cli.main(standalone_mode=False)
     except ChipassayError as error:

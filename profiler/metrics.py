@@ -5,56 +5,32 @@ Tables, report and schema take titles and definitions from here; a new metric is
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
-from backends.model import ModelSpec
 from profiler.ceilings import ceiling_beside
-from profiler.energy import joules_per_token
-from profiler.quantity import Grade, Quantity
-from profiler.record import Ceilings, CeilingSample, EnergyReading, Repetition, WorkerReport
+from profiler.energy_metrics import (
+    DecodeEnergy,
+    Energy,
+    HostEnergy,
+    IdlePower,
+    IntegratedEnergy,
+    LoadedIdlePower,
+    MeanPower,
+    NetDecodeEnergy,
+    NetEnergy,
+    NetPrefillEnergy,
+    PrefillEnergy,
+)
+from profiler.memory_metrics import PeakAllocatedMemory, PeakDeviceMemory, PeakMemory, PeakReservedMemory
+from profiler.metric import Evidence, Metric
+from profiler.quantity import Quantity
+from profiler.record import CeilingSample, Repetition
 from profiler.repetition import decode_rate
-from profiler.statistics import median, median_ci95
 
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the figures of one target are computed from."""
-
-    spec: ModelSpec
-    prompt_tokens: int
-    precision: str
-    worker: WorkerReport
-    ceilings: Ceilings | None
-    energy: EnergyReading | None
-    energy_reason: str
-    """Why ``energy`` is None."""
-
-    @property
-    def counted(self) -> tuple[Repetition, ...]:
-        """Repetitions that are not warm-up."""
-        return tuple(r for r in self.worker.repetitions if not r.warmup)
-
-
-class Metric(ABC):
-    """One figure of a target."""
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    unit: ClassVar[str]
-    better: ClassVar[Literal["higher", "lower"]]
-    definition: ClassVar[str]
-
-    @abstractmethod
-    def compute(self, evidence: Evidence) -> Quantity:
-        """The figure, or unavailable with the reason."""
-
-    def _median(self, samples: Sequence[float], grade: Grade, method: str) -> Quantity:
-        return Quantity(median(samples), self.unit, grade, method, len(samples), median_ci95(samples))
+__all__ = ["METRICS", "Evidence", "Metric", "compute_metrics", "decode_step_bytes"]
 
 
 class Ttft(Metric):
@@ -122,50 +98,6 @@ class TpotP99(_TokenTime):
 
     name, title, percentile = "tpot_p99", "TPOT p99", 99.0
     definition = "99th percentile of the gap between consecutive output tokens of one sequence."
-
-
-class PeakMemory(Metric):
-    """The worker's high-water mark."""
-
-    name, title, unit, better = "peak_memory", "Peak memory", "B", "lower"
-    definition = (
-        "The kernel's high-water mark of the worker's resident set (VmHWM): weights, cache, activations, engine and "
-        "interpreter, mapped file pages included; exports and compilations ran in another process."
-    )
-
-    def compute(self, evidence: Evidence) -> Quantity:
-        """One reading."""
-        return Quantity(float(evidence.worker.memory.peak_resident_bytes), self.unit, "measured", "VmHWM", 1)
-
-
-class Energy(Metric):
-    """Gross joules per output token."""
-
-    name, title, unit, better = "energy_per_output_token", "Energy", "J/tok", "lower"
-    definition = (
-        "Energy of the meter's scope over prefill and decode divided by all output tokens, idle power included."
-    )
-    net: ClassVar[bool] = False
-
-    def compute(self, evidence: Evidence) -> Quantity:
-        """Median over repetitions."""
-        reading = evidence.energy
-        if reading is None:
-            return Quantity.unavailable(self.unit, evidence.energy_reason)
-        samples = joules_per_token(reading, evidence.counted, net=self.net)
-        if not samples:
-            return Quantity.unavailable(self.unit, f"{reading.meter}'s samples do not cover any repetition")
-        grade: Grade = "derived" if self.net else "measured"
-        idle = ", idle power subtracted" if self.net else ""
-        return self._median(samples, grade, f"{reading.meter} ({reading.scope}){idle}, median over repetitions")
-
-
-class NetEnergy(Energy):
-    """Joules per output token above idle."""
-
-    name, title = "net_energy_per_output_token", "Net energy"
-    definition = "The same, with the mean power of the idle windows before and after subtracted."
-    net = True
 
 
 class Mbu(Metric):
@@ -245,8 +177,20 @@ METRICS: tuple[Metric, ...] = (
     TpotP50(),
     TpotP99(),
     PeakMemory(),
+    PeakDeviceMemory(),
+    PeakAllocatedMemory(),
+    PeakReservedMemory(),
     Energy(),
     NetEnergy(),
+    PrefillEnergy(),
+    NetPrefillEnergy(),
+    DecodeEnergy(),
+    NetDecodeEnergy(),
+    IntegratedEnergy(),
+    HostEnergy(),
+    MeanPower(),
+    IdlePower(),
+    LoadedIdlePower(),
     Mbu(),
     Mfu(),
 )

@@ -18,6 +18,7 @@ class Plan:
     ``reference_path`` is the ``.npz`` that the reference task writes and the measure task scores against.
     ``precision_wanted`` is the relative half-width of the 95 % interval of the median at which repetition stops;
     ``budget_s`` ends it earlier. ``scored_positions`` are the output positions that parity looks at.
+    ``energy_window_s`` is how long a stretch of work must be for the parent's meter; None where there is no meter.
     """
 
     task: Task
@@ -31,6 +32,7 @@ class Plan:
     precision_wanted: float = 0.02
     reference_path: str | None = None
     scored_positions: tuple[int, ...] = ()
+    energy_window_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,20 @@ class Event:
 class Message:
     """One line of a worker's standard output: an event, a pause, its one result, or why there is none.
 
-    After ``pause`` the worker waits for a newline on standard input: the parent measures the machine meanwhile.
+    After ``pause`` or ``edge`` the worker waits for a newline on standard input: the parent measures the machine
+    meanwhile, or only reads its meters.
     """
 
     event: Event | None = None
     pause: bool = False
+    edge: bool = False
     result: dict[str, Any] | None = None
     error: str | None = None
     error_kind: Literal["input", "unavailable"] | None = None
+
+
+def told(error: Exception) -> str:
+    """An engine's own error in one line; the rest of what it says belongs in a log."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    advice = "; use a smaller model, batch or prompt" if type(error).__name__ == "OutOfMemoryError" else ""
+    return f"{type(error).__name__}: {first}{advice}"

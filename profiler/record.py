@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from backends.contract import DeviceMemory, EngineFacts
+from backends.contract import DeviceMemory, EngineFacts, Trial
 from backends.model import Model
 from backends.workload import TokenSource
-from profiler.quantity import Quantity
+from profiler.quantity import Grade, Quantity
 
 BUNDLE_SCHEMA = "chipassay.bundle/1"
 RECORD_SCHEMA = "chipassay.record/1"
@@ -82,22 +82,112 @@ class MemoryReading:
 
 @dataclass(frozen=True, slots=True)
 class PowerSample:
-    """A meter's cumulative energy at a moment of the monotonic clock."""
+    """A meter's cumulative energy at a moment of the monotonic clock.
+
+    ``integrated_j`` is the same energy by a second way, polled power integrated by trapezoid; None where the meter has
+    no power reading.
+    """
 
     at_ns: int
     energy_j: float
+    integrated_j: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFault:
+    """A stretch of time in which a meter cannot be trusted; ``code`` is one of :data:`profiler.meters.FAULTS`."""
+
+    code: str
+    begin_ns: int
+    end_ns: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerCost:
+    """What sampling took: processor seconds of the sampling thread, wall-clock seconds it ran, times it looked."""
+
+    cpu_s: float
+    wall_s: float
+    reads: int
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyReading:
-    """What one meter saw while the worker ran; ``samples`` are cumulative, wrap-around already undone."""
+    """What one meter saw while the worker ran; ``samples`` are cumulative, wrap-around already undone.
+
+    A long stream is thinned, which cumulative samples bear without loss: those beside the edge of any window that a
+    figure uses are kept, and ``samples_taken`` counts all. Faults were looked for before thinning.
+    """
 
     meter: str
     scope: str
+    """What the joules cover: ``package``, ``board``, ``module`` (a superchip's processor and accelerator together)."""
     resolution_j: float
     idle_before_ns: tuple[int, int]
     idle_after_ns: tuple[int, int]
     samples: tuple[PowerSample, ...]
+    grade: Grade = "measured"
+    """``derived`` where the meter has no energy counter and ``energy_j`` is integrated power."""
+    update_period_s: float | None = None
+    """How often the counter changes, found by reading it back to back before the run; None if it was not looked for."""
+    power_source: str = ""
+    """What ``integrated_j`` integrates."""
+    device: dict[str, str] = field(default_factory=dict)
+    """The board that was read (``name``, ``uuid``, ``pci_address``); empty for the host's processor."""
+    faults: tuple[MeterFault, ...] = ()
+    samples_taken: int = 0
+    longest_gap_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyWindow:
+    """A stretch of back-to-back work of one kind, long enough for a meter: joules and tokens come from the same window.
+
+    ``prefill`` generates one token a time, ``generate`` all of them, ``idle`` does nothing with the model loaded.
+    ``generations`` counts whole runs of the workload within it.
+    """
+
+    phase: Literal["generate", "prefill", "idle"]
+    begin_ns: int
+    end_ns: int
+    generations: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProcess:
+    """A process that used the device and is none of ours; ``name`` is empty where the system hides it."""
+
+    pid: int
+    name: str
+    memory_bytes: int | None
+    first_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """A device's state while its target ran, one column a figure (its unit in its name), None where unread.
+
+    ``clock_event_reasons`` is NVML's bit mask. At most :data:`profiler.telemetry.MOST_KEPT` rows are kept, evenly
+    spaced; ``samples_taken`` counts all, and ``extremes`` are lowest and highest of all. What marks a repetition was
+    decided on all of them. ``unresolved_processes`` is the most at one time that the device named by a number which
+    means nothing here (another pid namespace), so that they can be told neither from ours nor from others'.
+    """
+
+    version: int
+    source: str
+    device: dict[str, str]
+    samples_taken: int
+    at_ns: tuple[int, ...]
+    columns: dict[str, tuple[float | None, ...]]
+    extremes: dict[str, tuple[float, float]]
+    processes: tuple[DeviceProcess, ...]
+    unresolved_processes: int
+    clock_events: dict[str, float]
+    """Why clocks were below the highest -> the part of all samples in which it held."""
+    unread: dict[str, str]
+    """Column -> why it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +241,10 @@ class WorkerReport:
     """The machine as this worker saw it: with many machines, many inventories."""
     device_memory: DeviceMemory | None = None
     """The accelerator's memory by its allocator; None where the model lived in the host's."""
+    trials: tuple[Trial, ...] = ()
+    """What was tried to find the fastest way to execute here; none of it is in the repetitions."""
+    energy_windows: tuple[EnergyWindow, ...] = ()
+    """Made after the repetitions where these were too short for the meter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +271,15 @@ class TargetRecord:
     failure: Failure | None = None
     accelerator: str | None = None
     """The accelerator it ran on, as PyTorch would name it (``cuda:0``); None for the host's processor."""
+    energy_reason: str = ""
+    """Why ``energy`` is None."""
+    host_energy: EnergyReading | None = None
+    """The host's processor packages meanwhile, for a target on an accelerator."""
+    telemetry: Telemetry | None = None
+    telemetry_reason: str = ""
+    """Why ``telemetry`` is None."""
+    sampler: SamplerCost | None = None
+    """What metering and watching cost; None where nothing was sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +335,8 @@ class ReferenceRecord:
     sha256: str
     engine: str
     cached: bool
+    weights_digest: str = ""
+    """Of the float32 values (see :mod:`backends.weights_digest`); a target that tells its own must agree."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from backends.contract import Backend, Generation
 from backends.workload import Workload
 from profiler.plan import Event
 from profiler.record import Repetition
-from profiler.spoilers import read_counters, spoilers_between
+from profiler.spoilers import Counters, mark_frequency_drift, read_counters, spoilers_between
 from profiler.statistics import MIN_FOR_INTERVAL, median, relative_half_width
 
 WARMUP_TOKENS = 8
@@ -65,19 +65,22 @@ def measure(
     began = time.perf_counter()
     warmups, steady = _warm_up(backend, prompt, workload, budget_s, emit)
     counted: list[Repetition] = []
+    ended: list[Counters] = []
     rates: list[float] = []
     left_s = max(0.0, budget_s - (time.perf_counter() - began))
     began = time.perf_counter()
     pause()
     while True:
-        counted.append(_repeat(backend, prompt, workload.output_tokens, warmup=False))
+        repetition, after = _repeat(backend, prompt, workload.output_tokens, warmup=False)
+        counted.append(repetition)
+        ended.append(after)
         pause()
         rates.append(decode_rate(counted[-1]) or 1e9 / counted[-1].token_ns[0])
         elapsed = time.perf_counter() - began
         reason = _stop_reason(rates, elapsed, left_s, precision_wanted)
         emit(Event("measure", _estimate(rates, workload), _time_left(rates, elapsed, left_s, precision_wanted)))
         if reason:
-            return Measured((*warmups, *counted), steady, reason)
+            return Measured((*warmups, *mark_frequency_drift(counted, ended)), steady, reason)
 
 
 def _warm_up(
@@ -87,7 +90,7 @@ def _warm_up(
     done: list[Repetition] = []
     began = time.perf_counter()
     for number in range(1, WARMUP_LIMIT + 1):
-        done.append(_repeat(backend, prompt, min(WARMUP_TOKENS, workload.output_tokens), warmup=True))
+        done.append(_repeat(backend, prompt, min(WARMUP_TOKENS, workload.output_tokens), warmup=True)[0])
         emit(Event("warm-up", f"run {number}: {done[-1].token_ns[-1] / 1e9:.2f} s"))
         if number > 1:
             last, before = done[-1].token_ns[-1], done[-2].token_ns[-1]
@@ -98,12 +101,14 @@ def _warm_up(
     return done, False
 
 
-def _repeat(backend: Backend, prompt: np.ndarray, output_tokens: int, *, warmup: bool) -> Repetition:
+def _repeat(backend: Backend, prompt: np.ndarray, output_tokens: int, *, warmup: bool) -> tuple[Repetition, Counters]:
+    """One generation with what disturbed it, and the machine's counters right after it."""
     before = read_counters()
     run: Generation = backend.generate(prompt, output_tokens)
     offsets = tuple(at - run.start_ns for at in run.token_ns)
-    spoilers = spoilers_between(before, read_counters())
-    return Repetition(run.start_ns, offsets, run.token_ids, warmup, spoilers, run.clock_gap_ns)
+    after = read_counters()
+    spoilers = spoilers_between(before, after)
+    return Repetition(run.start_ns, offsets, run.token_ids, warmup, spoilers, run.clock_gap_ns), after
 
 
 def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: float) -> str:

@@ -6,58 +6,48 @@ import contextlib
 import dataclasses
 import datetime
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from backends.cache import cached_folder
-from backends.contract import Availability
-from backends.errors import ChipassayError, InputError, MemoryFitError, StorageError, UnavailableError
-from backends.model import Model
+from backends.errors import (
+    ChipassayError,
+    InputError,
+    StorageError,
+    UnavailableError,
+    WorkerError,
+)
 from backends.registry import Target, load_backend
-from backends.workload import Workload
 from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.ceilings import CeilingProbe
-from profiler.energy import EnergyWatch, open_meter
+from profiler.codec import decode, encode
+from profiler.device_spoilers import mark_repetitions
+from profiler.energy_per_token import window_edges
 from profiler.host import read_host
-from profiler.memory import available_bytes
+from profiler.meters.nvml_board import same_device
 from profiler.metrics import Evidence, compute_metrics
 from profiler.parity import scored_positions, shortfall
 from profiler.plan import Plan, Task
 from profiler.progress import Progress
-from profiler.quantity import Quantity
 from profiler.record import (
     BUNDLE_SCHEMA,
     RECORD_SCHEMA,
     BundleIndex,
     Ceilings,
-    EnergyReading,
     Failure,
     ReferenceRecord,
     TargetRecord,
     WorkerReport,
     WorkloadRecord,
 )
+from profiler.request import Request, hindrance
 from profiler.supervisor import WorkerFailedError, run_worker, worker_environment
+from profiler.watch import Watch, open_instruments
 
 T = TypeVar("T")
-Metrics = dict[str, Quantity]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user asked for, already checked."""
-
-    model: Model
-    workload: Workload
-    targets: tuple[Target, ...]
-    threads: int
-    budget_s: float
-    precision_wanted: float
-    timeout_s: float
-    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +69,6 @@ def run_session(request: Request, out: Path, progress: Progress) -> Outcome:
     if all(hindrances.values()):
         raise next(error for error in hindrances.values() if error is not None)
     return _Session(request, out, progress, hindrances).run()
-
-
-def hindrance(target: Target, request: Request) -> UnavailableError | None:
-    """Why ``target`` cannot run here at all: found without loading anything."""
-    backend = load_backend(target.backend)
-    here: Availability = backend.probe(target.device)
-    if not here.available:
-        return UnavailableError(f"{target.id} is unavailable: {here.reason}; {here.remedy}")
-    spec = request.model.spec
-    needed = max(
-        backend.memory_needed_bytes(spec, target.precision, request.workload), spec.weight_bytes("float32") + 10**9
-    )
-    free = available_bytes()
-    if needed > free:
-        return MemoryFitError(
-            f"{spec.name} does not fit: {target.id} with its float32 reference needs about {needed / 1e9:.1f} GB of "
-            f"memory ({spec.weight_bytes(target.precision) / 1e9:.1f} GB of {target.precision} weights), "
-            f"{free / 1e9:.1f} GB are free; use a smaller model, a shorter workload, or --layers"
-        )
-    return None
 
 
 class _Session:
@@ -176,7 +146,14 @@ class _Session:
             self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device)
         return self.probes[device]
 
-    def _work(self, plan: Plan, kind: type[T], log: str, on_pause: Callable[[], None] = lambda: None) -> T:
+    def _work(
+        self,
+        plan: Plan,
+        kind: type[T],
+        log: str,
+        on_pause: Callable[[], None] = lambda: None,
+        on_edge: Callable[[], None] = lambda: None,
+    ) -> T:
         path = self.writer.folder / "logs" / f"{log.replace(':', '_')}.txt"
         return run_worker(
             plan,
@@ -185,6 +162,7 @@ class _Session:
             timeout_s=self.request.timeout_s,
             on_event=self.progress.event,
             on_pause=on_pause,
+            on_edge=on_edge,
         )
 
     def _reference(self) -> Path:
@@ -192,29 +170,33 @@ class _Session:
         import numpy as np
 
         self.progress.begin("reference", "float32, computed once per model and workload")
-        key = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}-{len(self.positions)}"
-        said: dict[str, str] = {}
+        device = self.request.reference_device
+        digests = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}"
+        key = f"{digests}-{len(self.positions)}{'-' if device else ''}{device.partition(':')[0]}"
 
         def build(folder: Path) -> None:
-            plan = self._plan("reference", reference_path=str(folder / "reference.npz"))
-            said.update(self._work(plan, dict[str, str], "reference"))
-            (folder / "engine.txt").write_text(said["engine"])
+            plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)
+            said = self._work(plan, dict[str, str], "reference")
+            (folder / "said.json").write_bytes(encode(said))
 
         logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch
         folder, was_cached = cached_folder("reference", key, build, 2 * logits_bytes)
         copy = self.writer.copy(folder / "reference.npz", "reference.npz")
         with np.load(copy) as arrays:
             tokens = tuple(tuple(row) for row in arrays["tokens"].tolist())
+        said = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
         record = ReferenceRecord(
             token_ids=tokens,
             positions=self.positions,
             logits_file="reference.npz",
             sha256=self.writer.index.files["reference.npz"],
-            engine=(folder / "engine.txt").read_text(),
+            engine=said["engine"],
             cached=was_cached,
+            weights_digest=said["weights_digest"],
         )
         self.writer.put("reference.json", record)
         self.progress.done("taken from the cache" if was_cached else "computed")
+        self.weights_digest = record.weights_digest
         return copy
 
     def _target(self, target: Target, reference: Path) -> TargetRecord:
@@ -242,6 +224,10 @@ class _Session:
             record = dataclasses.replace(blank, failure=Failure(str(error), stderr_tail=error.stderr_tail))
         except InputError as error:
             record = dataclasses.replace(blank, failure=Failure(str(error)))
+        except WorkerError as error:
+            # The probe of the device's ceilings died; the next target on the device gets a fresh one.
+            self.probes.pop(_device(target)).close()
+            record = dataclasses.replace(blank, failure=Failure(str(error)))
         self.progress.done(f"{record.status}: {record.failure.reason if record.failure else ''}")
         return record
 
@@ -249,30 +235,84 @@ class _Session:
         common = {"backend": target.backend, "device": target.device, "precision": target.precision}
         preparation = self._work(self._plan("prepare", **common), dict[str, Any], f"{target.id}.prepare")
         probe = self._probe(_device(target))
-        meter, reason = open_meter()
-        watch = EnergyWatch(meter) if meter else None
-        with watch.watching() if watch else nullcontext():
-            plan = self._plan("measure", reference_path=str(reference), **common)
-            worker = self._work(plan, WorkerReport, target.id, probe.sample)
-        reading = watch.reading() if watch else None
+        with closing(Watch(open_instruments(blank.accelerator, worker_environment(self.request.threads)))) as watch:
+            if watch.instruments.meter:
+                # The probe is at rest, and on an accelerator holds a context, in the idle windows of every target.
+                probe.sample()
+
+            def pause() -> None:
+                watch.edge()
+                probe.sample()
+                watch.edge()
+
+            with watch.watching():
+                plan = self._plan(
+                    "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
+                )
+                worker = self._work(plan, WorkerReport, target.id, pause, watch.edge)
+            self._check_weights(worker)
+            record = self._watched(dataclasses.replace(blank, preparation=preparation), worker, watch)
+        assert record.worker is not None
         record = dataclasses.replace(
-            blank,
+            record,
             status="ok" if worker.parity.passed else "not_comparable",
             failure=None if worker.parity.passed else Failure(shortfall(worker.parity)),
-            worker=worker,
-            energy=reading,
-            preparation=preparation,
-            metrics=self._metrics(target.precision, worker, probe.ceilings(), reading, reason),
+            metrics=compute_metrics(self._evidence(record, probe.ceilings())),
         )
         self.progress.done(_summary(record))
         return record
 
-    def _metrics(
-        self, precision: str, worker: WorkerReport, ceilings: Ceilings, energy: EnergyReading | None, reason: str
-    ) -> Metrics:
-        prompt_tokens = self.request.workload.prompt_tokens
-        spec = self.request.model.spec
-        return compute_metrics(Evidence(spec, prompt_tokens, precision, worker, ceilings, energy, reason))
+    def _check_weights(self, worker: WorkerReport) -> None:
+        """Synthetic weights are the same values everywhere; a checkpoint's may be rounded on the way to a precision."""
+        own = worker.engine.weights_digest
+        if own and self.request.model.weights_kind == "synthetic" and own != self.weights_digest:
+            raise WorkerFailedError(
+                f"its weights are not the reference's: their digest begins {own[:16]}, the reference's "
+                f"{self.weights_digest[:16]}; the device, or its PyTorch, computes integers wrongly"
+            )
+
+    def _watched(self, record: TargetRecord, worker: WorkerReport, watch: Watch) -> TargetRecord:
+        """``record`` with the worker's report and what the parent saw, if it looked at the device that was used."""
+        instruments = watch.instruments
+        for seen in (instruments.meter, instruments.monitor):
+            if seen is not None and same_device(seen.device, worker.engine.device) is False:
+                why = (
+                    f"board_mismatch: the engine ran on {_named(worker.engine.device)}, and NVML's board for "
+                    f"{record.accelerator} is {_named(seen.device)}; set CUDA_DEVICE_ORDER=PCI_BUS_ID"
+                )
+                return dataclasses.replace(record, worker=worker, energy_reason=why, telemetry_reason=why)
+        edges = window_edges(worker)
+        marked = dataclasses.replace(worker, repetitions=mark_repetitions(worker.repetitions, watch.states()))
+        return dataclasses.replace(
+            record,
+            worker=marked,
+            energy=watch.reading(edges),
+            energy_reason=instruments.meter_reason,
+            host_energy=watch.host_reading(edges),
+            telemetry=watch.telemetry(),
+            telemetry_reason=instruments.monitor_reason,
+            sampler=watch.cost(),
+        )
+
+    def _evidence(self, record: TargetRecord, ceilings: Ceilings) -> Evidence:
+        assert record.worker is not None
+        return Evidence(
+            self.request.model.spec,
+            self.request.workload.prompt_tokens,
+            record.precision,
+            record.worker,
+            ceilings,
+            record.energy,
+            record.energy_reason,
+            record.accelerator,
+            record.host_energy,
+            record.telemetry,
+            record.telemetry_reason,
+        )
+
+
+def _named(device: dict[str, str]) -> str:
+    return device.get("pci_address") or device.get("name", "an unnamed device")
 
 
 def _device(target: Target) -> str:

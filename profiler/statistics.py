@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from profiler.autocorrelation import effective_samples
+
 MIN_FOR_INTERVAL = 6
 """Fewest samples that can carry a 95 % interval of the median: the range of n values covers it with probability
 1 - 2 * 0.5**n, which passes 0.95 at n = 6. With fewer, no interval is given rather than one that is too narrow."""
@@ -18,13 +20,21 @@ def median(samples: Sequence[float]) -> float:
     return float(np.median(np.asarray(samples, dtype=np.float64)))
 
 
+def resampled_medians(samples: Sequence[float], random: np.random.Generator) -> np.ndarray:
+    """Bootstrap medians of ``samples``, which stand in the order they were taken.
+
+    Each draw has as many values as the series is worth: repetitions that hang together are not counted as independent.
+    """
+    values = np.sort(np.asarray(samples, dtype=np.float64))
+    worth = max(1, round(effective_samples(samples)))
+    return np.median(values[random.integers(0, len(values), (_RESAMPLES, worth))], axis=1)
+
+
 def median_ci95(samples: Sequence[float]) -> tuple[float, float] | None:
     """Percentile-bootstrap 95 % interval of the median (a fixed seed: the same samples give the same interval)."""
     if len(samples) < MIN_FOR_INTERVAL:
         return None
-    values = np.sort(np.asarray(samples, dtype=np.float64))  # the order of samples must not matter
-    draws = np.random.default_rng(0).integers(0, len(values), (_RESAMPLES, len(values)))
-    low, high = np.percentile(np.median(values[draws], axis=1), [2.5, 97.5])
+    low, high = np.percentile(resampled_medians(samples, np.random.default_rng(0)), [2.5, 97.5])
     return float(low), float(high)
 
 

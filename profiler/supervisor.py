@@ -31,6 +31,8 @@ TUNED_ENVIRONMENT = {
     # Weights on huge pages: with 4 KiB pages a two-core EPYC spent a fifth of its bandwidth on page walks.
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "THP_MEM_ALLOC_ENABLE": "1",
+    # The order NVML counts boards in; by default CUDA puts the fastest first, and a meter would read another board.
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -55,13 +57,14 @@ def run_worker(
     timeout_s: float,
     on_event: Callable[[Event], None],
     on_pause: Callable[[], None] = lambda: None,
+    on_edge: Callable[[], None] = lambda: None,
     command: tuple[str, ...] = (sys.executable, "-m", "profiler.worker"),
 ) -> T:
     """Run ``plan`` in a fresh process and return its result as ``kind``.
 
-    Standard error goes to ``log``. ``on_pause`` runs while the worker stands still. Raises :class:`WorkerFailedError`
-    when the worker dies, speaks rubbish or takes longer than ``timeout_s``, and the worker's own
-    :class:`ChipassayError` when it explained itself. The process and all its children are gone when this returns,
+    Standard error goes to ``log``. ``on_pause`` and ``on_edge`` run while the worker stands still. Raises
+    :class:`WorkerFailedError` when the worker dies, speaks rubbish or takes longer than ``timeout_s``, and the worker's
+    own :class:`ChipassayError` when it explained itself. The process and all its children are gone when this returns,
     whatever the way out (an interrupt too).
     """
     with log.open("wb") as stderr:
@@ -74,7 +77,7 @@ def run_worker(
             start_new_session=True,
         )
     try:
-        return _converse(process, plan, kind, timeout_s, on_event, on_pause, log)
+        return _converse(process, plan, kind, timeout_s, on_event, on_pause, on_edge, log)
     finally:
         _end(process)
 
@@ -93,6 +96,7 @@ def _converse(
     timeout_s: float,
     on_event: Callable[[Event], None],
     on_pause: Callable[[], None],
+    on_edge: Callable[[], None],
     log: Path,
 ) -> T:
     assert process.stdin is not None and process.stdout is not None
@@ -121,8 +125,8 @@ def _converse(
         message = _parse(line, log)
         if message.event is not None:
             on_event(message.event)
-        elif message.pause:
-            on_pause()
+        elif message.pause or message.edge:
+            on_pause() if message.pause else on_edge()
             _tell(process, b"")
         elif message.result is not None:
             return _convert(message.result, kind, log)

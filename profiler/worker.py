@@ -20,9 +20,11 @@ import msgspec
 
 from backends.contract import Execution
 from backends.errors import ChipassayError
-from profiler.plan import Event, Message, Plan
+from profiler.bundle import CPU
+from profiler.plan import Event, Message, Plan, told
 
-REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES")
+REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
+                      "CUDA_DEVICE_ORDER")  # fmt: skip
 """Environment variables that change how fast an engine runs; recorded with every target."""
 
 
@@ -44,8 +46,15 @@ class Channel:
 
     def pause(self) -> None:
         """Stand still until the parent has measured the machine."""
+        self._wait(Message(pause=True))
+
+    def edge(self) -> None:
+        """Stand still until the parent has read its meters: much shorter than :meth:`pause`."""
+        self._wait(Message(edge=True))
+
+    def _wait(self, message: Message) -> None:
         self._go.clear()
-        self.send(Message(pause=True))
+        self.send(message)
         self._go.wait()
 
     def listen(self) -> None:
@@ -76,7 +85,7 @@ def main() -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - any failure of an engine becomes a failed target, told in one line
         traceback.print_exc()
-        channel.send(Message(error=f"{type(error).__name__}: {error}"))
+        channel.send(Message(error=told(error)))
         return 1
     channel.send(Message(result=result))
     return 0
@@ -94,27 +103,31 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
 
     from backends.reference import compute_reference
 
-    tokens, logits = compute_reference(
+    found = compute_reference(
         plan.model,
         plan.workload,
         plan.scored_positions,
         plan.threads,
         lambda text: channel.emit(Event("reference", text)),
+        plan.device or CPU,
     )
     assert plan.reference_path is not None
     with Path(plan.reference_path).open("wb") as handle:
-        np.savez(handle, tokens=tokens, positions=np.asarray(plan.scored_positions), logits=logits)
-    return {"engine": f"torch {torch.__version__}, transformers, float32, eager"}
+        np.savez(handle, tokens=found.tokens, positions=np.asarray(plan.scored_positions), logits=found.logits)
+    where = f", on {plan.device}" if plan.device else ""
+    engine = f"torch {torch.__version__}, transformers, float32, eager{where}"
+    return {"engine": engine, "weights_digest": found.weights_digest}
 
 
 def _measure(plan: Plan, channel: Channel) -> Any:
     import numpy as np
 
     from backends.registry import load_backend
+    from profiler.energy_windows import make_windows
     from profiler.inventory import take_inventory
     from profiler.memory import read_memory
     from profiler.parity import score
-    from profiler.record import WorkerReport
+    from profiler.record import EnergyWindow, WorkerReport
     from profiler.repetition import measure
 
     assert plan.reference_path is not None
@@ -130,7 +143,12 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     logits = backend.score(prompt, tokens, list(plan.scored_positions))
 
     done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.emit, channel.pause)
-    memory = read_memory()
+    memory, device_memory = read_memory(), backend.device_memory()
+    windows: tuple[EnergyWindow, ...] = ()
+    if plan.energy_window_s is not None:
+        windows = make_windows(
+            backend, plan.workload, done.repetitions, plan.energy_window_s, channel.edge, channel.emit
+        )
     counted = next(r for r in done.repetitions if not r.warmup)
     return WorkerReport(
         engine=engine,
@@ -144,7 +162,9 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         packages=_packages(),
         environment={name: os.environ[name] for name in REPORTED_VARIABLES if name in os.environ},
         inventory=take_inventory(engines=False),
-        device_memory=backend.device_memory(),
+        device_memory=device_memory,
+        trials=backend.trials(),
+        energy_windows=windows,
     )
 
 

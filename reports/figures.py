@@ -130,8 +130,9 @@ class GroupFigures:
         """Power over time of the first targets that a meter watched."""
         made: list[Figure] = []
         for row in self.drawn:
-            reading = row.record.energy
-            line = power_line(reading, counted(row.record)) if reading else None
+            reading, worker = row.record.energy, row.record.worker
+            windows = worker.energy_windows if worker else ()
+            line = power_line(reading, counted(row.record), windows) if reading else None
             if line is not None and len(made) < MOST_POWER_LINES:
                 made.append(self._power_figure(row, line))
         return made

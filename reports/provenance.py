@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from profiler.bundle import CPU, Bundle
+from profiler.disturbance import disturbance
 from profiler.inventory import wording
-from profiler.record import Component, ParityScore
+from profiler.metrics import METRICS
+from profiler.record import Component, ParityScore, Telemetry
 from reports import notation
 from reports.comparison import Comparison, Group, Row
 from reports.language import ENGLISH, Words
@@ -126,11 +127,7 @@ def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
     runs = counted(row.record)
     warmups = len(worker.repetitions) - len(runs)
     steady = say("facts.steady" if worker.warmup_steady else "facts.not_steady")
-    marked = Counter(spoiler.detector for run in runs for spoiler in run.spoilers)
-    spoilers = say.listing(
-        [say("facts.disturbed_by", name=name.replace("_", " "), count=count) for name, count in marked.items()] or [""]
-    )
-    disturbed = say("facts.disturbed_some", spoilers=spoilers, count=len(runs)) if marked else say("facts.undisturbed")
+    disturbed = disturbance(runs).verdict or say("facts.undisturbed")
     facts = [
         (say("facts.engine"), f"{engine.engine} {engine.version}; {details(engine.details)}".rstrip("; ")),
         (say("facts.arithmetic"), say("facts.arithmetic_text", arithmetic=engine.arithmetic,
@@ -142,6 +139,7 @@ def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
     ]  # fmt: skip
     packages = ", ".join(f"{name} {version}" for name, version in worker.packages.items())
     facts.append((say("facts.packages"), packages or say("facts.none_recorded")))
+    facts += metering_facts(row, say)
     if worker.environment:
         variables = ", ".join(f"{key}={value}" for key, value in worker.environment.items())
         facts.append((say("facts.environment"), variables))
@@ -149,6 +147,48 @@ def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
         shown = {key: value for key, value in row.record.preparation.items() if key != "placement"}
         facts += [(say("facts.preparation"), details(shown))] if shown else []
     return facts
+
+
+def metering_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
+    """Energy, power and memory figures that have no column, what was wrong with the meter, and the device's state."""
+    record = row.record
+    facts = [
+        (say.title(metric), f"{notation.quantity(figure)} ({figure.grade}; {figure.method})")
+        for metric in METRICS
+        if metric.column == "details" and (figure := row.metric(metric.name)).value is not None
+    ]
+    for reading in (record.energy, record.host_energy):
+        if reading is not None and reading.faults:
+            faults = "; ".join(f"{f.code}: {f.text}" for f in reading.faults)
+            facts.append((say("facts.meter", meter=reading.meter), faults))
+    if record.telemetry is not None:
+        name = say("facts.telemetry", source=record.telemetry.source)
+        facts.append((name, telemetry_words(record.telemetry)))
+    if record.sampler is not None:
+        cost = record.sampler
+        share = f"{100 * (cost.cpu_s / cost.wall_s if cost.wall_s else 0.0):.2f}"
+        facts.append((say("facts.watching"), say("facts.watching_text", count=cost.reads, share=share)))
+    return facts
+
+
+def telemetry_words(seen: Telemetry) -> str:
+    """The range of every column, the processes that are not ours, and what could not be read; as recorded."""
+    parts = []
+    for column, (low, high) in seen.extremes.items():
+        if column == "clock_event_reasons":
+            held = [f"{name} {100 * share:.0f} %" for name, share in seen.clock_events.items()]
+            parts.append("clock events: " + (", ".join(held) or "none"))
+            continue
+        name, _, unit = column.rpartition("_")
+        known = {"hz": (1e-6, "MHz"), "c": (1.0, "°C"), "w": (1.0, "W"), "bytes": (1e-9, "GB")}
+        scale, symbol = known.get(unit, (1.0, ""))
+        values = notation.number(low * scale) + ("" if low == high else f"–{notation.number(high * scale)}")
+        parts.append(f"{(name if unit in known else column).replace('_', ' ')} {values} {symbol}".strip())
+    if seen.processes:
+        parts.append("other processes " + ", ".join(f"{p.pid} {p.name}".strip() for p in seen.processes))
+    if seen.unresolved_processes:
+        parts.append(f"{seen.unresolved_processes} processes of another pid namespace, ours or not")
+    return "; ".join([*parts, *(f"no {column.replace('_', ' ')}: {why}" for column, why in seen.unread.items())])
 
 
 def part_facts(part: Component) -> str:

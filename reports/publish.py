@@ -10,16 +10,19 @@ from pathlib import Path
 from backends.cache import storage_errors
 
 
-def publish(documents: Mapping[str, str], folder: Path) -> list[Path]:
+def publish(
+    documents: Mapping[str, str], folder: Path, remedy: str = "choose another --out, or free some room"
+) -> list[Path]:
     """Write every document (file name -> text) into ``folder``, which is made if need be.
 
-    All are written beside their place before the first takes it: a full disk leaves what was there.
+    All are written beside their place before the first takes it: a full disk leaves what was there. ``remedy`` ends the
+    error's line.
 
     Raises:
         StorageError: If the folder cannot be made or written.
     """
     scratch: dict[Path, Path] = {}
-    with storage_errors(folder, "choose another --out, or free some room"):
+    with storage_errors(folder, remedy):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             for name, text in documents.items():

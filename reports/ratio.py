@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiler.statistics import MIN_FOR_INTERVAL, median
-
-_RESAMPLES = 4000
+from profiler.statistics import MIN_FOR_INTERVAL, median, resampled_medians
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,6 @@ def ratio_of_medians(numerator: Sequence[float], denominator: Sequence[float]) -
     import numpy as np
 
     random = np.random.default_rng(0)
-    medians = []
-    for samples in (numerator, denominator):
-        values = np.asarray(samples, dtype=np.float64)
-        medians.append(np.median(values[random.integers(0, len(values), (_RESAMPLES, len(values)))], axis=1))
-    low, high = np.percentile(medians[0] / medians[1], [2.5, 97.5])
+    above, below = (resampled_medians(samples, random) for samples in (numerator, denominator))
+    low, high = np.percentile(above / below, [2.5, 97.5])
     return Ratio(value, (float(low), float(high)), counts, "ratio of medians; percentile bootstrap of both sides")

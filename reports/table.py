@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiler.metrics import METRICS, Metric
@@ -60,7 +61,7 @@ def comparison_table(group: Group, say: Words = ENGLISH) -> Table:
     names = [name for name in COLUMN_ORDER if name in known]
     ordered = [known[name] for name in names] + [metric for metric in METRICS if metric.name not in names]
     shown = [row for row in group.rows if row.record.status in ("ok", "not_comparable")]
-    columns, folded = _fold(ordered, shown)
+    columns, folded = _fold([metric for metric in ordered if has_column(metric, shown)], shown)
     footnotes: dict[str, list[str]] = {}
     lines = {row.place: _line(group, row, columns, folded, footnotes, say) for row in shown}
     places = {row.place for row in group.conclusive}
@@ -76,6 +77,13 @@ def comparison_table(group: Group, say: Words = ENGLISH) -> Table:
         ),
         marks=tuple(f"{notation.GRADE_MARKS[g]} {say(f'grade.mark.{g}')}" for g in MARKED_GRADES if g in grades),
     )
+
+
+def has_column(metric: Metric, rows: Sequence[Row]) -> bool:
+    """Whether tables show ``metric``; one that few targets can have shows only where one has it."""
+    if metric.column == "where known":
+        return any(row.metric(metric.name).value is not None for row in rows)
+    return metric.column == "always"
 
 
 def parity_verdict(score: ParityScore | None, say: Words = ENGLISH) -> str:

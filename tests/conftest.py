@@ -139,10 +139,12 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from backends.contract import Availability, Backend, EngineFacts, Generation
+from tests.backends.accelerator.host import HostAccelerator
 
 
 class _Base(Backend):
@@ -199,6 +201,35 @@ class Sleepy(_Base):
         time.sleep(600)
 
 
+class Killed(_Base):
+    """Killed without a word at the stage its device names, as the kernel does when memory runs out."""
+    name = "test-killed"
+
+    @staticmethod
+    def _at(stage, device):
+        if stage == device:
+            print("reached", stage, file=sys.stderr, flush=True)
+            os.kill(os.getpid(), 9)
+
+    @classmethod
+    def prepare(cls, execution, progress):
+        cls._at("prepare", execution.device)
+        return {}
+
+    def load(self, execution, progress):
+        self.device = execution.device
+        self._at("load", self.device)
+        return super().load(execution, progress)
+
+    def score(self, prompt_ids, forced_ids, positions):
+        self._at("score", self.device)
+        return super().score(prompt_ids, forced_ids, positions)
+
+    def generate(self, prompt_ids, output_tokens):
+        self._at("generate", self.device)
+        return super().generate(prompt_ids, output_tokens)
+
+
 class Noisy(_Base):
     """Prints to standard output in every way an engine can."""
     name = "test-noisy"
@@ -221,6 +252,53 @@ class Broken(_Base):
         raise RuntimeError("the engine's licence ran out")
 
 
+class Forged(HostAccelerator):
+    """Computes right, with weights it says are others."""
+    name = "test-forged"
+
+    def load(self, execution, progress):
+        return replace(super().load(execution, progress), weights_digest="f" * 64)
+
+
+class Lost(HostAccelerator):
+    """A device that falls off the bus once it is warm."""
+    name = "test-lost"
+    runs = 0
+
+    def generate(self, prompt_ids, output_tokens):
+        self.runs += 1
+        if self.runs > 2:
+            raise RuntimeError("CUDA error: GPU is lost\\nCompile with TORCH_USE_CUDA_DSA to enable assertions.")
+        return super().generate(prompt_ids, output_tokens)
+
+
+class Full(HostAccelerator):
+    """A device with next to no memory free."""
+    name = "test-full"
+
+    @classmethod
+    def free_memory_bytes(cls, device):
+        return 300_000_000
+
+
+class Refusing(HostAccelerator):
+    """A device without one of the types its backend offers."""
+    name = "test-refusing"
+
+    @classmethod
+    def refuses(cls, device, precision):
+        return "this chip has no float32; use bfloat16" if precision == "float32" else ""
+
+
+class Unprobed(_Base):
+    """Runs, on a device whose ceilings cannot be measured."""
+    name = "test-unprobed"
+
+    @classmethod
+    def accelerator(cls, device):
+        return "cuda:7"
+
+
 class Absent(_Base):
     """Not available on this machine."""
     name = "test-absent"
@@ -239,8 +317,22 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     info = folder / "chipassay_testonly-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: chipassay-testonly\nVersion: 1.0\n")
-    classes = ("Wrong", "Crash", "Sleepy", "Noisy", "Broken", "Absent")
+    classes = (
+        "Wrong",
+        "Crash",
+        "Sleepy",
+        "Noisy",
+        "Broken",
+        "Absent",
+        "Forged",
+        "Lost",
+        "Full",
+        "Refusing",
+        "Unprobed",
+        "Killed",
+    )
     lines = [f"test-{name.lower()} = chipassay_testonly:{name}" for name in classes]
+    lines.append("test-host = tests.backends.accelerator.host:HostAccelerator")
     lines.append("test-unimportable = chipassay_no_such_module:Nothing")
     (info / "entry_points.txt").write_text("[chipassay.backends]\n" + "\n".join(lines) + "\n")
     return folder

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from profiler.meters import Meter
 
 
 @click.command(short_help="Targets and meters of this machine.")
@@ -13,7 +17,9 @@ def devices(as_json: bool) -> None:
     """List every backend and meter: available here, or why not and how to enable it."""
     from backends.errors import UnavailableError
     from backends.registry import backend_names, load_backend
+    from profiler.host import physical_cores
     from profiler.meters import METERS
+    from profiler.supervisor import worker_environment
 
     targets: list[dict[str, Any]] = []
     for name in backend_names():
@@ -24,11 +30,8 @@ def devices(as_json: bool) -> None:
             continue
         here = backend.probe("")
         targets.append(_row(name, backend.precisions, backend.summary, here.available, here.reason, here.remedy))
-    readings: list[dict[str, Any]] = []
-    for meter in METERS:
-        probe = meter.probe()
-        row = {"name": meter.name, "scope": meter.scope, "grade": meter.grade, "available": probe.available}
-        readings.append({**row, "reason": probe.reason, "remedy": probe.remedy})
+    environment = worker_environment(physical_cores())
+    readings = [_meter_row(meter, on, environment) for meter in METERS for on in meter.candidates(environment)]
     if as_json:
         from profiler.codec import encode
 
@@ -40,10 +43,25 @@ def devices(as_json: bool) -> None:
         click.echo(f"{'':<12} {target['summary']}; {', '.join(target['precisions'])}")
     click.echo()
     for seen in readings:
-        state = f"available, {seen['grade']}" if seen["available"] else f"unavailable: {seen['reason']}"
+        on = f" on {seen['accelerator']}" if seen["accelerator"] else ""
+        state = f"available{on}, {seen['grade']}" if seen["available"] else f"unavailable{on}: {seen['reason']}"
         click.echo(f"{seen['name']:<12} {state}")
-        if not seen["available"]:
-            click.echo(f"{'':<12} to enable: {seen['remedy']}")
+        more = f"reads the {seen['scope']}" if seen["available"] else f"to enable: {seen['remedy']}"
+        click.echo(f"{'':<12} {more}")
+
+
+def _meter_row(meter: type[Meter], accelerator: str | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    probe = meter.probe(accelerator, environment)
+    return {
+        "name": meter.name,
+        "covers": meter.covers,
+        "accelerator": accelerator,
+        "scope": probe.scope or None,
+        "grade": probe.grade,
+        "available": probe.available,
+        "reason": probe.reason,
+        "remedy": probe.remedy,
+    }
 
 
 def _row(

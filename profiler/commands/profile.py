@@ -51,6 +51,13 @@ DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds after which a worker counts as hung; default: 900 + 4 x budget.",
 )
+@click.option(
+    "--reference",
+    "reference_device",
+    default="cpu",
+    show_default=True,
+    help="Where the float32 reference is computed: cpu, or an accelerator such as cuda:0.",
+)
 @click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Write the reports into this folder too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the bundle's index and figures as JSON.")
 def profile(
@@ -69,6 +76,7 @@ def profile(
     budget: float,
     precision: float,
     timeout: float | None,
+    reference_device: str,
     report_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -85,7 +93,8 @@ def profile(
     from profiler.catalogue import find_model
     from profiler.host import physical_cores
     from profiler.progress import Progress
-    from profiler.session import Request, run_session
+    from profiler.request import Request
+    from profiler.session import run_session
     from profiler.workloads import make_workload
 
     parsed = tuple(parse_target(text, dtype) for text in targets)
@@ -103,6 +112,7 @@ def profile(
         precision_wanted=precision / 100,
         timeout_s=timeout or 900 + 4 * budget,
         command=shlex.join(["chipassay", *sys.argv[1:]]),
+        reference_device=_reference_device(reference_device),
     )
     with Progress(Console(stderr=True)) as progress:
         outcome = run_session(request, out, progress)
@@ -121,3 +131,21 @@ def profile(
         sys.exit(130)
     statuses = {record.status for record in outcome.records}
     sys.exit(3 if "unavailable" in statuses else 1 if statuses - {"ok"} else 0)
+
+
+def _reference_device(text: str) -> str:
+    """The accelerator that ``--reference`` names, which must be here; empty for the processor."""
+    from backends.errors import InputError, UnavailableError
+    from backends.registry import load_backend
+
+    if text == "cpu":
+        return ""
+    name, _, device = text.partition(":")
+    backend = load_backend(name)
+    here = backend.probe(device)
+    if not here.available:
+        raise UnavailableError(f"--reference {text} is unavailable: {here.reason}; {here.remedy}")
+    accelerator = backend.accelerator(device)
+    if accelerator is None:
+        raise InputError(f"--reference takes cpu or an accelerator such as cuda:0, not {text!r}")
+    return accelerator

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from profiler.meters.contract import Meter, MeterProbe
+from profiler.meters.contract import Look, Meter, MeterLostError, MeterProbe
+from profiler.meters.faults import FAULTS
+from profiler.meters.nvml import Nvml
 from profiler.meters.rapl import Rapl
 
-METERS: tuple[type[Meter], ...] = (Rapl,)
-"""Every meter this version knows, best first for the processor it reads."""
+METERS: tuple[type[Meter], ...] = (Rapl, Nvml)
+"""Every meter this version knows, best first for the hardware it reads."""
 
-__all__ = ["METERS", "Meter", "MeterProbe"]
+__all__ = ["FAULTS", "METERS", "Look", "Meter", "MeterLostError", "MeterProbe"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,30 +12,95 @@ from profiler.quantity import Grade
 
 @dataclass(frozen=True, slots=True)
 class MeterProbe:
-    """Whether a meter can be read here; if not, why, and how to enable it."""
+    """Whether a meter can be read here; if not, why, and how to enable it.
+
+    ``scope`` and ``grade`` are those its readings would have on this hardware.
+    """
 
     available: bool
     reason: str = ""
     remedy: str = ""
+    scope: str = ""
+    grade: Grade = "measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a meter.
+
+    ``energy_j`` are joules since the meter was created, None for a meter that only tells power; ``power_w`` None for
+    one that only counts energy. ``fault`` is a code of :data:`profiler.meters.FAULTS` for what happened since the look
+    before, or empty.
+    """
+
+    energy_j: float | None
+    power_w: float | None = None
+    fault: str = ""
+
+
+class MeterLostError(Exception):
+    """The meter can be read no longer: ``args[0]`` says why. What it had read until then stays."""
 
 
 class Meter(ABC):
-    """A cumulative energy counter. ``scope`` says what it covers; the grade is that of its readings."""
+    """Reads the energy of one piece of hardware: a cumulative counter, instant power, or both.
+
+    Instances carry what depends on the hardware found: ``scope`` (what the joules cover), ``grade`` of its readings,
+    ``device`` (which board), ``power_source`` (what its power reading is).
+    """
 
     name: ClassVar[str]
-    scope: ClassVar[str]
-    grade: ClassVar[Grade] = "measured"
+    covers: ClassVar[str]
+    """The kind of hardware, for people."""
+    of_host: ClassVar[bool]
+    """Whether it reads the host's processor or an accelerator: the joules of one are never given as the other's."""
+    sample_interval_s: ClassVar[float] = 0.1
+
+    scope: str
+    grade: Grade = "measured"
+    power_source: str = ""
+    power_period_s: float = 0.0
+    """How old a power reading may be; it bounds the error of integrated power at each edge."""
+
+    def __init__(self) -> None:
+        self.device: dict[str, str] = {}
 
     @classmethod
     @abstractmethod
-    def probe(cls) -> MeterProbe:
-        """Look, without opening anything that could disturb a run."""
+    def probe(cls, accelerator: str | None, environment: Mapping[str, str]) -> MeterProbe:
+        """Look, without opening anything that could disturb a run.
+
+        ``accelerator`` is what :meth:`Backend.accelerator` gives (None: the host's processor); ``environment`` is the
+        worker's, which may renumber accelerators.
+        """
+
+    @classmethod
+    def candidates(cls, environment: Mapping[str, str]) -> tuple[str | None, ...]:
+        """The hardware on this machine that it might read, as :meth:`probe` wants it."""
+        return (None,)
+
+    @classmethod
+    @abstractmethod
+    def open(cls, accelerator: str | None, environment: Mapping[str, str]) -> Meter:
+        """The meter, after :meth:`probe` said that it is available."""
 
     @abstractmethod
-    def read_j(self) -> float:
-        """Joules since the meter was created; never falls. Must be called often enough for wrap-around to be undone."""
+    def look(self) -> Look:
+        """Read now. Energy never falls between two looks without a fault.
+
+        Raises:
+            MeterLostError: If the meter is gone.
+        """
 
     @property
     @abstractmethod
     def max_interval_s(self) -> float:
-        """Longest time between two reads that still tells one wrap-around from two."""
+        """Longest time between two looks that still tells one wrap-around from two."""
+
+    @property
+    @abstractmethod
+    def max_power_w(self) -> float:
+        """More than the hardware can draw: a counter that rises faster has jumped."""
+
+    def close(self) -> None:  # noqa: B027 - a meter of files has nothing to let go of
+        """Let go of what was opened."""

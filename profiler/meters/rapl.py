@@ -6,10 +6,12 @@ platform, and the ``intel-rapl-mmio`` tree repeats the packages (Linux: Document
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from profiler.meters.contract import Meter, MeterProbe
+from profiler.meters.contract import Look, Meter, MeterLostError, MeterProbe
+from profiler.meters.counter import Counter
 
 ROOT = Path("/sys/class/powercap")
 PLAUSIBLE_MAX_POWER_W = 2000.0
@@ -18,12 +20,11 @@ PLAUSIBLE_MAX_POWER_W = 2000.0
 
 @dataclass(slots=True)
 class _Package:
-    """One counter, in microjoules: where it is, when it wraps, what it last read, what it has added up."""
+    """One counter, in microjoules, its file and its range."""
 
     path: Path
     range_uj: int
-    last_uj: int
-    total_uj: int = 0
+    counter: Counter
 
 
 def packages(root: Path) -> list[Path]:
@@ -40,11 +41,13 @@ class Rapl(Meter):
     """Sum of all packages, wrap-around undone by modular differences."""
 
     name = "rapl"
+    covers = "the host's processor packages (Intel, AMD)"
+    of_host = True
     scope = "package"
     root = ROOT
 
     @classmethod
-    def probe(cls) -> MeterProbe:
+    def probe(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> MeterProbe:
         """Present and readable?"""
         zones = packages(cls.root)
         if not zones:
@@ -64,26 +67,42 @@ class Rapl(Meter):
             )
         except OSError as error:
             return MeterProbe(False, f"RAPL cannot be read: {error.strerror}", "check the kernel's RAPL driver")
-        return MeterProbe(True)
+        return MeterProbe(True, scope=cls.scope)
+
+    @classmethod
+    def open(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> Rapl:
+        """All packages of the machine."""
+        return cls()
 
     def __init__(self) -> None:
-        self._packages = [
-            _Package(zone / "energy_uj", int((zone / "max_energy_range_uj").read_text()), _read(zone / "energy_uj"))
-            for zone in packages(self.root)
-        ]
+        super().__init__()
+        self._packages = []
+        for zone in packages(self.root):
+            range_uj = int((zone / "max_energy_range_uj").read_text())
+            counter = Counter(_read(zone / "energy_uj"), (range_uj + 1,), always=True)
+            self._packages.append(_Package(zone / "energy_uj", range_uj, counter))
 
-    def read_j(self) -> float:
+    def look(self) -> Look:
         """Joules of all packages since creation."""
+        faults = []
         for package in self._packages:
-            now = _read(package.path)
-            package.total_uj += (now - package.last_uj) % (package.range_uj + 1)
-            package.last_uj = now
-        return sum(package.total_uj for package in self._packages) / 1e6
+            try:
+                faults.append(package.counter.advance(_read(package.path)))
+            except (OSError, ValueError) as error:
+                raise MeterLostError(f"{package.path.parent.name}: {error}") from error
+        return Look(
+            sum(package.counter.total for package in self._packages) / 1e6, fault=next(filter(None, faults), "")
+        )
 
     @property
     def max_interval_s(self) -> float:
         """Half the time the smallest counter needs to wrap at the highest plausible power."""
         return min(package.range_uj for package in self._packages) / 1e6 / PLAUSIBLE_MAX_POWER_W / 2
+
+    @property
+    def max_power_w(self) -> float:
+        """Of all packages together."""
+        return PLAUSIBLE_MAX_POWER_W * len(self._packages)
 
 
 def _read(path: Path) -> int:

@@ -1,27 +1,18 @@
 """Running a backend on a tiny model, and the float32 reference it is compared with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pytest
 
 from backends.contract import Backend, Execution
 from backends.model import Model
+from backends.reference import Reference
 from backends.workload import Workload
 
 
 def quiet(text: str) -> None:
     """A progress that says nothing."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What the reference computed."""
-
-    tokens: np.ndarray
-    logits: np.ndarray
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +25,7 @@ def reference_of() -> Callable[[Model, Workload], Reference]:
     def compute(model: Model, workload: Workload) -> Reference:
         key = model.digest, workload.digest()
         if key not in known:
-            known[key] = Reference(*compute_reference(model, workload, tuple(range(workload.output_tokens)), 1, quiet))
+            known[key] = compute_reference(model, workload, tuple(range(workload.output_tokens)), 1, quiet)
         return known[key]
 
     return compute
@@ -60,3 +51,11 @@ def build_network() -> Callable[[Model, str], Any]:
     from backends.qwen_torch import build_qwen
 
     return lambda model, precision: build_qwen(model, precision, quiet)
+
+
+@pytest.fixture(scope="session")
+def host_accelerator() -> type[Backend]:
+    """The accelerator's backend on the processor."""
+    from tests.backends.accelerator.host import HostAccelerator
+
+    return HostAccelerator

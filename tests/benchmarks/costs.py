@@ -4,52 +4,30 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from backends.cache import ROOT_VARIABLE, cache_root
 from profiler.ceilings import CeilingProbe
-from profiler.energy import SAMPLE_INTERVAL_S, open_meter
-from profiler.meters import Meter, MeterProbe
 from profiler.plan import Event
 from profiler.quantity import Quantity
 from profiler.statistics import median, median_ci95
 from profiler.supervisor import worker_environment
+from profiler.watch import Instruments, Watch, open_instruments
 from profiler.workloads import make_workload
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.lane import Course, run_job
 from tests.benchmarks.race import ARITHMETIC, Say
 from tests.benchmarks.score import paired
+from tests.profiler.meters.stand_in import StandIn
 
 SUBJECT = Contender("onnx-cpu", "float32")
 PROMPT_TOKENS, OUTPUT_TOKENS = 8, 16
 """Short repetitions, so that what happens between them weighs as much as it can."""
 
 LOADS = 3
-
-
-class StandIn(Meter):
-    """Where no energy meter can be read: a file of the kernel, so that sampling costs what it would."""
-
-    name = "stand-in"
-    scope = "nothing"
-
-    @classmethod
-    def probe(cls) -> MeterProbe:
-        """Always there on Linux."""
-        return MeterProbe(True)
-
-    def read_j(self) -> float:
-        """A number out of a file."""
-        return float(Path("/proc/uptime").read_text().split()[0])
-
-    @property
-    def max_interval_s(self) -> float:
-        """It never wraps."""
-        return SAMPLE_INTERVAL_S
 
 
 def measuring_cost(course: Course, rounds: int, say: Say) -> Quantity:
@@ -60,16 +38,18 @@ def measuring_cost(course: Course, rounds: int, say: Say) -> Quantity:
     say(f"cost of measuring: {rounds} blocks with and without")
     workload = make_workload("smoke", course.model, PROMPT_TOKENS, OUTPUT_TOKENS)
     probe = CeilingProbe(course.threads, ARITHMETIC, worker_environment(course.threads))
-    measuring = threading.Event()
+    sampling = ExitStack()
+    watches: list[Watch] = []
 
     def follow(event: Event) -> None:
+        if event.stage in ("measuring", "bare"):
+            sampling.close()
         if event.stage == "measuring":
-            measuring.set()
-        elif event.stage == "bare":
-            measuring.clear()
+            watches.append(_watch(course.threads))
+            sampling.enter_context(watches[-1].sampling())
 
     try:
-        with _sampling(measuring):
+        with sampling:
             blocks = run_job(
                 course,
                 SUBJECT,
@@ -87,7 +67,14 @@ def measuring_cost(course: Course, rounds: int, say: Say) -> Quantity:
     )
     assert speeds.value is not None
     interval = (1 - speeds.ci95[1], 1 - speeds.ci95[0]) if speeds.ci95 else None
-    return Quantity(1 - speeds.value, "1", "derived", "1 - measured / bare, paired by block", speeds.n, interval)
+    method = f"1 - measured / bare, paired by block; the sampler took {100 * sampler_share(watches):.2f} % of one core"
+    return Quantity(1 - speeds.value, "1", "derived", method, speeds.n, interval)
+
+
+def sampler_share(watches: Sequence[Watch]) -> float:
+    """Processor seconds of the sampling threads for each second they ran."""
+    costs = [cost for watch in watches if (cost := watch.cost()) is not None]
+    return sum(cost.cpu_s for cost in costs) / sum(cost.wall_s for cost in costs)
 
 
 def startup_times(course: Course, say: Say) -> dict[str, Quantity]:
@@ -114,21 +101,7 @@ def _seconds(samples: list[float], method: str) -> Quantity:
     return Quantity(median(samples), "s", "measured", method, len(samples), median_ci95(samples))
 
 
-@contextmanager
-def _sampling(active: threading.Event) -> Iterator[None]:
-    """Read a meter as often as a run would, while ``active`` is set."""
-    meter = open_meter()[0] or StandIn()
-    stop = threading.Event()
-
-    def run() -> None:
-        while not stop.wait(min(SAMPLE_INTERVAL_S, meter.max_interval_s)):
-            if active.is_set():
-                meter.read_j()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def _watch(threads: int) -> Watch:
+    """The watch of a run on the processor; where there is no meter, a stand-in that reads a file as one would."""
+    found = open_instruments(None, worker_environment(threads))
+    return Watch(found if found.meter else Instruments(StandIn(), None))

@@ -24,19 +24,20 @@ TIMEOUT_S = 1200.0
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What everyone runs, and where logs go."""
+    """What everyone runs, where logs go, and the number of the accelerator it runs on (empty: the processor)."""
 
     model: Model
     workload: Workload
     threads: int
     logs: Path
+    device: str = ""
 
     def plan(self, contender: Contender, workload: Workload | None = None) -> Plan:
         """The plan of one job."""
         return Plan(
             task="measure",
             backend=contender.engine,
-            device="",
+            device=self.device,
             precision=contender.precision,
             model=self.model,
             workload=workload or self.workload,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from backends.errors import ChipassayError
+from profiler.bundle import CPU
 from profiler.ceilings import CeilingProbe
 from profiler.memory import available_bytes
 from profiler.record import Ceilings, WorkerReport
@@ -56,7 +57,8 @@ def run_heat(course: Course, entrants: Sequence[Contender], rounds: int, say: Sa
     heat = Heat(entrants[0].precision, rounds)
     began = os.getloadavg()[0]
     lanes: list[Lane] = []
-    probe = CeilingProbe(course.threads, ARITHMETIC, worker_environment(course.threads))
+    device = next((found for one in entrants if (found := one.load_class().accelerator(course.device))), CPU)
+    probe = CeilingProbe(course.threads, ARITHMETIC, worker_environment(course.threads), device)
     try:
         for contender in entrants:
             say(f"{contender.id}: loading")

@@ -10,7 +10,7 @@ from profiler.quantity import Quantity
 from profiler.record import Repetition, WorkerReport
 from profiler.repetition import decode_rate
 from profiler.statistics import median, median_ci95
-from tests.benchmarks.contenders import OURS, Contender, find_contender
+from tests.benchmarks.contenders import Contender, find_contender
 from tests.benchmarks.lane import Course
 from tests.benchmarks.race import Heat
 
@@ -38,8 +38,9 @@ class Entry:
 
 def score_heat(course: Course, heat: Heat, number: int) -> list[Entry]:
     """Every contender that finished."""
-    ours = {name: heat.reports[key] for name in OURS if (key := f"{name}@{heat.precision}") in heat.reports}
-    return [_entry(course, heat, number, find_contender(key), report, ours) for key, report in heat.reports.items()]
+    ran = {key: find_contender(key) for key in heat.reports}
+    ours = {contender.engine: heat.reports[key] for key, contender in ran.items() if contender.ours}
+    return [_entry(course, heat, number, ran[key], report, ours) for key, report in heat.reports.items()]
 
 
 def paired(numerator: Sequence[float], denominator: Sequence[float], method: str) -> Quantity:

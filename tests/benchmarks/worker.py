@@ -118,7 +118,9 @@ def _loaded(plan: Plan, channel: worker.Channel) -> tuple[Backend, EngineFacts, 
 
 
 def _execution(plan: Plan) -> Execution:
-    return Execution(plan.model, plan.precision, plan.threads, plan.workload.batch, plan.workload.total_tokens)
+    return Execution(
+        plan.model, plan.precision, plan.threads, plan.workload.batch, plan.workload.total_tokens, plan.device
+    )
 
 
 def _repeat(backend: Backend, prompt: np.ndarray, output_tokens: int) -> Repetition:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,12 @@ from typing import Any
 import pytest
 
 COMMAND = (sys.executable, "-m", "profiler.cli")
+
+
+def hear_every_signal() -> None:
+    """To be run in a child before it becomes the command: a job of ``nohup`` or ``&`` is born deaf to some."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from profiler.bundle import read_bundle
-from tests.commandline.conftest import COMMAND
+from tests.commandline.conftest import COMMAND, hear_every_signal
 
 
 @pytest.fixture
@@ -24,6 +24,7 @@ def interrupt(environment, small_run, tmp_path):
             stderr=subprocess.PIPE,
             text=True,
             env={**environment, "SLEEPY_PID_FILE": str(pid_file)},
+            preexec_fn=hear_every_signal,  # noqa: PLW1509 - no thread runs yet
         )
         deadline = time.monotonic() + 120
         while not pid_file.exists():

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from types import ModuleType, SimpleNamespace
 
+TEXTS = {
+    3: "Not Supported",
+    4: "Insufficient Permissions",
+    10: "Timeout",
+    12: "NVML Shared Library Not Found",
+    15: "GPU is lost",
+}
+CONSTANTS = {
+    "NVML_SUCCESS": 0,
+    "NVML_ERROR_UNINITIALIZED": 1,
+    "NVML_ERROR_NOT_SUPPORTED": 3,
+    "NVML_ERROR_NO_PERMISSION": 4,
+    "NVML_ERROR_NOT_FOUND": 6,
+    "NVML_ERROR_DRIVER_NOT_LOADED": 9,
+    "NVML_ERROR_GPU_IS_LOST": 15,
+    "NVML_ERROR_RESET_REQUIRED": 16,
+    "NVML_CLOCK_SM": 1,
+    "NVML_CLOCK_MEM": 2,
+    "NVML_TEMPERATURE_GPU": 0,
+    "NVML_POWER_SCOPE_GPU": 0,
+    "NVML_POWER_SCOPE_MODULE": 1,
+    "NVML_FI_DEV_POWER_INSTANT": 186,
+}
+
 
 class NVMLError(Exception):
     """As in pynvml: the text is NVML's own."""
 
     def __init__(self, value: int) -> None:
         self.value = value
-        super().__init__(
-            {3: "Not Supported", 4: "Insufficient Permissions", 12: "NVML Shared Library Not Found"}[value]
-        )
+        super().__init__(TEXTS[value])
 
 
 H100 = {
@@ -43,12 +65,14 @@ UNSUPPORTED, REFUSED = object(), object()
 def fake_nvml(
     *devices: dict[str, object], instances: tuple[dict[str, object], ...] = (), broken: bool = False
 ) -> ModuleType:
-    """A module with the given devices; a value of UNSUPPORTED or REFUSED raises what NVML raises."""
+    """A module with the given devices; a value of UNSUPPORTED or REFUSED raises as NVML does, a function is called."""
     module = ModuleType("pynvml")
 
     def attribute(name):
-        def read(handle, *_):
+        def read(handle, *arguments):
             value = handle.get(name, UNSUPPORTED)
+            if callable(value):
+                value = value(*arguments)
             if value is UNSUPPORTED or value is REFUSED:
                 raise NVMLError(3 if value is UNSUPPORTED else 4)
             return value
@@ -68,8 +92,7 @@ def fake_nvml(
     contents = {f"nvmlDeviceGet{name}": attribute(name) for name in names}
     contents |= {
         "NVMLError": NVMLError,
-        "NVML_CLOCK_SM": 1,
-        "NVML_CLOCK_MEM": 2,
+        **CONSTANTS,
         "nvmlInit": init,
         "nvmlShutdown": lambda: None,
         "nvmlSystemGetDriverVersion": lambda: "560.35.03",

@@ -164,6 +164,26 @@ def test_the_old_bundle_survives_when_the_new_one_cannot_take_its_place(bundle, 
     assert read_bundle(bundle).index.command == "chipassay profile"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_another_run_put_there_meanwhile_is_not_replaced(tmp_path, index, overwrite):
+    out = tmp_path / "bundle"
+    if overwrite:
+        write(out, index, command="an old run").finish("complete")
+    late = write(out, index, command="the late run")
+    early = write(tmp_path / "elsewhere", index, command="the early run").finish("complete")
+    if overwrite:
+        out.rename(tmp_path / "gone")
+    early.rename(out)
+    with pytest.raises(
+        StorageError, match=r"another run wrote .*bundle meanwhile; this one is kept in .*running-"
+    ) as error:
+        late.finish("complete")
+    assert "\n" not in str(error.value)
+    assert read_bundle(out).index.command == "the early run"
+    assert read_bundle(late.folder).index.command == "the late run"
+    assert read_bundle(late.folder).index.state == "complete"
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, index):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"cannot write .*: Not a directory; choose another --out"):

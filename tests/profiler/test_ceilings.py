@@ -56,7 +56,43 @@ def test_a_probe_that_died_is_one_clear_error(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     probe = CeilingProbe(1, ["float32"], {})
     try:
-        with pytest.raises(WorkerError, match="the probe that measures the ceilings of the machine died"):
+        with pytest.raises(WorkerError, match="the ceilings of the machine cannot be measured: its process died"):
             probe.sample()
     finally:
         probe.close()
+
+
+def test_a_device_that_is_not_there_is_one_line_and_no_traceback(capfd):
+    probe = CeilingProbe(1, ["bfloat16"], worker_environment(1), "cuda:0")
+    try:
+        with pytest.raises(WorkerError, match=r"the ceilings of cuda:0 cannot be measured: \w+: .+") as caught:
+            probe.sample()
+    finally:
+        probe.close()
+    assert "\n" not in str(caught.value)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_accelerator_is_measured_by_copies_and_products_of_random_values(monkeypatch):
+    """On PyTorch's ``cpu``, with small sizes: what is counted is what is moved and multiplied."""
+    monkeypatch.setattr(ceilings, "DEVICE_COPY_BYTES", 1 << 20)
+    monkeypatch.setattr(ceilings, "DEVICE_GEMM_SIZE", 64)
+    probes = ceilings._accelerator(NoCache(), "cpu", ["float32", "bfloat16"])
+    taken = {name: take() for name, take in probes.items()}
+    assert set(taken) == {"read", "float32", "bfloat16"}
+    assert taken["read"].amount == 2 * (1 << 20) * ceilings.DEVICE_CALLS
+    assert taken["float32"].amount == 2 * 64**3 * ceilings.DEVICE_CALLS
+    assert all(sample.duration_ns > 0 for sample in taken.values())
+    assert NoCache.emptied == 3
+
+
+class NoCache:
+    """PyTorch's module of a device, as far as the probe uses it."""
+
+    emptied = 0
+
+    def synchronize(self, device):
+        assert device == "cpu"
+
+    def empty_cache(self):
+        NoCache.emptied += 1

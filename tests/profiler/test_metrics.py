@@ -1,9 +1,12 @@
 """Every figure against an answer worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
+from backends.contract import DeviceMemory
 from profiler.metrics import METRICS, compute_metrics, decode_step_bytes
-from profiler.record import EnergyReading, PowerSample
+from profiler.record import EnergyReading, PowerSample, Telemetry
 from profiler.repetition import decode_rate
 
 MS = 1_000_000
@@ -145,6 +148,72 @@ def test_energy_samples_that_miss_the_run_make_it_unavailable(make_evidence, mak
     figure = compute_metrics(make_evidence([make_repetition(start_ms=5)], energy=reading))["energy_per_output_token"]
     assert figure.grade == "unavailable"
     assert "do not cover" in figure.method
+
+
+DEVICE = {"accelerator": "cuda:0"}
+
+
+def telemetry(**changes):
+    columns = {"memory_used_bytes": (10e9, 17e9)}
+    return replace(
+        Telemetry(1, "nvml", {}, 40, (0, 1), columns, {"memory_used_bytes": (9e9, 18e9)}, (), 0, {}, {}), **changes
+    )
+
+
+def test_device_memory_is_the_highest_sample_beside_the_allocators_own_figures(make_evidence, make_repetition):
+    evidence = replace(make_evidence([make_repetition()]), telemetry=telemetry(), **DEVICE)
+    worker = replace(evidence.worker, device_memory=DeviceMemory(15_000_000_000, 16_000_000_000))
+    figures = compute_metrics(replace(evidence, worker=worker))
+    sampled = figures["peak_device_memory"]
+    assert (sampled.value, sampled.grade, sampled.n) == (18e9, "measured", 40) and "whole device" in sampled.method
+    assert figures["peak_allocated_memory"].value == 15e9 and "tensors held" in figures["peak_allocated_memory"].method
+    assert figures["peak_reserved_memory"].value == 16e9
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "the model is in the host's memory"),
+        ({**DEVICE, "telemetry_reason": "nvml: no driver"}, "nvml: no driver"),
+        ({**DEVICE, "telemetry": telemetry(extremes={}, unread={"memory_used_bytes": "NVML: not supported"})},
+         "nvml does not tell the memory in use: NVML: not supported"),
+    ],
+)  # fmt: skip
+def test_device_memory_that_cannot_be_had_says_why(make_evidence, make_repetition, changes, reason):
+    figures = compute_metrics(replace(make_evidence([make_repetition()]), **changes))
+    assert figures["peak_device_memory"].grade == "unavailable" and reason in figures["peak_device_memory"].method
+
+
+def test_phases_power_and_the_second_source_have_figures_of_their_own(make_evidence, make_repetition):
+    """10 W idle, 50 W for 4 s of prefill, 30 W for 6 s of decode; polled power says a tenth more."""
+    at = [(0, 0), (2000, 20), (6000, 220), (12_000, 400), (15_000, 430)]
+    samples = tuple(PowerSample(ms * MS, j, 1.1 * j) for ms, j in at)
+    reading = EnergyReading("nvml", "board", 1e-3, (0, 2000 * MS), (12_000 * MS, 15_000 * MS), samples,
+                            update_period_s=0.02, power_source="instant power")  # fmt: skip
+    repetition = make_repetition(start_ms=2000, token_ms=(4000, 7000, 10_000))
+    evidence = replace(make_evidence([repetition], energy=reading), host_energy=reading, **DEVICE)
+    found = {name: figure.value for name, figure in compute_metrics(evidence).items()}
+    assert found["prefill_energy_per_prompt_token"] == pytest.approx(200 / 50)
+    assert found["net_prefill_energy_per_prompt_token"] == pytest.approx((200 - 40) / 50)
+    assert found["decode_energy_per_output_token"] == pytest.approx(180 / 2)
+    assert found["net_decode_energy_per_output_token"] == pytest.approx((180 - 60) / 2)
+    assert found["energy_per_output_token"] == found["host_energy_per_output_token"] == pytest.approx(380 / 3)
+    assert found["integrated_energy_per_output_token"] == pytest.approx(1.1 * 380 / 3)
+    assert (found["mean_power"], found["idle_power"]) == (pytest.approx(38), pytest.approx(10))
+    gross = compute_metrics(evidence)["energy_per_output_token"]
+    assert "±0.51 J/tok from resolution, 20 ms a step; sources_disagree" in gross.method and "+10.0 %" in gross.method
+    loaded = compute_metrics(evidence)["loaded_idle_power"]
+    assert loaded.grade == "unavailable" and "no idle window" in loaded.method
+
+
+def test_power_that_was_integrated_is_derived_and_says_from_what(make_evidence, make_repetition):
+    samples = tuple(PowerSample(ms * MS, ms * 0.05) for ms in range(0, 5001, 100))
+    reading = EnergyReading("nvml", "board", 1.0, (0, 1000 * MS), (4000 * MS, 5000 * MS), samples, grade="derived",
+                            update_period_s=0.05, power_source="instant power")  # fmt: skip
+    figure = compute_metrics(make_evidence([make_repetition(1000, (2900, 3000))], energy=reading))[
+        "energy_per_output_token"
+    ]
+    assert figure.grade == "derived" and "nvml (board, instant power integrated)" in figure.method
 
 
 def test_every_metric_says_what_it_is(make_evidence, make_repetition):

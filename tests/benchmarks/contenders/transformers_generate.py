@@ -31,7 +31,7 @@ class Clock:
 
 
 class TransformersGenerate(Peer):
-    """Greedy ``generate`` with its default dynamic cache and PyTorch's attention."""
+    """Greedy ``generate``, dynamic cache, PyTorch's attention; on ``cuda`` where the course names a device."""
 
     name = "transformers"
     summary = "transformers generate (eager PyTorch)"
@@ -46,7 +46,8 @@ class TransformersGenerate(Peer):
         from backends.qwen_torch import build_qwen
 
         torch.set_num_threads(execution.threads)
-        self._network: Any = build_qwen(execution.model, execution.precision, progress)
+        self._device = f"cuda:{execution.device}" if execution.device else "cpu"
+        self._network: Any = build_qwen(execution.model, execution.precision, progress, self._device)
         details = {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
         return EngineFacts("transformers", transformers.__version__, execution.precision, execution.precision, details)
 
@@ -54,9 +55,9 @@ class TransformersGenerate(Peer):
         """No end-of-sequence token is set, so all tokens are made."""
         import torch
 
-        prompt = torch.from_numpy(prompt_ids)
         clock = Clock()
         start_ns = time.perf_counter_ns()
+        prompt = torch.from_numpy(prompt_ids).to(self._device)
         out = self._network.generate(
             input_ids=prompt,
             attention_mask=torch.ones_like(prompt),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from profiler.meters.contract import MeterLostError
 from profiler.meters.rapl import Rapl, packages
 
 
@@ -41,19 +42,19 @@ def test_only_packages_are_summed_and_none_twice(tree, tmp_path):
 def test_energy_is_counted_from_the_creation_of_the_meter_over_all_packages(tree):
     first, second = tree("intel-rapl:0", "package-0", 500), tree("intel-rapl:1", "package-1", 70_000)
     meter = Rapl()
-    assert meter.read_j() == 0
+    assert meter.look().energy_j == 0
     first.write_text("300500\n")
     second.write_text("170000\n")
-    assert meter.read_j() == pytest.approx(0.4)
+    assert meter.look().energy_j == pytest.approx(0.4)
 
 
 def test_a_wrapped_counter_goes_on_counting(tree):
     counter = tree("intel-rapl:0", "package-0", 900_000, range_uj=999_999)
     meter = Rapl()
     counter.write_text("100000")
-    assert meter.read_j() == pytest.approx(0.2)
+    assert meter.look().energy_j == pytest.approx(0.2)
     counter.write_text("100001")
-    assert meter.read_j() == pytest.approx(0.200001)
+    assert meter.look().energy_j == pytest.approx(0.200001)
 
 
 @given(st.integers(0, 999_999), st.lists(st.integers(0, 999_999), max_size=30))
@@ -62,7 +63,7 @@ def test_whatever_the_true_consumption_the_meter_adds_it_up(start, steps):
         def __init__(self):
             from profiler.meters import rapl
 
-            self._packages = [rapl._Package(Path("x"), 999_999, start)]
+            self._packages = [rapl._Package(Path("x"), 999_999, rapl.Counter(start, (1_000_000,), always=True))]
 
     with pytest.MonkeyPatch.context() as patch:
         true = start
@@ -71,10 +72,20 @@ def test_whatever_the_true_consumption_the_meter_adds_it_up(start, steps):
         before = 0.0
         for step in steps:
             true += step
-            now = meter.read_j()
+            now = meter.look().energy_j
             assert now >= before
             before = now
-        assert meter.read_j() == pytest.approx((true - start) / 1e6)
+        assert meter.look().energy_j == pytest.approx((true - start) / 1e6)
+
+
+def test_a_wrap_is_told_and_a_counter_that_is_gone_ends_the_reading(tree):
+    counter = tree("intel-rapl:0", "package-0", 900_000)
+    meter = Rapl()
+    counter.write_text("100000")
+    assert meter.look().fault == "counter_wrapped"
+    counter.unlink()
+    with pytest.raises(MeterLostError, match="intel-rapl:0"):
+        meter.look()
 
 
 def test_the_counter_is_read_often_enough_to_tell_one_wrap_from_two(tree):

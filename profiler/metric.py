@@ -1,0 +1,58 @@
+"""What a metric is, and what it is computed from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from backends.model import ModelSpec
+from profiler.quantity import Grade, Quantity
+from profiler.record import Ceilings, EnergyReading, Repetition, Telemetry, WorkerReport
+from profiler.statistics import median, median_ci95
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the figures of one target are computed from."""
+
+    spec: ModelSpec
+    prompt_tokens: int
+    precision: str
+    worker: WorkerReport
+    ceilings: Ceilings | None
+    energy: EnergyReading | None
+    energy_reason: str
+    """Why ``energy`` is None."""
+    accelerator: str | None = None
+    """None for a target on the host's processor."""
+    host_energy: EnergyReading | None = None
+    telemetry: Telemetry | None = None
+    telemetry_reason: str = ""
+    """Why ``telemetry`` is None."""
+
+    @property
+    def counted(self) -> tuple[Repetition, ...]:
+        """Repetitions that are not warm-up."""
+        return tuple(r for r in self.worker.repetitions if not r.warmup)
+
+
+class Metric(ABC):
+    """One figure of a target."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    unit: ClassVar[str]
+    better: ClassVar[Literal["higher", "lower"]]
+    definition: ClassVar[str]
+    column: ClassVar[Literal["always", "where known", "details"]] = "always"
+    """Whether tables have a column for it: always, where at least one target has a value, or never (the details of a
+    target show it, and every file has it)."""
+
+    @abstractmethod
+    def compute(self, evidence: Evidence) -> Quantity:
+        """The figure, or unavailable with the reason."""
+
+    def _median(self, samples: Sequence[float], grade: Grade, method: str) -> Quantity:
+        return Quantity(median(samples), self.unit, grade, method, len(samples), median_ci95(samples))

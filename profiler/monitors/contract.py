@@ -1,0 +1,54 @@
+"""What a monitor is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from profiler.meters.contract import MeterProbe
+
+Row = dict[str, float | None]
+"""Column to figure, the unit in the column's name; None where it could not be read this time."""
+
+
+class Monitor(ABC):
+    """Tells clocks, temperature, limits, memory in use and processes of one accelerator."""
+
+    name: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]]
+    slow_columns: ClassVar[tuple[str, ...]]
+    """Those that change seldom or cost more to read; they are read less often."""
+
+    clock_event_names: ClassVar[dict[int, str]] = {}
+    """What each bit of the column ``clock_event_reasons`` stands for."""
+
+    device: dict[str, str]
+    unread: dict[str, str]
+    """Column -> why it cannot be read here."""
+
+    @classmethod
+    @abstractmethod
+    def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
+        """Whether it can tell anything about ``accelerator``."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, accelerator: str, environment: Mapping[str, str]) -> Monitor:
+        """The monitor, after :meth:`probe` said that it is available."""
+
+    @abstractmethod
+    def look(self, *, slow: bool) -> Row:
+        """The state now; ``slow`` asks for the slow columns too.
+
+        Raises:
+            MeterLostError: If the device is gone.
+        """
+
+    @abstractmethod
+    def processes(self) -> dict[int, int | None]:
+        """Processes that compute on the device, and the bytes each holds there (None where that is hidden)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what was opened."""

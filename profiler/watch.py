@@ -1,0 +1,219 @@
+"""Watches the hardware from the parent while a worker runs: one thread looks at meters and monitor, else it sleeps.
+
+The worker's loop is not disturbed, and both processes use the machine's monotonic clock, so windows match. Where the
+worker stands still anyway, before and after each repetition, the meters are read at once, so that an edge of a window
+does not fall between two samples. The thread's own processor time is recorded.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from profiler.meters import METERS, Meter
+from profiler.meters.faults import STATED_ERROR
+from profiler.meters.stream import MeterStream
+from profiler.monitors import MONITORS, Monitor
+from profiler.record import EnergyReading, SamplerCost, Telemetry
+from profiler.telemetry import State, TelemetryStream
+
+Opened = TypeVar("Opened", bound=Any)
+
+IDLE_S = 3.0
+SETTLE_S = 1.0
+"""Time given to the device to come to rest before each idle window."""
+
+LEAST_INTERVAL_S = 0.1
+"""Between two looks where no meter wants to be read more often."""
+
+DUTY = 0.005
+"""Largest part of the time that may be spent looking: where a look takes long, looks are made seldom."""
+
+EDGE_S = 0.002
+"""How far the sample made at an edge may be from it."""
+
+EDGE_PATIENCE_S = 1.0
+"""A look of the thread that hangs longer must not hold up the worker: the edge then goes without a sample."""
+
+THREAD_PATIENCE_S = 10.0
+
+SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 1.0, 30.0
+
+
+class Watch:
+    """The meters and the monitor of one target. Without any, it does nothing and costs nothing."""
+
+    def __init__(self, instruments: Instruments) -> None:
+        self.instruments = instruments
+        self._meter = MeterStream(instruments.meter) if instruments.meter else None
+        self._host_meter = MeterStream(instruments.host_meter) if instruments.host_meter else None
+        self._meters = [stream for stream in (self._meter, self._host_meter) if stream]
+        self._monitor = TelemetryStream(instruments.monitor) if instruments.monitor else None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._cpu_s = self._wall_s = 0.0
+        self._look_s = 0.0
+        self._jitter = random.Random(0)  # noqa: S311 - only to be uneven
+        self._idle: list[tuple[int, int]] = []
+
+    @property
+    def energy_window_s(self) -> float | None:
+        """How long a window must be for the meter's stated error, known within ``watching``; None without a meter."""
+        if self._meter is None:
+            return None
+        period_s = self._meter.update_period_s or self._meter.meter.power_period_s
+        wanted = 2 * max(period_s, EDGE_S) / STATED_ERROR
+        return min(max(wanted, SHORTEST_WINDOW_S), LONGEST_WINDOW_S)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch until the block is left; idle windows come before and after it."""
+        if not self._meters and self._monitor is None:
+            yield
+            return
+        for stream in self._meters:
+            stream.find_update_period()
+        with self.sampling():
+            self._rest()
+            yield
+            self._rest()
+
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        """Look regularly until the block is left; the first and the last look are at its edges."""
+        self.edge()
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join(THREAD_PATIENCE_S)
+            self.edge()
+
+    def edge(self) -> None:
+        """Read the meters now: the worker stands at the edge of a window."""
+        began = time.thread_time()
+        if self._lock.acquire(timeout=EDGE_PATIENCE_S):
+            try:
+                for stream in self._meters:
+                    stream.sample()
+            finally:
+                self._lock.release()
+        self._cpu_s += time.thread_time() - began
+
+    def _rest(self) -> None:
+        """An idle window, read at both edges."""
+        if not self._meters:
+            return
+        time.sleep(SETTLE_S)
+        self.edge()
+        begin = time.perf_counter_ns()
+        time.sleep(IDLE_S)
+        self._idle.append((begin, time.perf_counter_ns()))
+        self.edge()
+
+    def _run(self) -> None:
+        began = time.perf_counter()
+        wanted = min([LEAST_INTERVAL_S, *(s.meter.sample_interval_s for s in self._meters)])
+        seldom = min([s.meter.max_interval_s for s in self._meters], default=LEAST_INTERVAL_S)
+        since_state_s = LEAST_INTERVAL_S
+        while True:
+            # Uneven, so that looks and the work's own rhythm cannot fall into step.
+            interval_s = min(max(wanted, self._look_s / DUTY) * self._jitter.uniform(0.5, 1.5), seldom)
+            if self._stop.wait(interval_s):
+                break
+            since_state_s += interval_s
+            with_state = since_state_s >= LEAST_INTERVAL_S
+            since_state_s = 0.0 if with_state else since_state_s
+            self._look(with_state=with_state)
+        self._wall_s = time.perf_counter() - began
+        self._cpu_s += time.thread_time()
+
+    def _look(self, *, with_state: bool) -> None:
+        began = time.perf_counter()
+        with self._lock:
+            for stream in self._meters:
+                stream.sample()
+            if self._monitor is not None and with_state:
+                self._monitor.sample()
+        took_s = time.perf_counter() - began
+        # A slowly moving mean: one look that was interrupted does not thin out the stream.
+        self._look_s = took_s if self._look_s == 0 else 0.9 * self._look_s + 0.1 * took_s
+
+    def reading(self, edges_ns: Iterable[int]) -> EnergyReading | None:
+        """What the meter saw; only after ``watching`` was left normally."""
+        return self._meter.reading(*self._idle_windows(), edges_ns) if self._meter else None
+
+    def host_reading(self, edges_ns: Iterable[int]) -> EnergyReading | None:
+        """What the meter of the host's processor saw beside it."""
+        return self._host_meter.reading(*self._idle_windows(), edges_ns) if self._host_meter else None
+
+    def _idle_windows(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        before, after = self._idle
+        return before, after
+
+    def states(self) -> Sequence[State]:
+        """Every state of the device that was seen."""
+        return self._monitor.states if self._monitor else ()
+
+    def telemetry(self) -> Telemetry | None:
+        """The states in the form of the record."""
+        return self._monitor.telemetry() if self._monitor else None
+
+    def cost(self) -> SamplerCost | None:
+        """What watching cost; None if nothing was looked at."""
+        if self._wall_s == 0:
+            return None
+        looks = sum(stream.reads for stream in self._meters) + len(self.states())
+        return SamplerCost(self._cpu_s, self._wall_s, looks)
+
+    def close(self) -> None:
+        """Let go of the hardware."""
+        for stream in self._meters:
+            stream.meter.close()
+        if self._monitor is not None:
+            self._monitor.monitor.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What can be read while a target runs. ``meter`` reads the hardware that executes it, ``host_meter`` the host's
+    processor beside an accelerator; a reason says why one is missing and what would enable it.
+    """
+
+    meter: Meter | None
+    monitor: Monitor | None
+    host_meter: Meter | None = None
+    meter_reason: str = ""
+    monitor_reason: str = ""
+
+
+def open_instruments(accelerator: str | None, environment: Mapping[str, str]) -> Instruments:
+    """Open the meters and the monitor of a target's hardware."""
+    host_kinds = [kind for kind in METERS if kind.of_host]
+    if accelerator is None:
+        meter, reason = _first(host_kinds, None, environment)
+        return Instruments(meter, None, None, reason, "the host's processor is watched by the worker itself")
+    host_meter, _ = _first(host_kinds, None, environment)
+    meter, reason = _first([kind for kind in METERS if not kind.of_host], accelerator, environment)
+    monitor, monitor_reason = _first(MONITORS, accelerator, environment)
+    return Instruments(meter, monitor, host_meter, reason, monitor_reason)
+
+
+def _first(
+    kinds: Sequence[type[Opened]], accelerator: str | None, environment: Mapping[str, str]
+) -> tuple[Opened | None, str]:
+    """The first kind that can be read, opened; or every reason why none can."""
+    reasons = []
+    for kind in kinds:
+        probe = kind.probe(accelerator, environment)
+        if probe.available:
+            return kind.open(accelerator, environment), ""
+        reasons.append(f"{kind.name}: {probe.reason}; to enable: {probe.remedy}")
+    return None, " | ".join(reasons)

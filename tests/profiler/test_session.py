@@ -1,0 +1,39 @@
+"""A session run in this process, on a model too small to be a preset."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from backends import registry
+from backends.registry import parse_target
+from backends.synthetic import synthetic_model
+from profiler.progress import Progress
+from profiler.request import Request
+from profiler.session import run_session
+
+
+@pytest.fixture
+def run(plugin_folder, make_spec, make_workload_of, monkeypatch, tmp_path):
+    """Profile a tiny synthetic model on the given targets."""
+    monkeypatch.syspath_prepend(plugin_folder)
+    monkeypatch.setenv("PYTHONPATH", str(plugin_folder))
+    registry._entry_points.cache_clear()
+
+    def go(*names):
+        targets = tuple(parse_target(name, "float32") for name in names)
+        request = Request(
+            synthetic_model(make_spec()), make_workload_of(6, 3), targets, 1, 0.5, 0.02, 120.0, "chipassay profile"
+        )
+        with Progress(Console(file=StringIO())) as progress:
+            return run_session(request, tmp_path / "bundle", progress).records
+
+    yield go
+    registry._entry_points.cache_clear()
+
+
+def test_synthetic_weights_must_be_the_references(run):
+    forged, honest = run("test-forged", "test-host@bfloat16")
+    assert forged.status == "failed"
+    assert forged.failure.reason.startswith("its weights are not the reference's: their digest begins ffffffff")
+    assert honest.status == "ok", honest.failure
