@@ -14,6 +14,7 @@ from backends.errors import ChipassayError
 
 COMMANDS = {
     "devices": "profiler.commands.devices",
+    "doctor": "profiler.commands.doctor",
     "inspect": "profiler.commands.inspect",
     "models": "profiler.commands.models",
     "profile": "profiler.commands.profile",
@@ -22,6 +23,7 @@ COMMANDS = {
     "baseline": "reports.gate.baseline_command",
     "chips": "profiler.commands.chips",
     "classify": "reports.export_control.command",
+    "project": "reports.projection.command",
 }
 """Command to the module that defines it, by name: the middle floor does not import the top one."""
 

@@ -21,11 +21,15 @@ THROTTLED = HW_SLOWDOWN | SW_THERMAL | HW_THERMAL | POWER_BRAKE
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One repetition beside the whole run. ``states`` are those within it, ``run`` those within any of the run's."""
+    """One repetition beside the whole run.
+
+    ``states`` are those within it, ``run`` those within any of the run's, ``idle`` those while nothing of ours ran.
+    """
 
     repetition: Repetition
     states: Sequence[State]
     run: Sequence[State]
+    idle: Sequence[State] = ()
 
     def values(self, column: str, *, of_run: bool = False) -> list[float]:
         """What a column held, unread moments left out."""
@@ -61,6 +65,11 @@ def _cooler_than_at_the_end(seen: Seen) -> float | None:
 
 def _others(seen: Seen) -> float | None:
     return max((len(state.foreign) for state in seen.states), default=None)
+
+
+def _busy_when_idle(seen: Seen) -> float | None:
+    shares = [share for state in seen.idle if (share := state.row.get("utilisation")) is not None]
+    return median(shares) if shares else None
 
 
 def _clock_gap(seen: Seen) -> float | None:
@@ -107,6 +116,14 @@ DEVICE_DETECTORS: tuple[DeviceDetector, ...] = (
         "stop them; the telemetry in the record names them",
     ),
     DeviceDetector(
+        "device_busy_before",
+        "1",
+        0.05,
+        _busy_when_idle,
+        "something else kept the device busy before and after the run, named or not",
+        "find it with nvidia-smi on the host, outside the container, and stop it",
+    ),
+    DeviceDetector(
         "device_clock_gap",
         "1",
         0.01,
@@ -125,14 +142,20 @@ DEVICE_DETECTORS: tuple[DeviceDetector, ...] = (
 )
 
 
-def mark_repetitions(repetitions: Sequence[Repetition], states: Sequence[State]) -> tuple[Repetition, ...]:
-    """The repetitions with what spoiled them added; warm-up is judged too, and counts for the run's usual state not."""
+def mark_repetitions(
+    repetitions: Sequence[Repetition], states: Sequence[State], idle: Sequence[tuple[int, int]] = ()
+) -> tuple[Repetition, ...]:
+    """The repetitions with what spoiled them added; warm-up is judged too, and counts for the run's usual state not.
+
+    ``idle`` are the windows (begin and end in ns) in which nothing of ours ran.
+    """
+    at_rest = [state for state in states if any(begin <= state.at_ns <= end for begin, end in idle)]
     within = [_within(repetition, states) for repetition in repetitions]
     counted = zip(repetitions, within, strict=True)
     run = [state for repetition, found in counted if not repetition.warmup for state in found]
     marked = []
     for repetition, found in zip(repetitions, within, strict=True):
-        seen = Seen(repetition, found, run or found)
+        seen = Seen(repetition, found, run or found, at_rest)
         added = []
         for detector in DEVICE_DETECTORS:
             value = detector.reading(seen)

@@ -79,7 +79,8 @@ def window_energy(reading: EnergyReading, begin_ns: int, end_ns: int) -> WindowE
         raise NoEnergyError(f"{EDGE_MISSING}: the window is empty")
     touching = [f for f in reading.faults if f.begin_ns < end_ns and f.end_ns > begin_ns]
     for fault in touching:
-        if FAULTS[fault.code].spoils:
+        kind = FAULTS.get(fault.code)
+        if kind is None or kind.spoils:
             raise NoEnergyError(f"{fault.code}: {fault.text}")
     energy_j = joules_between(reading.samples, begin_ns, end_ns)
     if energy_j is None:

@@ -8,7 +8,7 @@ from profiler.energy import NoEnergyError, idle_power, window_energy
 from profiler.energy_per_token import PerToken, Phase, Work, cross_check, joules_per_token
 from profiler.metric import Evidence, Metric
 from profiler.quantity import Grade, Quantity
-from profiler.record import EnergyReading
+from profiler.record import EnergyReading, PowerModel
 from profiler.statistics import median, median_ci95
 
 
@@ -22,13 +22,25 @@ def _source(reading: EnergyReading) -> str:
     return f"{reading.meter} ({reading.scope}{integrated})"
 
 
+def _words(model: PowerModel) -> str:
+    chips = " or ".join(model.chip_ids)
+    return (
+        f"model {model.name}: the {model.scope} draws {model.least_w:.3g} to {model.most_w:.3g} W, from the design "
+        f"power of {chips} ({', '.join(model.sources)}); the middle is shown"
+    )
+
+
 class _EnergyMetric(Metric):
     """A figure taken from the meter of the hardware that executed."""
 
     def compute(self, evidence: Evidence) -> Quantity:
         """The figure, or why it cannot be had."""
         if evidence.energy is None:
-            return Quantity.unavailable(self.unit, evidence.energy_reason)
+            bounds = self._bounds(evidence, evidence.power_model) if evidence.power_model else None
+            if bounds is None or evidence.power_model is None:
+                return Quantity.unavailable(self.unit, evidence.energy_reason)
+            method = f"{_words(evidence.power_model)}; nothing was metered: {evidence.energy_reason}"
+            return Quantity(sum(bounds) / 2, self.unit, "modelled", method, len(evidence.counted), bounds)
         try:
             return self._figure(evidence, evidence.energy)
         except NoEnergyError as error:
@@ -36,6 +48,10 @@ class _EnergyMetric(Metric):
 
     def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
         raise NotImplementedError
+
+    def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float] | None:
+        """Lowest and highest value by the model; None for a figure that it cannot give."""
+        return None
 
 
 class _TokenEnergy(_EnergyMetric):
@@ -50,6 +66,15 @@ class _TokenEnergy(_EnergyMetric):
         return Quantity(
             found.value, self.unit, found.grade, self._method(reading, found), len(found.joules), found.interval
         )
+
+    def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float] | None:
+        """Power times the median time of the phase; what is above idle the model cannot say."""
+        work = _work(evidence)
+        tokens = work.tokens(self.phase)
+        if self.net or tokens == 0:
+            return None
+        seconds = work.median_time_s(self.phase)
+        return model.least_w * seconds / tokens, model.most_w * seconds / tokens
 
     def _method(self, reading: EnergyReading, found: PerToken) -> str:
         idle = ", idle power subtracted" if self.net else ""
@@ -165,6 +190,9 @@ class MeanPower(_EnergyMetric):
         spread = median_ci95(powers)
         interval = (spread[0] - error_w, spread[1] + error_w) if spread else None
         return self._graded(median(powers), found.grade, f"{_source(reading)}, {found.origin}", len(powers), interval)
+
+    def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float]:
+        return model.least_w, model.most_w
 
     def _graded(
         self, value: float, grade: Grade, method: str, n: int, interval: tuple[float, float] | None

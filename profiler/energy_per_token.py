@@ -68,6 +68,11 @@ class Work:
         each = {"generate": self.output_tokens, "prefill": self.prompt_tokens, "decode": self.output_tokens - 1}
         return self.batch * each[phase]
 
+    def median_time_s(self, phase: Phase) -> float:
+        """The median time of a phase."""
+        spans = [_stretch(repetition, phase) for repetition in self.repetitions]
+        return median([(end_ns - begin_ns) / 1e9 for begin_ns, end_ns in spans])
+
     def time_spread(self, phase: Phase) -> tuple[float, float] | None:
         """The 95 % interval of the median time of a phase over that median; None with too few repetitions."""
         spans = [_stretch(repetition, phase) for repetition in self.repetitions]

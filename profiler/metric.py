@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from backends.model import ModelSpec
 from profiler.quantity import Grade, Quantity
-from profiler.record import Ceilings, EnergyReading, Repetition, Telemetry, WorkerReport
+from profiler.record import Ceilings, EnergyReading, PowerModel, Repetition, TargetRecord, Telemetry, WorkerReport
 from profiler.statistics import median, median_ci95
 
 
@@ -31,6 +31,28 @@ class Evidence:
     telemetry: Telemetry | None = None
     telemetry_reason: str = ""
     """Why ``telemetry`` is None."""
+    power_model: PowerModel | None = None
+    """Stands in for a meter, if that was asked for and there is none."""
+
+    @classmethod
+    def of(cls, record: TargetRecord, spec: ModelSpec, prompt_tokens: int, ceilings: Ceilings | None) -> Evidence:
+        """The evidence of a target that ran, for figures that are computed the first time or again."""
+        if record.worker is None:
+            raise ValueError(f"{record.id} did not run: it has no evidence")
+        return cls(
+            spec,
+            prompt_tokens,
+            record.precision,
+            record.worker,
+            ceilings,
+            record.energy,
+            record.energy_reason,
+            record.accelerator,
+            record.host_energy,
+            record.telemetry,
+            record.telemetry_reason,
+            record.power_model,
+        )
 
     @property
     def counted(self) -> tuple[Repetition, ...]:

@@ -134,7 +134,7 @@ class EnergyReading:
     power_source: str = ""
     """What ``integrated_j`` integrates."""
     device: dict[str, str] = field(default_factory=dict)
-    """The board that was read (``name``, ``uuid``, ``pci_address``); empty for the host's processor."""
+    """The board that was read (``name``, ``pci_address``); empty for the host's processor."""
     faults: tuple[MeterFault, ...] = ()
     samples_taken: int = 0
     longest_gap_s: float = 0.0
@@ -152,6 +152,21 @@ class EnergyWindow:
     begin_ns: int
     end_ns: int
     generations: int
+
+
+@dataclass(frozen=True, slots=True)
+class PowerModel:
+    """Bounds of the power that hardware draws while it works, from the chip catalogue; nothing in it was measured here.
+
+    ``name`` is the model's, ``chip_ids`` what the hardware is, or may be; ``sources`` back the design power.
+    """
+
+    name: str
+    scope: str
+    chip_ids: tuple[str, ...]
+    least_w: float
+    most_w: float
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +293,8 @@ class TargetRecord:
     telemetry: Telemetry | None = None
     telemetry_reason: str = ""
     """Why ``telemetry`` is None."""
+    power_model: PowerModel | None = None
+    """Bounds for energy where nothing could be metered, only if they were asked for."""
     sampler: SamplerCost | None = None
     """What metering and watching cost; None where nothing was sampled."""
 

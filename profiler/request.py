@@ -26,6 +26,8 @@ class Request:
     command: str
     reference_device: str = ""
     """Where the float32 reference is computed, as PyTorch would name it; empty for the host's processor."""
+    modelled_energy: bool = False
+    """Whether a model may stand in where nothing can be metered."""
 
 
 def hindrance(target: Target, request: Request) -> UnavailableError | None:

@@ -24,19 +24,17 @@ from backends.registry import Target, load_backend
 from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.ceilings import CeilingProbe
 from profiler.codec import decode, encode
-from profiler.device_spoilers import mark_repetitions
-from profiler.energy_per_token import window_edges
 from profiler.host import read_host
-from profiler.meters.nvml_board import same_device
 from profiler.metrics import Evidence, compute_metrics
+from profiler.observed import add_observed
 from profiler.parity import scored_positions, shortfall
 from profiler.plan import Plan, Task
+from profiler.power_model import power_model
 from profiler.progress import Progress
 from profiler.record import (
     BUNDLE_SCHEMA,
     RECORD_SCHEMA,
     BundleIndex,
-    Ceilings,
     Failure,
     ReferenceRecord,
     TargetRecord,
@@ -251,13 +249,17 @@ class _Session:
                 )
                 worker = self._work(plan, WorkerReport, target.id, pause, watch.edge)
             self._check_weights(worker)
-            record = self._watched(dataclasses.replace(blank, preparation=preparation), worker, watch)
+            record = add_observed(dataclasses.replace(blank, preparation=preparation), worker, watch)
         assert record.worker is not None
+        if self.request.modelled_energy and record.energy is None:
+            record = _with_model(record, record.worker)
+        spec, prompt_tokens = self.request.model.spec, self.request.workload.prompt_tokens
+        evidence = Evidence.of(record, spec, prompt_tokens, probe.ceilings())
         record = dataclasses.replace(
             record,
             status="ok" if worker.parity.passed else "not_comparable",
             failure=None if worker.parity.passed else Failure(shortfall(worker.parity)),
-            metrics=compute_metrics(self._evidence(record, probe.ceilings())),
+            metrics=compute_metrics(evidence),
         )
         self.progress.done(_summary(record))
         return record
@@ -271,48 +273,14 @@ class _Session:
                 f"{self.weights_digest[:16]}; the device, or its PyTorch, computes integers wrongly"
             )
 
-    def _watched(self, record: TargetRecord, worker: WorkerReport, watch: Watch) -> TargetRecord:
-        """``record`` with the worker's report and what the parent saw, if it looked at the device that was used."""
-        instruments = watch.instruments
-        for seen in (instruments.meter, instruments.monitor):
-            if seen is not None and same_device(seen.device, worker.engine.device) is False:
-                why = (
-                    f"board_mismatch: the engine ran on {_named(worker.engine.device)}, and NVML's board for "
-                    f"{record.accelerator} is {_named(seen.device)}; set CUDA_DEVICE_ORDER=PCI_BUS_ID"
-                )
-                return dataclasses.replace(record, worker=worker, energy_reason=why, telemetry_reason=why)
-        edges = window_edges(worker)
-        marked = dataclasses.replace(worker, repetitions=mark_repetitions(worker.repetitions, watch.states()))
-        return dataclasses.replace(
-            record,
-            worker=marked,
-            energy=watch.reading(edges),
-            energy_reason=instruments.meter_reason,
-            host_energy=watch.host_reading(edges),
-            telemetry=watch.telemetry(),
-            telemetry_reason=instruments.monitor_reason,
-            sampler=watch.cost(),
-        )
 
-    def _evidence(self, record: TargetRecord, ceilings: Ceilings) -> Evidence:
-        assert record.worker is not None
-        return Evidence(
-            self.request.model.spec,
-            self.request.workload.prompt_tokens,
-            record.precision,
-            record.worker,
-            ceilings,
-            record.energy,
-            record.energy_reason,
-            record.accelerator,
-            record.host_energy,
-            record.telemetry,
-            record.telemetry_reason,
-        )
-
-
-def _named(device: dict[str, str]) -> str:
-    return device.get("pci_address") or device.get("name", "an unnamed device")
+def _with_model(record: TargetRecord, worker: WorkerReport) -> TargetRecord:
+    """``record`` with the power model of its hardware, or with the reason why it has none."""
+    components = worker.inventory.components if worker.inventory else ()
+    found = power_model(components, record.accelerator, worker.engine.device)
+    if isinstance(found, str):
+        return dataclasses.replace(record, energy_reason=f"{record.energy_reason}; and no model: {found}")
+    return dataclasses.replace(record, power_model=found)
 
 
 def _device(target: Target) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from profiler.meters import METERS, Meter
+from profiler.meters import METERS, Meter, MeterLostError
 from profiler.meters.faults import STATED_ERROR
 from profiler.meters.stream import MeterStream
 from profiler.monitors import MONITORS, Monitor
@@ -25,6 +25,9 @@ from profiler.telemetry import State, TelemetryStream
 Opened = TypeVar("Opened", bound=Any)
 
 IDLE_S = 3.0
+IDLE_PERIODS = 50
+"""An idle window spans so many of the meter's periods, so that resolution leaves 4 % of doubt on idle power."""
+
 SETTLE_S = 1.0
 """Time given to the device to come to rest before each idle window."""
 
@@ -109,12 +112,11 @@ class Watch:
 
     def _rest(self) -> None:
         """An idle window, read at both edges."""
-        if not self._meters:
-            return
         time.sleep(SETTLE_S)
         self.edge()
         begin = time.perf_counter_ns()
-        time.sleep(IDLE_S)
+        period_s = (self._meter.update_period_s or 0.0) if self._meter else 0.0
+        time.sleep(max(IDLE_S, min(IDLE_PERIODS * period_s, LONGEST_WINDOW_S)))
         self._idle.append((begin, time.perf_counter_ns()))
         self.edge()
 
@@ -158,6 +160,11 @@ class Watch:
         before, after = self._idle
         return before, after
 
+    @property
+    def idle_windows(self) -> tuple[tuple[int, int], ...]:
+        """Begin and end in ns of the windows before and after the work."""
+        return tuple(self._idle)
+
     def states(self) -> Sequence[State]:
         """Every state of the device that was seen."""
         return self._monitor.states if self._monitor else ()
@@ -196,13 +203,17 @@ class Instruments:
 
 def open_instruments(accelerator: str | None, environment: Mapping[str, str]) -> Instruments:
     """Open the meters and the monitor of a target's hardware."""
-    host_kinds = [kind for kind in METERS if kind.of_host]
+    host_kinds = [kind for kind in METERS if not kind.device_types]
     if accelerator is None:
         meter, reason = _first(host_kinds, None, environment)
         return Instruments(meter, None, None, reason, "the host's processor is watched by the worker itself")
     host_meter, _ = _first(host_kinds, None, environment)
-    meter, reason = _first([kind for kind in METERS if not kind.of_host], accelerator, environment)
-    monitor, monitor_reason = _first(MONITORS, accelerator, environment)
+    device_type = accelerator.partition(":")[0]
+    meter, reason = _first([k for k in METERS if device_type in k.device_types], accelerator, environment)
+    monitor, monitor_reason = _first([k for k in MONITORS if device_type in k.device_types], accelerator, environment)
+    nothing = f"here reads accelerators of type {device_type}"
+    reason = reason or ("" if meter else f"no meter {nothing}")
+    monitor_reason = monitor_reason or ("" if monitor else f"no monitor {nothing}")
     return Instruments(meter, monitor, host_meter, reason, monitor_reason)
 
 
@@ -213,7 +224,11 @@ def _first(
     reasons = []
     for kind in kinds:
         probe = kind.probe(accelerator, environment)
-        if probe.available:
+        if not probe.available:
+            reasons.append(f"{kind.name}: {probe.reason}; to enable: {probe.remedy}")
+            continue
+        try:
             return kind.open(accelerator, environment), ""
-        reasons.append(f"{kind.name}: {probe.reason}; to enable: {probe.remedy}")
+        except MeterLostError as error:
+            reasons.append(f"{kind.name}: it was there and is gone: {error}")
     return None, " | ".join(reasons)

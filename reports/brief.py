@@ -10,6 +10,7 @@ from datetime import date
 from functools import lru_cache
 
 from profiler.chips import Chip
+from profiler.disturbance import disturbance
 from profiler.statistics import MIN_FOR_INTERVAL
 from reports import notation
 from reports.comparison import Comparison, Group
@@ -129,6 +130,11 @@ def _changes(group: Group, study: Study, comparison: Comparison, say: Words) -> 
                 high=say("brief.change_no_unrestricted") if high is None else notation.number(high),
             )
         )
+    said += [
+        say("brief.change_quiet", label=row.label, verdict=seen.verdict.rstrip("."))
+        for row in study.rows[:MOST_NAMED]
+        if (seen := disturbance(counted(row.record))).too_much
+    ]
     said += _noise(group, say)
     said += _software(study, loss, say)
     if loss.reason not in ("", "no_target", "one_target"):

@@ -11,7 +11,6 @@ from reports.comparison import Comparison, Group, Row
 from reports.language import ENGLISH, Words
 from reports.ratio import Ratio, ratio_of_medians
 from reports.samples import decode_rates_tok_per_s, prompt_rates_tok_per_s, token_times
-from reports.table import has_column
 
 _SHORTEST_QUARTER = 4
 """Tokens in a quarter of the output below which no drift is stated."""
@@ -131,7 +130,7 @@ def memory_title(group: Group, say: Words = ENGLISH) -> str:
 def unavailable_reasons(group: Group, say: Words = ENGLISH) -> dict[tuple[str, tuple[str, ...]], list[str]]:
     """(Reason, labels of the comparable rows it holds for) -> titles of the metrics that are missing for it."""
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for metric in [metric for metric in METRICS if has_column(metric, group.rows)]:
+    for metric in [metric for metric in METRICS if metric.column == "always"]:
         reasons: dict[str, list[str]] = {}
         for row in group.rows:
             figure = row.metric(metric.name)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from profiler.bundle import Bundle
+from profiler.disturbance import disturbance
 from reports import notation
 from reports.brief import brief
 from reports.comparison import Comparison, Group, Row, compare
 from reports.dependence import dependence
 from reports.language import ENGLISH
 from reports.roofline.wording import verdict_of
+from reports.samples import counted
 from reports.summary import MOST_NAMED, what_ran
 from reports.table import Cell, Line, Table, comparison_table
 
@@ -45,7 +47,7 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     from rich.text import Text
 
     laid_out = comparison_table(group)
-    found = brief(group, comparison)
+    told = brief(group, comparison)
     study = dependence(group, comparison)
     parts: list[RenderableType] = [_paragraph(what_ran(group, comparison), width, "bold"), Text()]
     if laid_out.comparable or laid_out.set_apart:
@@ -54,8 +56,13 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     parts += [_paragraph(note, width, "dim") for note in (*notes, *laid_out.marks)]
     parts += [_paragraph(_apart(line.row), width, "yellow") for line in laid_out.set_apart]
     parts += [_paragraph(_broken(row), width, "red") for row in laid_out.broken]
+    parts += [
+        _paragraph(f"{row.label}: disturbed {found.verdict}", width, "yellow")
+        for row in group.rows
+        if (found := disturbance(counted(row.record))).too_much
+    ]
     parts += [_paragraph(f"{name} ({machine}): not finished", width, "yellow") for machine, name in group.unfinished]
-    parts += [Text(), *(_paragraph(sentence, width) for sentence in found.verdict)]
+    parts += [Text(), *(_paragraph(sentence, width) for sentence in told.verdict)]
     for row in group.conclusive[:MOST_NAMED]:
         if said := verdict_of(row, study, group, ENGLISH):
             parts.append(_paragraph(f"{row.label}: {said[0]}", width))

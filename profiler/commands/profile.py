@@ -52,6 +52,11 @@ DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
     help="Seconds after which a worker counts as hung; default: 900 + 4 x budget.",
 )
 @click.option(
+    "--allow-modelled-energy",
+    is_flag=True,
+    help="Where nothing can be metered, give bounds from the chip's design power, marked as modelled.",
+)
+@click.option(
     "--reference",
     "reference_device",
     default="cpu",
@@ -76,6 +81,7 @@ def profile(
     budget: float,
     precision: float,
     timeout: float | None,
+    allow_modelled_energy: bool,
     reference_device: str,
     report_dir: Path | None,
     as_json: bool,
@@ -112,6 +118,7 @@ def profile(
         precision_wanted=precision / 100,
         timeout_s=timeout or 900 + 4 * budget,
         command=shlex.join(["chipassay", *sys.argv[1:]]),
+        modelled_energy=allow_modelled_energy,
         reference_device=_reference_device(reference_device),
     )
     with Progress(Console(stderr=True)) as progress:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from profiler.meters.contract import Look, Meter, MeterLostError, MeterProbe
 from profiler.meters.faults import FAULTS
+from profiler.meters.npu_smi import NpuSmi
 from profiler.meters.nvml import Nvml
 from profiler.meters.rapl import Rapl
 
-METERS: tuple[type[Meter], ...] = (Rapl, Nvml)
+METERS: tuple[type[Meter], ...] = (Rapl, Nvml, NpuSmi)
 """Every meter this version knows, best first for the hardware it reads."""
 
 __all__ = ["FAULTS", "METERS", "Look", "Meter", "MeterLostError", "MeterProbe"]

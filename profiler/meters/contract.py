@@ -52,8 +52,9 @@ class Meter(ABC):
     name: ClassVar[str]
     covers: ClassVar[str]
     """The kind of hardware, for people."""
-    of_host: ClassVar[bool]
-    """Whether it reads the host's processor or an accelerator: the joules of one are never given as the other's."""
+    device_types: ClassVar[tuple[str, ...]] = ()
+    """The accelerators it may read, as PyTorch calls their type (``cuda``); empty for a meter of the host's processor.
+    The joules of one are never given as the other's."""
     sample_interval_s: ClassVar[float] = 0.1
 
     scope: str
@@ -82,7 +83,11 @@ class Meter(ABC):
     @classmethod
     @abstractmethod
     def open(cls, accelerator: str | None, environment: Mapping[str, str]) -> Meter:
-        """The meter, after :meth:`probe` said that it is available."""
+        """The meter, after :meth:`probe` said that it is available.
+
+        Raises:
+            MeterLostError: If it is so no longer.
+        """
 
     @abstractmethod
     def look(self) -> Look:

@@ -52,6 +52,9 @@ FROZEN_AT_LEAST_S = 2.0
 POWER_GAP_S = 1.0
 """Integrated power may not go without a sample for longer; a counter may, until it could have wrapped."""
 
+POWER_GAP_PERIODS = 3
+"""Nor for longer than this many periods of a slower source."""
+
 DISAGREEMENT = 0.05
 """Counter and integrated power may differ by this part (InferenceX uses the same tolerance)."""
 

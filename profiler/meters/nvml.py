@@ -40,7 +40,7 @@ class Nvml(Meter):
 
     name = "nvml"
     covers = "NVIDIA boards"
-    of_host = False
+    device_types = ("cuda",)
     sample_interval_s = 0.05
 
     @classmethod
@@ -79,15 +79,19 @@ class Nvml(Meter):
     def __init__(self, accelerator: str, environment: Mapping[str, str]) -> None:
         super().__init__()
         self._stack = contextlib.ExitStack()
-        nvml = self._stack.enter_context(nvml_session())
-        self._sources = _Sources(find_board(nvml, accelerator, environment))
-        board = self._sources.board
+        nvml, board = open_board(self._stack, accelerator, environment)
+        self._sources = _Sources(board)
         self.device = board.device
         self.scope, self.grade = self._sources.scope, self._sources.grade
         self.power_source = self._sources.power_source
         self.power_period_s = POWER_AGE_S.get(self.power_source, 0.0)
+        self._max_power_w = self._read_max_power_w()
         self._gone = tuple(getattr(nvml, name) for name in GONE)
-        self._counter = Counter(self._sources.millijoules(), COUNTER_MODULI) if self._sources.counts else None
+        try:
+            self._counter = Counter(self._sources.millijoules(), COUNTER_MODULI) if self._sources.counts else None
+        except nvml.NVMLError as error:
+            self.close()
+            raise MeterLostError(f"NVML: {said(error)}") from error
 
     def look(self) -> Look:
         """Energy since creation and power now."""
@@ -114,6 +118,9 @@ class Nvml(Meter):
     @property
     def max_power_w(self) -> float:
         """Three times the limit: short excursions above it are usual."""
+        return self._max_power_w
+
+    def _read_max_power_w(self) -> float:
         board = self._sources.board
         try:
             return 3 * float(board.nvml.nvmlDeviceGetEnforcedPowerLimit(board.handle)) / 1000
@@ -123,6 +130,20 @@ class Nvml(Meter):
     def close(self) -> None:
         """Let NVML go."""
         self._stack.close()
+
+
+def open_board(stack: contextlib.ExitStack, accelerator: str, environment: Mapping[str, str]) -> tuple[Any, Board]:
+    """NVML and the board, until ``stack`` is closed.
+
+    Raises:
+        MeterLostError: If the board cannot be found any more.
+    """
+    try:
+        nvml = stack.enter_context(nvml_session())
+        return nvml, find_board(nvml, accelerator, environment)
+    except (NvmlUnavailableError, BoardUnavailableError) as error:
+        stack.close()
+        raise MeterLostError(str(error)) from error
 
 
 class _Sources:

@@ -42,7 +42,6 @@ class Rapl(Meter):
 
     name = "rapl"
     covers = "the host's processor packages (Intel, AMD)"
-    of_host = True
     scope = "package"
     root = ROOT
 
@@ -72,7 +71,10 @@ class Rapl(Meter):
     @classmethod
     def open(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> Rapl:
         """All packages of the machine."""
-        return cls()
+        try:
+            return cls()
+        except (OSError, ValueError) as error:
+            raise MeterLostError(str(error)) from error
 
     def __init__(self) -> None:
         super().__init__()

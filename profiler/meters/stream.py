@@ -17,13 +17,14 @@ from profiler.meters.faults import (
     JUMPED,
     LOST,
     POWER_GAP,
+    POWER_GAP_PERIODS,
     POWER_GAP_S,
 )
 from profiler.meters.update_period import infer_update_period_s
 from profiler.quantity import Grade
 from profiler.record import EnergyReading, MeterFault, PowerSample
 
-MOST_KEPT = 600
+MOST_KEPT = 300
 """Samples kept beside those at the edges of windows."""
 
 
@@ -91,7 +92,7 @@ class MeterStream:
         if self._last_power is not None:
             then, power_w = self._last_power
             self._integrated_j += (power_w + look.power_w) / 2 * (now - then) / 1e9
-            if now - then > POWER_GAP_S * 1e9:
+            if now - then > max(POWER_GAP_S, POWER_GAP_PERIODS * self.meter.power_period_s) * 1e9:
                 code = POWER_GAP if self.meter.grade == "measured" else GAP
                 self._note(code, then, now, f"{(now - then) / 1e9:.1f} s without a power reading")
         self._last_power = (now, look.power_w)

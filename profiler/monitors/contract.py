@@ -16,6 +16,8 @@ class Monitor(ABC):
     """Tells clocks, temperature, limits, memory in use and processes of one accelerator."""
 
     name: ClassVar[str]
+    device_types: ClassVar[tuple[str, ...]]
+    """The accelerators it may watch, as PyTorch calls their type."""
     columns: ClassVar[tuple[str, ...]]
     slow_columns: ClassVar[tuple[str, ...]]
     """Those that change seldom or cost more to read; they are read less often."""
@@ -35,7 +37,11 @@ class Monitor(ABC):
     @classmethod
     @abstractmethod
     def open(cls, accelerator: str, environment: Mapping[str, str]) -> Monitor:
-        """The monitor, after :meth:`probe` said that it is available."""
+        """The monitor, after :meth:`probe` said that it is available.
+
+        Raises:
+            MeterLostError: If it is so no longer.
+        """
 
     @abstractmethod
     def look(self, *, slow: bool) -> Row:

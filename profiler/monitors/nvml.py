@@ -8,7 +8,7 @@ from typing import Any
 
 from backends.nvml import NvmlUnavailableError, nvml_session, said
 from profiler.meters.contract import MeterLostError, MeterProbe
-from profiler.meters.nvml import GONE
+from profiler.meters.nvml import GONE, open_board
 from profiler.meters.nvml_board import BoardUnavailableError, find_board
 from profiler.monitors.contract import Monitor, Row
 
@@ -31,7 +31,7 @@ CLOCK_EVENTS = {
 class NvmlMonitor(Monitor):
     """One board."""
 
-    name = "nvml"
+    name, device_types = "nvml", ("cuda",)
     columns = ("sm_clock_hz", "memory_clock_hz", "temperature_c", "clock_event_reasons")
     slow_columns = ("power_limit_w", "memory_used_bytes", "memory_total_bytes", "utilisation")
 
@@ -54,8 +54,7 @@ class NvmlMonitor(Monitor):
 
     def __init__(self, accelerator: str, environment: Mapping[str, str]) -> None:
         self._stack = contextlib.ExitStack()
-        self._nvml = self._stack.enter_context(nvml_session())
-        board = find_board(self._nvml, accelerator, environment)
+        self._nvml, board = open_board(self._stack, accelerator, environment)
         self._handle = board.handle
         self.device = board.device
         self.unread: dict[str, str] = {}

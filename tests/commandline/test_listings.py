@@ -42,3 +42,19 @@ def test_models_prints_a_row_for_each(chipassay):
     text = chipassay("models", COLUMNS="120").out
     assert all(name in text for name in presets())
     assert "context of 4096 tokens" in text
+
+
+def test_doctor_tells_what_to_change_and_what_can_be_measured(chipassay):
+    done = chipassay("doctor", "--json", OMP_WAIT_POLICY="active")
+    assert done.code == 0 and done.err == ""
+    spinning = next(check for check in done.json["checks"] if "OMP_WAIT_POLICY" in check["found"])
+    assert (spinning["status"], spinning["remedy"]) == ("improve", "unset OMP_WAIT_POLICY")
+    rows = {(row["figure"], row["hardware"]): row for row in done.json["measurable"]}
+    energy = rows["energy and power", "the host's processor"]
+    assert energy["grade"] in ("measured", "unavailable") and (energy["grade"] == "measured" or energy["remedy"])
+
+
+def test_doctor_reads_well_too(chipassay):
+    text = chipassay("doctor", OMP_WAIT_POLICY="active").out
+    assert " ! threads             OMP_WAIT_POLICY=active: waiting threads spin" in text
+    assert "→ unset OMP_WAIT_POLICY" in text and "to improve" in text.splitlines()[-1]

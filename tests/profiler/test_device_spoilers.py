@@ -76,6 +76,21 @@ def test_a_repetition_that_was_not_looked_at_is_not_judged_but_its_clocks_are(ma
     assert [spoiler.detector for spoiler in marked[1].spoilers] == ["device_clock_gap"]
 
 
+def test_the_usual_state_is_that_of_the_counted_repetitions(make_repetition):
+    repetitions = [make_repetition(1000 * n, (20, 100), warmup=n < 4) for n in range(1, 6)]
+    states = [State((1000 * n + 50) * MS, {**QUIET, "sm_clock_hz": 2e9 if n < 4 else 1.7e9}) for n in range(1, 6)]
+    assert not any(repetition.spoilers for repetition in mark_repetitions(repetitions, states))
+
+
+def test_a_device_that_is_busy_while_we_rest_spoils_all_of_the_run(make_repetition):
+    """As in a container that does not see the stranger's process."""
+    rest = [State(at * MS, {"utilisation": share}) for at, share in ((10, 0.3), (20, 0.2), (30, 0.4), (900, 0.0))]
+    repetitions = [make_repetition(1000 * n, (20, 100)) for n in (1, 2)]
+    for repetition in mark_repetitions(repetitions, rest, [(0, 40 * MS)]):
+        assert repetition.spoilers == (Spoiler("device_busy_before", 0.3, 0.05, "1"),)
+    assert not any(r.spoilers for r in mark_repetitions(repetitions, rest, [(800 * MS, 999 * MS)]))
+
+
 def test_the_workers_own_marks_stay(make_repetition):
     steal = Spoiler("cpu_steal", 0.1, 0.05, "cores")
     (marked,) = mark_repetitions([make_repetition(0, (20, 100), spoilers=(steal,), clock_gap_ns=5 * MS)], [])

@@ -34,7 +34,7 @@ def run(tmp_path, plan, monkeypatch):
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
     (tmp_path / "pids").touch()
 
-    def go(script, *, timeout_s=20.0, kind=dict, events=None, on_pause=lambda: None):
+    def go(script, *, timeout_s=20.0, kind=dict, events=None, on_pause=lambda: None, on_edge=lambda: None):
         return run_worker(
             plan,
             kind,
@@ -42,6 +42,7 @@ def run(tmp_path, plan, monkeypatch):
             timeout_s=timeout_s,
             on_event=(events if events is not None else []).append,
             on_pause=on_pause,
+            on_edge=on_edge,
             command=(sys.executable, "-c", PRELUDE + script),
         )
 
@@ -80,6 +81,16 @@ def test_a_pausing_worker_stands_still_until_the_parent_is_done(run, tmp_path):
         'send(pause=True); sys.stdin.readline(); send(result={"seen": os.path.exists(os.environ["PIDS"] + ".flag")})'
     )
     assert run(script, on_pause=(tmp_path / "pids.flag").touch) == {"seen": True}
+
+
+def test_at_an_edge_the_parent_reads_its_meters_and_measures_nothing(run, tmp_path):
+    def never():
+        raise AssertionError
+
+    script = (
+        'send(edge=True); sys.stdin.readline(); send(result={"seen": os.path.exists(os.environ["PIDS"] + ".flag")})'
+    )
+    assert run(script, on_edge=(tmp_path / "pids.flag").touch, on_pause=never) == {"seen": True}
 
 
 def test_a_worker_that_ends_with_a_traceback_is_told_by_its_last_line(run):
@@ -206,6 +217,7 @@ def test_the_users_environment_wins_over_the_tuned_one(monkeypatch):
     environment = worker_environment(3)
     assert environment["GLIBC_TUNABLES"] == "mine"
     assert environment["OMP_NUM_THREADS"] == "3"
+    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID", "or NVML's numbers would not be CUDA's"
     assert environment["HF_HUB_OFFLINE"] == TUNED_ENVIRONMENT["HF_HUB_OFFLINE"] == "1"
     root = str(Path(__file__).resolve().parents[2])
     assert environment["PYTHONPATH"] == f"{root}{os.pathsep}/elsewhere"

@@ -26,7 +26,7 @@ class Locked(StandIn):
 class Board(StandIn):
     """A meter of accelerators."""
 
-    name, of_host = "board", False
+    name, device_types = "board", ("cuda",)
 
     @classmethod
     def probe(cls, accelerator=None, environment=None):
@@ -36,7 +36,7 @@ class Board(StandIn):
 class Lamp(Monitor):
     """A monitor with one column."""
 
-    name, columns, slow_columns = "lamp", ("temperature_c",), ()
+    name, device_types, columns, slow_columns = "lamp", ("cuda",), ("temperature_c",), ()
     device, unread = {}, {}
 
     @classmethod
@@ -61,6 +61,7 @@ class Lamp(Monitor):
 def _hurry(monkeypatch):
     monkeypatch.setattr(watch, "IDLE_S", 0.2)
     monkeypatch.setattr(watch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(watch, "IDLE_PERIODS", 0)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,7 @@ def _hurry(monkeypatch):
         ((Locked, Board), None, None, None, "locked: no key; to enable: turn the key"),
         ((StandIn, Board), "cuda:0", "board", "stand-in", ""),
         ((Locked, Board), "cuda:0", "board", None, ""),
+        ((StandIn, Board), "npu:1", None, "stand-in", "no meter here reads accelerators of type npu"),
         ((StandIn, Board), "cuda:1", None, "stand-in", "board: not this one; to enable: take cuda:0"),
     ],
 )
@@ -82,7 +84,7 @@ def test_the_joules_of_the_host_are_never_those_of_an_accelerator(
     found = open_instruments(accelerator, {})
     assert (found.meter and found.meter.name, found.host_meter and found.host_meter.name) == (meter, host_meter)
     assert found.meter_reason == reason
-    assert (found.monitor is None) == (accelerator is None)
+    assert (found.monitor is None) == (accelerator in (None, "npu:1"))
 
 
 def test_a_watch_samples_idle_work_and_idle_and_tells_what_that_cost():
@@ -105,6 +107,15 @@ def test_a_watch_samples_idle_work_and_idle_and_tells_what_that_cost():
     cost = observed.cost()
     assert cost.reads > 10 and cost.wall_s > 0.9
     assert 0 < cost.cpu_s < 0.1 * cost.wall_s
+
+
+def test_an_idle_window_spans_enough_of_the_meters_steps(monkeypatch):
+    monkeypatch.setattr(watch, "IDLE_PERIODS", 400)
+    observed = Watch(Instruments(StandIn(), None))
+    with observed.watching():
+        pass
+    lengths_s = [(end - begin) / 1e9 for begin, end in observed.idle_windows]
+    assert len(lengths_s) == 2 and min(lengths_s) > 1.5 * watch.IDLE_S
 
 
 def test_a_watch_without_instruments_does_nothing(monkeypatch):

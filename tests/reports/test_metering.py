@@ -1,11 +1,14 @@
 """Energy, power, device memory and telemetry in the reports: a column where somebody has the figure, else a detail."""
 
+from dataclasses import replace
+
 from profiler.meters.faults import FROZEN
-from profiler.record import MeterFault
+from profiler.record import MeterFault, Spoiler
 from reports.comparison import compare
 from reports.provenance import metering_facts, run_facts
 from reports.summary import unavailable_reasons
 from reports.table import comparison_table
+from reports.terminal import print_comparison
 from tests.reports.bundles import bundle, target
 from tests.reports.metered import S, metered_target, reading
 
@@ -49,6 +52,23 @@ def test_the_details_tell_the_rest():
         assert said in state.replace("\u202f", " ")
     assert "3000 looks, 0.15 % of one core" in facts["Watching"]
     assert "device shared in 1 of 7" in dict(run_facts(row))["Disturbed"]
+
+
+def test_a_run_that_was_mostly_disturbed_says_so_in_the_terminal_and_what_to_do():
+    from rich.console import Console
+
+    def said(*spoilers):
+        record = target("torch-cpu", "float32", 1.42, 0.18)
+        runs = tuple(replace(run, spoilers=spoilers) for run in record.worker.repetitions)
+        made = bundle(targets=(replace(record, worker=replace(record.worker, repetitions=runs)),))
+        console = Console(width=400)
+        with console.capture() as captured:
+            print_comparison([made], console)
+        return captured.get()
+
+    disturbed = said(Spoiler("cpu_steal", 0.3, 0.05, "cores"))
+    assert "torch-cpu@float32: disturbed too much to conclude from: cpu steal in 7 of 7 repetitions; use a" in disturbed
+    assert "disturbed" not in said()
 
 
 def test_a_fault_of_the_meter_is_told():

@@ -39,13 +39,13 @@ def parse(answers: Answers) -> tuple[Component, ...]:
     """One component a chip."""
     text = answers.get("info", "")
     driver = re.search(r"Version:\s*(\S+)", text)
-    mapping = _mapping(answers.get("info -m", ""))
+    numbers = mapping(answers.get("info -m", ""))
     found = []
     for chip in _chips(text):
         board = pairs(answers.get(f"info -t board -i {chip.card}", ""))
         detail = pairs(answers.get(f"info -t board -i {chip.card} -c {chip.chip}", "")) or board
         details: dict[str, Any] = {
-            "index": mapping.get((chip.card, chip.chip), chip.physical),
+            "index": numbers.get((chip.card, chip.chip), chip.physical),
             "card": chip.card,
             "chip": chip.chip,
             "pci_address": chip.address or pci_address(board.get("PCIe Bus Info")),
@@ -120,7 +120,7 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 7
 
 
-def _mapping(text: str) -> dict[tuple[int, int], int]:
+def mapping(text: str) -> dict[tuple[int, int], int]:
     """(card, chip) to the logical number, which is what frameworks count by; the header names the columns."""
     found: dict[tuple[int, int], int] = {}
     columns: list[str] = []

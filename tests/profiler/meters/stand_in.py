@@ -16,7 +16,6 @@ class StandIn(Meter):
 
     name = "stand-in"
     covers = "nothing"
-    of_host = True
     scope = "package"
 
     def __init__(self) -> None:

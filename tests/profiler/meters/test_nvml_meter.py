@@ -41,6 +41,13 @@ def test_a_board_without_the_instant_field_gives_the_average_and_says_so(plug_in
     assert meter.power_period_s == 1.0 and meter.look().power_w == pytest.approx(300)
 
 
+@pytest.mark.parametrize("value", [0, nvml.NOT_AVAILABLE])
+def test_a_field_that_holds_no_value_is_no_power(plug_in, value):
+    field = SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal=value))
+    plug_in(LiveBoard(changes={"FieldValues": lambda *_: [field]}))
+    assert Nvml.open("cuda:0", ENVIRONMENT).power_source == AVERAGE
+
+
 @pytest.mark.parametrize(("how", "says"), [(UNSUPPORTED, "not supported"), (REFUSED, "insufficient permissions")])
 def test_a_board_that_tells_nothing_is_unavailable_with_what_nvml_said(plug_in, how, says):
     plug_in(LiveBoard(changes={"TotalEnergyConsumption": how, "PowerUsage": how, "FieldValues": how}))

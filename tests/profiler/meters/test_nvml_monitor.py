@@ -74,13 +74,14 @@ def test_an_older_binding_tells_throttle_reasons(watch):
 def test_our_own_processes_are_no_strangers_and_others_are_named(watch):
     ours = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        gone = 2**22 + 5  # no process can have this number
+        gone = 2**22 + 5  # no process can have such a number
         board = LiveBoard(
             processes=[
                 SimpleNamespace(pid=os.getpid(), usedGpuMemory=1),
                 SimpleNamespace(pid=ours.pid, usedGpuMemory=2),
                 SimpleNamespace(pid=1, usedGpuMemory=3 << 30),
                 SimpleNamespace(pid=gone, usedGpuMemory=None),
+                SimpleNamespace(pid=gone + 1, usedGpuMemory=None),
             ]
         )
         stream = watch(board)
@@ -90,7 +91,7 @@ def test_our_own_processes_are_no_strangers_and_others_are_named(watch):
     (other,) = seen.processes
     assert (other.pid, other.memory_bytes) == (1, 3 << 30) and other.name
     assert other.first_ns < other.last_ns
-    assert seen.unresolved_processes == 1
+    assert seen.unresolved_processes == 2
     assert {state.foreign for state in stream.states} == {frozenset({1})}
 
 

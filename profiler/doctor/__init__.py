@@ -1,0 +1,54 @@
+"""What a machine would do to a measurement, and what could be measured on it: looked at before a run.
+
+A check is a function in one of these modules and an entry in :data:`CHECKS`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from profiler.doctor.boards import check_boards
+from profiler.doctor.clocks import check_clocksource, check_governor, check_turbo
+from profiler.doctor.cores import check_cores, check_load, check_thread_settings
+from profiler.doctor.finding import Finding, Look
+from profiler.doctor.host_memory import check_huge_pages, check_memory, check_swap
+from profiler.doctor.measurable import Measurable, measurable
+from profiler.host import physical_cores
+from profiler.inventory.files import Files
+from profiler.supervisor import worker_environment
+
+CHECKS: tuple[Callable[[Look], list[Finding]], ...] = (
+    check_governor,
+    check_turbo,
+    check_clocksource,
+    check_load,
+    check_cores,
+    check_thread_settings,
+    check_memory,
+    check_swap,
+    check_huge_pages,
+    check_boards,
+)
+"""Every check, in the order people read them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What was found, and what can be measured."""
+
+    checks: tuple[Finding, ...]
+    measurable: tuple[Measurable, ...]
+
+    @property
+    def to_improve(self) -> tuple[Finding, ...]:
+        """Findings that something can be done about."""
+        return tuple(finding for finding in self.checks if finding.status == "improve")
+
+
+def diagnose(files: Files | None = None, environment: Mapping[str, str] | None = None) -> Diagnosis:
+    """Look at this machine for about a second; nothing is changed, and no privilege is needed."""
+    look = Look(files or Files(), os.environ if environment is None else environment)
+    worker = worker_environment(physical_cores())
+    return Diagnosis(tuple(finding for check in CHECKS for finding in check(look)), measurable(look.files, worker))

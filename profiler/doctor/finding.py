@@ -1,0 +1,30 @@
+"""What a check looks at, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from profiler.inventory.files import Files
+
+Status = Literal["good", "improve", "unknown"]
+"""``improve``: figures would be better, or steadier, if ``remedy`` were followed. ``unknown``: it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The machine's files and the environment that workers would inherit."""
+
+    files: Files = field(default_factory=Files)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One property of the machine. ``found`` says what is, ``remedy`` what to do (empty unless to improve)."""
+
+    name: str
+    status: Status
+    found: str
+    remedy: str = ""

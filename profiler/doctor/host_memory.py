@@ -1,0 +1,45 @@
+"""Whether weights stay resident, and on which pages."""
+
+from __future__ import annotations
+
+import psutil
+
+from profiler.doctor.finding import Finding, Look
+from profiler.memory import available_bytes
+
+HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
+LITTLE_BYTES = 2 * 10**9
+"""Less than the smallest preset needs with its reference."""
+
+
+def check_memory(look: Look) -> list[Finding]:
+    """What can be had without swapping."""
+    free, total = available_bytes(), psutil.virtual_memory().total
+    found = f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB can be had"
+    if free < LITTLE_BYTES:
+        return [Finding("memory", "improve", found, "free memory: even the smallest preset hardly fits")]
+    return [Finding("memory", "good", found)]
+
+
+def check_swap(look: Look) -> list[Finding]:
+    """Swap that is in use may take weights along."""
+    used = psutil.swap_memory()
+    if used.total == 0:
+        return [Finding("swap", "good", "none: weights stay in memory")]
+    found = f"{used.used / 1e9:.1f} GB of {used.total / 1e9:.1f} GB in use"
+    if used.used:
+        return [Finding("swap", "improve", found, "free memory, then: sudo swapoff -a && sudo swapon -a")]
+    return [Finding("swap", "good", found)]
+
+
+def check_huge_pages(look: Look) -> list[Finding]:
+    """With 4 KiB pages, page walks take part of the bandwidth that decode lives on."""
+    text = look.files.text(HUGE_PAGES)
+    if text is None:
+        return [Finding("huge pages", "unknown", look.files.why_not(HUGE_PAGES))]
+    chosen = text.partition("[")[2].partition("]")[0]
+    if chosen == "never":
+        remedy = f"echo madvise | sudo tee /{HUGE_PAGES}"
+        found = "never: weights lie on 4 KiB pages, and page walks cost bandwidth"
+        return [Finding("huge pages", "improve", found, remedy)]
+    return [Finding("huge pages", "good", f"{chosen}: weights are put on them")]

@@ -1,0 +1,62 @@
+"""Which figures this machine could give, at which grade, from what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from profiler.inventory.files import Files
+from profiler.meters import METERS
+from profiler.monitors import MONITORS
+from profiler.quantity import Grade
+
+HOST = "the host's processor"
+
+DISTURBANCES = {
+    "CPU steal, other load": ("proc/stat", "run on Linux with /proc mounted"),
+    "swapping": ("proc/vmstat", "run on Linux with /proc mounted"),
+    "memory pressure": ("proc/pressure/memory", "boot with psi=1"),
+    "waiting for a core": ("proc/self/schedstat", "a kernel with CONFIG_SCHED_INFO"),
+    "clock drift": ("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "run on the bare machine"),
+}
+"""What is watched on the host -> the file it is read from, and what would bring it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurable:
+    """One kind of figure on one piece of hardware: ``how`` names the source, or why there is none."""
+
+    figure: str
+    hardware: str
+    grade: Grade
+    how: str
+    remedy: str = ""
+
+
+def measurable(files: Files, environment: Mapping[str, str]) -> tuple[Measurable, ...]:
+    """Everything, available or not. ``environment`` is that of a worker."""
+    clock = "the monotonic clock, and CUDA events where a device times its tokens"
+    found = [
+        Measurable("speed: TTFT, TPOT, throughput", "every target", "measured", clock),
+        Measurable("memory of the worker", HOST, "measured", "the kernel's high-water mark (VmHWM)"),
+    ]
+    for kind in METERS:
+        for accelerator in kind.candidates(environment):
+            probe = kind.probe(accelerator, environment)
+            how = f"{kind.name}, of the {probe.scope}" if probe.available else f"{kind.name}: {probe.reason}"
+            grade: Grade = probe.grade if probe.available else "unavailable"
+            remedy = "" if probe.available else probe.remedy
+            found.append(Measurable("energy and power", accelerator or HOST, grade, how, remedy))
+    boards = {accelerator for kind in METERS for accelerator in kind.candidates(environment) if accelerator}
+    for accelerator in sorted(boards):
+        for monitor in [kind for kind in MONITORS if accelerator.partition(":")[0] in kind.device_types]:
+            probe = monitor.probe(accelerator, environment)
+            how = f"{monitor.name}: clocks, heat, limits, memory, processes" if probe.available else probe.reason
+            grade = "measured" if probe.available else "unavailable"
+            found.append(Measurable("state of the device", accelerator, grade, how, probe.remedy))
+    for name, (path, remedy) in DISTURBANCES.items():
+        if files.raw(path) is not None:
+            found.append(Measurable(f"disturbance: {name}", HOST, "measured", f"/{path}"))
+        else:
+            found.append(Measurable(f"disturbance: {name}", HOST, "unavailable", files.why_not(path), remedy))
+    return tuple(found)
