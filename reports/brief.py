@@ -41,6 +41,9 @@ def brief(group: Group, comparison: Comparison, say: Words = ENGLISH) -> Brief:
     verdict = [*loss, *speed] if study.computed else [*speed, *loss]
     if gap is not None:
         verdict.append(gap_sentence(gap, study, say))
+    spoiled = sum(disturbance(counted(row.record)).too_much for row in study.rows)
+    if spoiled:
+        verdict.insert(0, say("brief.too_disturbed", count=spoiled, all=len(study.rows)))
     return Brief(
         tuple(verdict),
         (*_measured(group, study, say), *missing(group, say)),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from profiler.record import EnergyReading, PowerSample
+from profiler.record import EnergyReading, PowerSample, Spoiler
 from reports import panels as panel_module
 from reports.brief import brief
 from reports.charts.bars import bar_chart, decode_bars
@@ -119,6 +119,17 @@ def test_the_brief_names_what_is_declared_and_what_would_change_the_verdict():
     assert any("AMD EPYC 7763" in line and "US-2025-04-LETTERS" in line for line in found.would_change)
     assert any("if torch-cpu@float32" in line and "D_T would fall from 0.912" in line for line in found.would_change)
     assert any("before 2023-11-17, nvidia-h200-sxm stood as 3A090" in line for line in found.would_change)
+
+
+def test_runs_that_were_disturbed_too_much_are_the_first_thing_said():
+    record = target("torch-cpu", "float32", 1, 0.1)
+    runs = tuple(replace(run, spoilers=(Spoiler("cpu_steal", 0.3, 0.05, "cores"),)) for run in
+                 record.worker.repetitions)  # fmt: skip
+    spoiled = replace(record, worker=replace(record.worker, repetitions=runs))
+    comparison = compare([bundle(targets=(spoiled, target("onnx-cpu", "float32", 1, 0.05)))])
+    found = brief(comparison.groups[0], comparison)
+    assert found.verdict[0].startswith("1 of 2 comparable targets was disturbed too much")
+    assert any(line.startswith("A quiet machine: torch-cpu@float32") for line in found.would_change)
 
 
 @pytest.mark.parametrize("bundles", [
