@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from profiler.bundle import Bundle
+    from reports.language import Language
 
 FORMATS = ("html", "md", "json", "csv")
 
@@ -29,29 +31,44 @@ FORMATS = ("html", "md", "json", "csv")
 )  # fmt: skip
 @click.option("--as-of", metavar="YYYY-MM-DD", help="Day of the export rules; default: the day of the newest bundle.")
 @click.option("--destination", default="CN", show_default=True, help="Country the export rules are applied for.")
+@click.option("--lang", default="en", show_default=True, help="Language of HTML and Markdown: en or zh.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def report(
-    bundles: tuple[Path, ...], out: Path | None, formats: str, as_of: str | None, destination: str, as_json: bool
-) -> None:
+    bundles: tuple[Path, ...], out: Path | None, formats: str, as_of: str | None, destination: str, lang: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Write report.html, report.md, report.json and report.csv from run BUNDLEs.
 
-    Targets are compared only where model and workload are identical; bundles from many machines make one report.
+    Targets are compared only where model and workload are identical; bundles from many machines make one report. A
+    bundle that cannot be read is told and left out, and the exit status is then 1; the others are reported.
     """
     from backends.errors import InputError
-    from profiler.bundle import read_bundle
+    from reports.language import parse_language
+    from reports.reading import read_bundles
 
     wanted = parse_formats(formats)
     day = parse_day(as_of) if as_of else None
+    language = parse_language(lang)
     if out is None:
         if len(bundles) > 1:
             raise InputError(f"{len(bundles)} bundles make one report: say where with --out DIR")
         out = bundles[0] / "report"
-    written = write_reports([read_bundle(path) for path in bundles], out, wanted, as_of=day, destination=destination)
+    read, unread = read_bundles(bundles)
+    for _, reason in unread:
+        click.echo(f"chipassay: left out: {reason}", err=True)
+    written = write_reports(
+        read, out, wanted, as_of=day, destination=destination, language=language, unread=unread
+    )  # fmt: skip
     if as_json:
-        click.echo(json.dumps({"written": [str(path) for path in written]}))
+        said: dict[str, object] = {"written": [str(path) for path in written]}
+        if unread:
+            said["unread"] = [{"path": path, "reason": reason} for path, reason in unread]
+        click.echo(json.dumps(said))
     else:
         for path in written:
             click.echo(str(path))
+    if unread:
+        sys.exit(1)
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -89,9 +106,12 @@ def write_reports(
     *,
     as_of: date | None = None,
     destination: str = "CN",
+    language: Language = "en",
+    unread: Sequence[tuple[str, str]] = (),
 ) -> list[Path]:
     """Write ``report.<format>`` into ``out_dir`` and return the paths, in the order of ``formats``.
 
+    ``language`` is that of HTML and Markdown; ``unread`` are bundles left out (path, reason), which the report names.
     Every document is rendered before the first is written, and each appears whole or not at all.
 
     Raises:
@@ -101,12 +121,14 @@ def write_reports(
     from reports.comparison import compare
     from reports.publish import publish
 
-    comparison = compare(bundles, as_of, destination)
-    return publish({f"report.{name}": _render(name, comparison) for name in formats}, out_dir)
+    comparison = compare(bundles, as_of, destination, unread)
+    return publish({f"report.{name}": _render(name, comparison, language) for name in formats}, out_dir)
 
 
-def _render(name: str, comparison: object) -> str:
+def _render(name: str, comparison: object, language: Language) -> str:
     from importlib import import_module
+
+    from reports.language import words
 
     module, function = {
         "html": ("reports.html", "render_html"),
@@ -114,5 +136,6 @@ def _render(name: str, comparison: object) -> str:
         "json": ("reports.report_json", "render_json"),
         "csv": ("reports.report_csv", "render_csv"),
     }[name]
-    text: str = getattr(import_module(module), function)(comparison)
+    spoken = (words(language),) if name in ("html", "md") else ()
+    text: str = getattr(import_module(module), function)(comparison, *spoken)
     return text

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 
 from backends.errors import InputError
 from backends.model import Model
@@ -18,6 +19,8 @@ from profiler.metrics import METRICS
 from profiler.quantity import Quantity
 from profiler.record import Component, TargetRecord, WorkloadRecord
 from profiler.statistics import median
+from reports.language import ENGLISH, Words
+from reports.processor import processor_of
 from reports.ratio import Ratio, ratio_of_medians
 from reports.samples import decode_rates_tok_per_s
 
@@ -37,8 +40,8 @@ class Row:
 
     @property
     def chip(self) -> Component | None:
-        """The processor the target ran on, or None if the inventory could not read it."""
-        return next((part for part in self.bundle.host.components if part.kind == "cpu"), None)
+        """The processor or accelerator the target ran on, or None if the inventory does not tell."""
+        return processor_of(self.record, self.bundle.host)
 
     @property
     def conclusive(self) -> bool:
@@ -59,7 +62,7 @@ class Row:
         return reached / share if reached and share else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """Targets that did identical work. ``unfinished`` are (machine, target) that an interrupted run never reached."""
 
@@ -69,7 +72,7 @@ class Group:
     unfinished: tuple[tuple[str, str], ...]
     bundles: tuple[Bundle, ...]
 
-    @property
+    @cached_property
     def conclusive(self) -> tuple[Row, ...]:
         """Rows that take part in conclusions, fastest decode first."""
         rows = [row for row in self.rows if row.conclusive and decode_rates_tok_per_s(row.record)]
@@ -80,6 +83,10 @@ class Group:
         """The comparable target with the highest decode throughput."""
         return self.conclusive[0] if self.conclusive else None
 
+    @cached_property
+    def _conclusive_places(self) -> frozenset[int]:
+        return frozenset(row.place for row in self.conclusive)
+
     def relative_speed(self, row: Row) -> Ratio | None:
         """Decode throughput of ``row`` over that of the fastest; None for a row that takes part in no conclusion."""
         return self._ratio(row, self.fastest)
@@ -88,14 +95,23 @@ class Group:
         """Decode throughput of the fastest over that of ``row``; None for a row that takes part in no conclusion."""
         return self._ratio(self.fastest, row)
 
+    @cached_property
+    def _ratios(self) -> dict[tuple[int, int], Ratio]:
+        """Ratios by the places of both rows: resampling is what a report of many targets spends its time on."""
+        return {}
+
     def _ratio(self, above: Row | None, below: Row | None) -> Ratio | None:
-        places = [row.place for row in self.conclusive]
+        places = self._conclusive_places
         if above is None or below is None or above.place not in places or below.place not in places:
             return None
-        samples = (decode_rates_tok_per_s(above.record), decode_rates_tok_per_s(below.record))
-        if above.place == below.place:
-            return Ratio(1.0, None, (len(samples[0]), len(samples[1])), "the fastest itself")
-        return ratio_of_medians(*samples)
+        key = (above.place, below.place)
+        if key not in self._ratios:
+            samples = (decode_rates_tok_per_s(above.record), decode_rates_tok_per_s(below.record))
+            if above.place == below.place:
+                self._ratios[key] = Ratio(1.0, None, (len(samples[0]), len(samples[1])), "the fastest itself")
+            else:
+                self._ratios[key] = ratio_of_medians(*samples)
+        return self._ratios[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,8 @@ class Comparison:
     """The day whose export rules the processors are judged by."""
     destination: str
     """The country they are judged for, ISO 3166 alpha-2."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """Bundles that were named and could not be read, with the reason."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -118,7 +136,12 @@ class Comparison:
         return tuple(row for group in self.groups for row in group.rows)
 
 
-def compare(bundles: Sequence[Bundle], as_of: date | None = None, destination: str = "CN") -> Comparison:
+def compare(
+    bundles: Sequence[Bundle],
+    as_of: date | None = None,
+    destination: str = "CN",
+    unread: Sequence[tuple[str, str]] = (),
+) -> Comparison:
     """Group the targets of all bundles by what they computed.
 
     Export rules are those of ``as_of``, by default the day of the newest bundle, for ``destination``.
@@ -135,12 +158,8 @@ def compare(bundles: Sequence[Bundle], as_of: date | None = None, destination: s
         index = bundle.index
         key = (index.model.digest, index.workload.digest)
         machine = machines[bundle.host.fingerprint]
-        for record in bundle.targets:
-            if (record.model_digest, record.workload_digest) != key:
-                raise InputError(
-                    f"{bundle.path}: target {record.id} records another model or workload digest than bundle.json; "
-                    "the bundle was mixed from several runs: profile again"
-                )
+        if reason := contradiction(bundle):
+            raise InputError(reason)
         rows = tuple(Row(record.id, machine, bundle, record, 0) for record in bundle.targets)
         finished = {record.id for record in bundle.targets}
         unfinished = tuple((machine, name) for name in index.target_ids if name not in finished)
@@ -152,17 +171,34 @@ def compare(bundles: Sequence[Bundle], as_of: date | None = None, destination: s
             bundles=(*group.bundles, bundle),
         )
     labelled = _label(tuple(groups.values()))
-    differences = tuple(_difference(labelled[0], other) for other in labelled[1:])
+    differences = tuple(difference(labelled[0], other) for other in labelled[1:])
     newest = max(datetime.fromisoformat(bundle.index.created).date() for bundle in bundles)
-    return Comparison(tuple(bundles), labelled, differences, machines, as_of or newest, destination)
+    return Comparison(tuple(bundles), labelled, differences, machines, as_of or newest, destination, tuple(unread))
+
+
+def contradiction(bundle: Bundle) -> str:
+    """What in a bundle contradicts itself; empty if nothing does."""
+    key = (bundle.index.model.digest, bundle.index.workload.digest)
+    for record in bundle.targets:
+        if (record.model_digest, record.workload_digest) != key:
+            return (
+                f"{bundle.path}: target {record.id} records another model or workload digest than bundle.json; "
+                "the bundle was mixed from several runs: profile again"
+            )
+    return ""
+
+
+def same_run(one: Bundle, other: Bundle) -> bool:
+    """Whether two bundles are copies of one run."""
+    same = (one.index, one.host.fingerprint) == (other.index, other.host.fingerprint)
+    return same and one.targets == other.targets
 
 
 def _refuse_twins(bundles: Sequence[Bundle]) -> None:
     """One run given twice would look like two independent ones."""
     for at, bundle in enumerate(bundles):
         for other in bundles[:at]:
-            same = (bundle.index, bundle.host.fingerprint) == (other.index, other.host.fingerprint)
-            if same and bundle.targets == other.targets:
+            if same_run(bundle, other):
                 raise InputError(f"{bundle.path} is the same run as {other.path}: name each bundle once")
 
 
@@ -196,7 +232,7 @@ def _unique_labels(rows: tuple[Row, ...]) -> list[str]:
     """The target's id; where that does not tell rows apart its machine too, its bundle's folder, and last a number."""
     labels = [row.record.id for row in rows]
     if len({row.machine for row in rows}) > 1:
-        labels = [f"{label} · {row.machine}" for label, row in zip(labels, rows, strict=True)]
+        labels = [f"{label} · {_where(row)}" for label, row in zip(labels, rows, strict=True)]
     repeated = Counter(labels)
     labels = [
         f"{label} · {row.bundle.path.name}" if repeated[label] > 1 else label
@@ -210,26 +246,32 @@ def _unique_labels(rows: tuple[Row, ...]) -> list[str]:
     return labels
 
 
-def _difference(first: Group, other: Group) -> str:
+def _where(row: Row) -> str:
+    """The accelerator a target ran on, or its machine, which bears the name of its processor."""
+    return row.chip.name if row.record.accelerator and row.chip else row.machine
+
+
+def difference(first: Group, other: Group, say: Words = ENGLISH) -> str:
     """State precisely what keeps two groups apart."""
     parts = []
+    digests = [(one.model.digest[:12], one.workload.digest[:12]) for one in (first, other)]
     if first.model.digest != other.model.digest:
         names = (first.model.spec.name, other.model.spec.name)
-        named = f"{names[0]} against {names[1]}" if names[0] != names[1] else f"both named {names[0]}"
-        parts.append(f"model ({named}, digests {first.model.digest[:12]} and {other.model.digest[:12]})")
+        key = "difference.against" if names[0] != names[1] else "difference.same_name"
+        named = say(key, one=names[0], other=names[1])
+        parts.append(say("difference.model", named=named, first=digests[0][0], other=digests[1][0]))
     if first.workload.digest != other.workload.digest:
-        parts.append(f"workload ({_workload_difference(first.workload, other.workload)})")
-    return f"Not compared with the first group: the {' and the '.join(parts)} differ{'s' if len(parts) == 1 else ''}."
+        facts = _workload_difference(first.workload, other.workload, say)
+        parts.append(say("difference.workload", facts=facts, first=digests[0][1], other=digests[1][1]))
+    return say("page.difference", parts=say.listing(parts), count=len(parts))
 
 
-def _workload_difference(first: WorkloadRecord, other: WorkloadRecord) -> str:
+def _workload_difference(first: WorkloadRecord, other: WorkloadRecord, say: Words) -> str:
     facts = []
     if first.name != other.name:
-        facts.append(f"{first.name} against {other.name}")
+        facts.append(say("difference.against", one=first.name, other=other.name))
     for what in ("prompt_tokens", "output_tokens", "batch"):
         pair = (getattr(first, what), getattr(other, what))
         if pair[0] != pair[1]:
-            facts.append(f"{what.replace('_', ' ')} {pair[0]} against {pair[1]}")
-    if not facts:
-        facts.append("same name and sizes, other token ids")
-    return ", ".join(facts) + f"; digests {first.digest[:12]} and {other.digest[:12]}"
+            facts.append(say(f"difference.{what}", one=pair[0], other=pair[1]))
+    return say.listing(facts) if facts else say("difference.same_sizes")

@@ -1,54 +1,46 @@
 """``report.html``: one file that opens anywhere, offline; charts are inline SVG, and the page runs no script.
 
-This module turns a :class:`Comparison` into plain strings; ``templates/report.html.j2`` only places them.
+This module turns a :class:`Comparison` into plain strings; ``templates/`` only places them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from profiler.metrics import METRICS
 from profiler.statistics import MIN_FOR_INTERVAL
-from reports import charts, notation, provenance
-from reports.chart_svg import inline_svg
-from reports.chart_theme import PALETTE, Layout, Scheme, Theme
-from reports.comparison import Comparison, Group, Row
-from reports.samples import token_times
-from reports.summary import (
-    DEPENDENCE_REASON,
-    NOT_LEGAL_ADVICE,
-    latency_drift,
-    latency_title,
-    memory_title,
-    speed_title,
-    summary,
-)
-from reports.table import comparison_table
+from reports import grids, notation, provenance
+from reports.brief import brief
+from reports.charts.theme import DASHES, PALETTE, palette_css
+from reports.comparison import Comparison, Group, Row, difference
+from reports.dependence import dependence
+from reports.figures import MOST_DRAWN, GroupFigures
+from reports.language import ENGLISH, Words
+from reports.panels import panels
+from reports.roofline.wording import verdict_of
+from reports.summary import what_ran
+from reports.table import SPEED, Table, comparison_table
 
 if TYPE_CHECKING:
-    import altair as alt
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).with_name("templates")
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
+MOST_CARDS = 6
+MOST_LISTED = 12
+"""Rows of a table before the rest is folded away; nothing is left out."""
+MOST_READINGS = 6
+"""Targets whose roofline is read out before the rest is folded away."""
+MOST_OPEN = 3
+"""Targets or machines whose details stand open; more of them are folded."""
 
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A chart on the page: a sentence, how to read it, and its renderings, of which one is shown at a time.
-
-    ``legend`` names the rows that the drawing itself does not label.
-    """
-
-    title: str
-    key: str
-    drawings: tuple[Markup, ...]
-    legend: tuple[Row, ...]
+TERMS = (
+    "target", "phase", "interval", "relative", "grade", "parity", "kl", "ceiling", "roofline", "intensity", "dt", "de",
+    "restricted", "indeterminate", "silicon", "digest", "disturbed",
+)  # fmt: skip
+"""Terms of the page that are no metrics, in the order of the list that explains them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +58,8 @@ class Card:
     share_text: str
 
 
-def render_html(comparison: Comparison) -> str:
-    """The whole page."""
+def render_html(comparison: Comparison, say: Words = ENGLISH) -> str:
+    """The whole page, in the language of ``say``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -75,112 +67,132 @@ def render_html(comparison: Comparison) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     first = comparison.groups[0]
+    environment.globals.update(
+        say=say, notation=notation, provenance=provenance, swatch=_swatch, line_style=_line_style,
+        whole=_keep_names_whole, most_open=MOST_OPEN, most_listed=MOST_LISTED, most_readings=MOST_READINGS,
+        metrics=METRICS, comparison=comparison,
+        term_text=lambda name: _term_text(name, say),
+    )  # fmt: skip
     return environment.get_template("report.html.j2").render(
-        title=f"{first.model.spec.name}, {first.workload.name} workload",
-        comparison=comparison,
-        sections=[_section(at, group, comparison) for at, group in enumerate(comparison.groups)],
-        metrics=METRICS,
-        notation=notation,
-        provenance=provenance,
-        swatch=_swatch,
-        line_style=_line_style,
-        whole=_keep_names_whole,
-        interval_minimum=MIN_FOR_INTERVAL,
-        horizon=provenance.horizon_note(comparison),
-        dependence_reason=DEPENDENCE_REASON,
-        not_legal_advice=NOT_LEGAL_ADVICE,
+        title=say("page.title", model=first.model.spec.name, workload=first.workload.name),
+        sections=[_section(at, group, comparison, say) for at, group in enumerate(comparison.groups)],
+        terms=TERMS,
+        palettes={scheme: palette_css(scheme) for scheme in PALETTE},
+        version=comparison.bundles[0].index.chipassay_version,
     )
 
 
-def _section(at: int, group: Group, comparison: Comparison) -> dict[str, object]:
+def _term_text(name: str, say: Words) -> str:
+    values = {"minimum": MIN_FOR_INTERVAL} if name == "interval" else {}
+    return say(f"term.{name}.text", **values)
+
+
+def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[str, Any]:
     """What the page shows of one group."""
+    study = dependence(group, comparison)
+    name = f"g{at}"
+    drawings = GroupFigures(name, group, study, say)
+    rows = group.conclusive
+    decode_first = sorted(study.phases, key=lambda one: one.phase)
     return {
+        "name": name,
         "group": group,
-        "difference": comparison.differences[at - 1] if at else "",
-        "summary": summary(group, comparison),
-        "cards": _cards(group),
-        "table": comparison_table(group),
-        "figures": _figures(group, f"g{at}"),
-        "not_drawn": _not_drawn(group),
-    }
+        "study": study,
+        "difference": difference(comparison.groups[0], group, say) if at else "",
+        "ran": what_ran(group, comparison, say),
+        "brief": brief(group, comparison, say),
+        "cards": _cards(group, say),
+        "cards_capped": _capped("page.cards_capped", MOST_CARDS, rows, say),
+        "table": comparison_table(group, say),
+        "columns": _columns(comparison_table(group, say)),
+        "dependence": grids.dependence_grid(study, say),
+        "feasible": grids.feasible_sentences(group, study, say, MOST_LISTED),
+        "matches": grids.match_grid(study, say),
+        "standing": grids.standing_grid(rows, study, comparison, say),
+        "gaps": [
+            {
+                "figure": drawings.waterfall(one),
+                "grid": grids.gap_grid(one.gap, study, say) if one.gap else None,
+                "factors": grids.factors_grid(one, say, len(one.factors)),
+                "none": grids.no_gap_text(one, say),
+            }
+            for one in decode_first
+        ],
+        "roofline": drawings.roofline(),
+        "roofline_grid": grids.roofline_grid(rows, study, say),
+        "roofline_verdicts": [(row, verdict_of(row, study, group, say)) for row in rows],
+        "figures": drawings.speed_and_memory(),
+        "power": drawings.power(),
+        "placements": [grid for row in rows if (grid := grids.placement_grid(row, say))],
+        "origin": grids.origin_grid(rows, study, say),
+        "origin_sources": grids.origin_sources(rows, study),
+        "panels": panels(group, comparison, say),
+        "not_drawn": _not_drawn(group, say),
+        "capped": _capped("page.capped", MOST_DRAWN, rows, say),
+    }  # fmt: skip
 
 
-def _not_drawn(group: Group) -> str:
-    left_out = [f"{row.label} ({row.record.status.replace('_', ' ')})" for row in group.rows if not row.conclusive]
-    return f"Not drawn: {', '.join(left_out)}." if left_out else ""
+def _columns(table: Table) -> list[tuple[str, list[int]]]:
+    """Columns of the comparison by table, as positions in its metrics: speed, then memory and energy."""
+    speed = [at for at, metric in enumerate(table.metrics) if metric.name in SPEED]
+    rest = [at for at in range(len(table.metrics)) if at not in speed]
+    return [(name, columns) for name, columns in (("speed", speed), ("resources", rest)) if columns]
 
 
-def _cards(group: Group) -> list[Card]:
+def _not_drawn(group: Group, say: Words) -> str:
+    left_out = [f"{row.label} ({say(f'status.{row.record.status}')})" for row in group.rows if not row.conclusive]
+    return say("page.not_drawn", who=say.listing(left_out)) if 0 < len(left_out) <= MOST_LISTED else ""
+
+
+def _capped(key: str, most: int, rows: tuple[Row, ...], say: Words) -> str:
+    return say(key, count=most, all=len(rows)) if len(rows) > most else ""
+
+
+def _cards(group: Group, say: Words) -> list[Card]:
     cards = []
-    for row in group.conclusive:
+    for row in group.conclusive[:MOST_CARDS]:
         figure, share = row.metric("decode_throughput"), row.metric("mbu")
         value, _, unit = notation.quantity(figure).rpartition(notation.THIN_SPACE)
-        text = f"{notation.quantity(share)} of the read bandwidth" if share.value is not None else share.method
+        known = share.value is not None
+        text = say("page.of_bandwidth", share=notation.quantity(share)) if known else share.method
         percent = None if share.value is None else min(100.0, 100.0 * share.value)
         cards.append(Card(row, value, unit, notation.interval(figure), percent, text))
     return cards
 
 
-def _figures(group: Group, name: str) -> list[Figure]:
-    speed_key = "Bar: median. Dots: single repetitions. Bracket: 95\u202f% interval of the median. Tall tick: "
-    figures = []
-
-    def add(
-        key: str, title: str, reading: str, draw: Callable[[Theme], alt.LayerChart], legend: tuple[Row, ...] = ()
-    ) -> None:
-        drawings = tuple(
-            inline_svg(draw(Theme(scheme, layout)), f"{name}-{key}-{scheme}-{layout}", title, f"{scheme} {layout}")
-            for scheme in SCHEMES
-            for layout in LAYOUTS
-        )
-        figures.append(Figure(title, reading, drawings, legend))
-
-    def add_bars(key: str, title: str, reading: str, bars: Sequence[charts.Bar], axis: str) -> None:
-        if bars:
-            add(key, title, reading, lambda theme: charts.bar_chart(bars, axis, theme))
-
-    add_bars(
-        "decode", speed_title(group, "decode"), speed_key + "what the read bandwidth measured in the same run allows.",
-        charts.decode_bars(group), "output tokens per second (decode)",
-    )  # fmt: skip
-    add_bars(
-        "prefill", speed_title(group, "prefill"),
-        speed_key + "what the matrix-product rate measured in the same run allows.",
-        charts.prefill_bars(group), "prompt tokens per second (prefill)",
-    )  # fmt: skip
-    add_bars(
-        "memory", memory_title(group),
-        "Solid: anonymous memory. Pale: mapped files. Both when the measurement ended; tall tick: peak resident set.",
-        charts.memory_bars(group), "resident memory in GB (10⁹ bytes)",
-    )  # fmt: skip
-    if any(token_times(row.record) for row in group.conclusive):
-        add(
-            "latency", latency_title(group),
-            f"{latency_drift(group)} Line: median over repetitions. Band: from the fastest to the slowest repetition. "
-            "The first token belongs to TTFT and is not drawn.".lstrip(),
-            lambda theme: charts.latency_chart(group, theme), legend=group.conclusive,
-        )  # fmt: skip
-    return figures
-
-
 def _swatch(row: Row) -> str:
-    """CSS custom properties with the target's colour in both schemes."""
-    light, dark = (PALETTE[scheme][row.place % len(PALETTE[scheme])] for scheme in SCHEMES)
-    return f"--light:{light};--dark:{dark}"
+    """The CSS custom property with the target's colour."""
+    return f"--c:var(--t{row.place % len(PALETTE['light'])})"
 
 
 def _line_style(row: Row) -> str:
     """The CSS border style that stands for the line pattern of the target."""
-    return {1: "solid", 5: "dashed", 2: "dotted"}[Theme.dash(row.place)[0]]
+    dash = DASHES[row.place // len(PALETTE["light"]) % len(DASHES)]
+    return {1: "solid", 5: "dashed", 2: "dotted"}[dash[0]]
 
 
 def _keep_names_whole(text: str, group: Group) -> Markup:
-    """``text`` escaped, with every target's id in a span, so that the page does not break it at its hyphens."""
+    """``text`` escaped; every target's id in a span, so that the page does not break it at its hyphens."""
+    from markupsafe import Markup
+
+    pattern = _names_of(group)
+    parts = pattern.split(text) if pattern else [text]
+    whole = Markup('<span class="id">{}</span>')
+    return Markup("").join(whole.format(part) if at % 2 else _with_symbols(part) for at, part in enumerate(parts))
+
+
+def _with_symbols(text: str) -> Markup:
+    """``text`` escaped, intervals kept on one line, D_T and D_E set as symbols that lead to their explanation."""
     from markupsafe import Markup, escape
 
+    symbol = Markup('<a class="term" href="#term-d{}">D<sub>{}</sub></a>')
+    unbroken = re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", text)
+    parts = re.split(r"D_([TE])", unbroken)
+    return Markup("").join(
+        symbol.format(part.lower(), part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+
+
+def _names_of(group: Group) -> re.Pattern[str] | None:
     names = sorted({row.record.id for row in group.rows}, key=len, reverse=True)
-    if not names:
-        return escape(text)
-    parts = re.split(f"({'|'.join(re.escape(name) for name in names)})", text)
-    whole = Markup('<span class="id">{}</span>')
-    return Markup("").join(whole.format(part) if at % 2 else part for at, part in enumerate(parts))
+    return re.compile(f"({'|'.join(re.escape(name) for name in names)})") if names else None

@@ -17,6 +17,7 @@ _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "B": ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
     "B/s": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1.0, "B/s")),
     "FLOP/s": ((1e15, "PFLOP/s"), (1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
+    "FLOP": ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1.0, "FLOP")),
     "J": ((1e3, "kJ"), (1.0, "J"), (1e-3, "mJ")),
 }
 GRADE_MARKS = {"measured": "", "derived": "", "modelled": "≈", "declared": "†", "unavailable": ""}

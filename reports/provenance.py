@@ -12,8 +12,10 @@ from profiler.metrics import METRICS
 from profiler.record import Component, ParityScore, Telemetry
 from reports import notation
 from reports.comparison import Comparison, Group, Row
+from reports.language import ENGLISH, Words
 from reports.samples import counted
 from reports.standing import standing
+from reports.table import parity_verdict
 
 NOT_FINITE = 1e308
 """The recorder writes the largest double for a logit that was not a number; from here on a reading is called that."""
@@ -31,6 +33,7 @@ class ParityLine:
 
     row: Row
     verdict: str
+    passed: bool
     positions: str
     top1_agreement: str
     kl_mean: str
@@ -48,56 +51,74 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('. ')}."
 
 
-def model_facts(bundle: Bundle) -> list[tuple[str, str]]:
+def model_facts(bundle: Bundle, say: Words = ENGLISH) -> list[tuple[str, str]]:
     """Digest, weights and computed sizes of the model."""
     model = bundle.index.model
-    weights = f"synthetic, seed {model.seed}" if model.weights_kind == "synthetic" else f"checkpoint {model.checkpoint}"
-    facts = [("Model", model.spec.name), ("Architecture", model.spec.architecture), ("Weights", weights)]
-    facts += [(key.replace("_", " ").capitalize(), f"{value:,.15g}".replace(",", notation.THIN_SPACE))
+    if model.weights_kind == "synthetic":
+        weights = say("facts.weights.synthetic", seed=model.seed)
+    else:
+        weights = say("facts.weights.checkpoint", path=model.checkpoint)
+    facts = [
+        (say("facts.model"), model.spec.name),
+        (say("facts.architecture"), model.spec.architecture),
+        (say("facts.weights"), weights),
+    ]
+    facts += [(_size_name(key, say), f"{value:,.15g}".replace(",", notation.THIN_SPACE))
               for key, value in bundle.index.model_facts.items()]  # fmt: skip
-    return [*facts, ("Model digest", model.digest)]
+    return [*facts, (say("facts.model_digest"), model.digest)]
 
 
-def workload_facts(group: Group) -> list[tuple[str, str]]:
+def _size_name(key: str, say: Words) -> str:
+    """A computed size in words; one this version does not know keeps its own name."""
+    for stem in ("weight_bytes",):
+        if key.startswith(f"{stem}_"):
+            return say(f"facts.size.{stem}", precision=key.removeprefix(f"{stem}_"))
+    known = ("parameters", "non_embedding_parameters", "decode_flops_per_token", "prefill_flops")
+    return say(f"facts.size.{key}") if key in known else key.replace("_", " ").capitalize()
+
+
+def workload_facts(group: Group, say: Words = ENGLISH) -> list[tuple[str, str]]:
     """What was run."""
     work = group.workload
-    source = {"hash": "deterministic hash", "tokenizer": "the checkpoint's tokenizer"}[work.token_source]
     return [
-        ("Workload", work.name),
-        ("Batch", str(work.batch)),
-        ("Prompt tokens", str(work.prompt_tokens)),
-        ("Output tokens", str(work.output_tokens)),
-        ("Token ids from", source),
-        ("Workload digest", work.digest),
+        (say("facts.workload"), work.name),
+        (say("facts.batch"), str(work.batch)),
+        (say("facts.prompt_tokens"), str(work.prompt_tokens)),
+        (say("facts.output_tokens"), str(work.output_tokens)),
+        (say("facts.token_source"), say(f"facts.token_source.{work.token_source}")),
+        (say("facts.workload_digest"), work.digest),
     ]
 
 
-def reference_text(bundle: Bundle) -> str:
+def reference_text(bundle: Bundle, say: Words = ENGLISH) -> str:
     """What parity was scored against."""
     reference = bundle.reference
     if reference is None:
-        return "The bundle holds no float32 reference."
-    origin = "taken from the cache" if reference.cached else "computed in this run"
-    return f"{reference.engine}, {len(reference.positions)} positions, {origin}; logits SHA-256 {reference.sha256}"
+        return say("facts.no_reference")
+    origin = say("facts.reference.cached" if reference.cached else "facts.reference.computed")
+    return say(
+        "facts.reference.text", engine=reference.engine, count=len(reference.positions), origin=origin,
+        digest=reference.sha256,
+    )  # fmt: skip
 
 
-def ceiling_facts(bundle: Bundle) -> list[tuple[str, str]]:
-    """Measured limits of the machine and how they were measured."""
+def ceiling_facts(bundle: Bundle, say: Words = ENGLISH) -> list[tuple[str, str]]:
+    """Measured limits of the machine's devices and how they were measured."""
     if not bundle.ceilings:
-        return [("Ceilings", "none were measured in this run, so MBU and MFU are unavailable")]
+        return [(say("facts.ceilings"), say("facts.no_ceilings"))]
     facts = []
     for device, ceilings in bundle.ceilings.items():
-        on, threads = ("", f", {ceilings.threads} threads") if device == CPU else (f" of {device}", "")
-        found = [(f"Read bandwidth{on}", ceilings.read_bandwidth)]
-        found += [(f"Matrix product{on}, {name}", figure) for name, figure in ceilings.gemm.items()]
+        threads = say("facts.threads", count=ceilings.threads) if device == CPU else device
+        found = [(say("facts.read_bandwidth"), ceilings.read_bandwidth)]
+        found += [(say("facts.matrix_product", arithmetic=name), figure) for name, figure in ceilings.gemm.items()]
         facts += [
-            (name, f"{notation.quantity(figure)} ({figure.grade}; {figure.method}; n = {figure.n}{threads})")
+            (name, f"{notation.quantity(figure)} ({figure.grade}; {figure.method}; n = {figure.n}; {threads})")
             for name, figure in found
         ]
     return facts
 
 
-def run_facts(row: Row) -> list[tuple[str, str]]:
+def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
     """How one target was executed and measured."""
     worker = row.record.worker
     if worker is None:
@@ -105,46 +126,53 @@ def run_facts(row: Row) -> list[tuple[str, str]]:
     engine = worker.engine
     runs = counted(row.record)
     warmups = len(worker.repetitions) - len(runs)
-    steady = "steady" if worker.warmup_steady else "not steady when the limit was reached"
-    disturbed = disturbance(runs).verdict or "no repetition"
+    steady = say("facts.steady" if worker.warmup_steady else "facts.not_steady")
+    disturbed = disturbance(runs).verdict or say("facts.undisturbed")
     facts = [
-        ("Engine", f"{engine.engine} {engine.version}; {details(engine.details)}".rstrip("; ")),
-        ("Arithmetic", f"{engine.arithmetic}; KV cache {engine.cache_precision}; {row.record.threads} threads"),
-        ("Loading", notation.with_unit(worker.load_s, "s")),
-        ("Repetitions", f"{len(runs)} counted, {warmups} warm-up ({steady}); stopped: {worker.stop_reason}"),
-        ("Disturbed", disturbed),
-        ("Packages", ", ".join(f"{name} {version}" for name, version in worker.packages.items()) or "none recorded"),
-    ]
-    facts += metering_facts(row)
+        (say("facts.engine"), f"{engine.engine} {engine.version}; {details(engine.details)}".rstrip("; ")),
+        (say("facts.arithmetic"), say("facts.arithmetic_text", arithmetic=engine.arithmetic,
+                                      cache=engine.cache_precision, count=row.record.threads)),
+        (say("facts.loading"), notation.with_unit(worker.load_s, "s")),
+        (say("facts.repetitions"), say("facts.repetitions_text", count=len(runs), warmups=warmups, steady=steady,
+                                       stopped=worker.stop_reason)),
+        (say("facts.disturbed"), disturbed),
+    ]  # fmt: skip
+    packages = ", ".join(f"{name} {version}" for name, version in worker.packages.items())
+    facts.append((say("facts.packages"), packages or say("facts.none_recorded")))
+    facts += metering_facts(row, say)
     if worker.environment:
-        facts.append(("Environment", ", ".join(f"{key}={value}" for key, value in worker.environment.items())))
+        variables = ", ".join(f"{key}={value}" for key, value in worker.environment.items())
+        facts.append((say("facts.environment"), variables))
     if row.record.preparation:
-        facts.append(("Preparation", details(row.record.preparation)))
+        shown = {key: value for key, value in row.record.preparation.items() if key != "placement"}
+        facts += [(say("facts.preparation"), details(shown))] if shown else []
     return facts
 
 
-def metering_facts(row: Row) -> list[tuple[str, str]]:
+def metering_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
     """Energy, power and memory figures that have no column, what was wrong with the meter, and the device's state."""
     record = row.record
     facts = [
-        (metric.title, f"{notation.quantity(figure)} ({figure.grade}; {figure.method})")
+        (say.title(metric), f"{notation.quantity(figure)} ({figure.grade}; {figure.method})")
         for metric in METRICS
         if metric.column == "details" and (figure := row.metric(metric.name)).value is not None
     ]
     for reading in (record.energy, record.host_energy):
         if reading is not None and reading.faults:
-            facts.append((f"Meter {reading.meter}", "; ".join(f"{f.code}: {f.text}" for f in reading.faults)))
+            faults = "; ".join(f"{f.code}: {f.text}" for f in reading.faults)
+            facts.append((say("facts.meter", meter=reading.meter), faults))
     if record.telemetry is not None:
-        facts.append((f"Telemetry, {record.telemetry.source}", telemetry_words(record.telemetry)))
+        name = say("facts.telemetry", source=record.telemetry.source)
+        facts.append((name, telemetry_words(record.telemetry)))
     if record.sampler is not None:
         cost = record.sampler
-        share = cost.cpu_s / cost.wall_s if cost.wall_s else 0.0
-        facts.append(("Watching", f"{cost.reads} looks, {100 * share:.2f} % of one core"))
+        share = f"{100 * (cost.cpu_s / cost.wall_s if cost.wall_s else 0.0):.2f}"
+        facts.append((say("facts.watching"), say("facts.watching_text", count=cost.reads, share=share)))
     return facts
 
 
 def telemetry_words(seen: Telemetry) -> str:
-    """The range of every column, the processes that are not ours, and what could not be read."""
+    """The range of every column, the processes that are not ours, and what could not be read; as recorded."""
     parts = []
     for column, (low, high) in seen.extremes.items():
         if column == "clock_event_reasons":
@@ -168,40 +196,41 @@ def part_facts(part: Component) -> str:
     return "; ".join(text for text in (*wording.facts(part), wording.origin(part)) if text)
 
 
-def standing_facts(row: Row, comparison: Comparison) -> list[tuple[str, str]]:
+def standing_facts(row: Row, comparison: Comparison, say: Words = ENGLISH) -> list[tuple[str, str]]:
     """The processor a target ran on, where it comes from, and its standing under the export rules."""
     part = row.chip
     found = standing(part, comparison.as_of, comparison.destination)
-    facts = [("Processor", wording.headline(part) if part else "not read")]
+    facts = [(say("facts.processor"), wording.headline(part) if part else say("facts.not_read"))]
     if found.chip:
-        made = f"{found.chip.foundry or 'foundry not known'} ({found.chip.foundry_country or 'country not known'})"
-        facts.append(
-            ("Made by", f"{made}; memory {found.chip.memory_type or 'type not known'}; origin of memory not known")
-        )
+        unknown = say("origin.not_established")
+        made = f"{found.chip.foundry or unknown} ({found.chip.foundry_country or unknown})"
+        memory = say("origin.maker_unknown", name=found.chip.memory_type or unknown)
+        facts.append((say("facts.made_by"), say("facts.made_by_text", made=made, memory=memory)))
     label = found.label
     if label == "indeterminate" and found.possible_labels:
-        label = f"{label}, possible {', '.join(found.possible_labels)}"
+        label = say("facts.label_open", label=label, possible=say.listing(found.possible_labels))
     under = f" [{found.rule}: {found.citation}]" if found.rule else ""
-    why = f"; {found.reason}" if found.reason else ""
-    when = f"as of {found.as_of.isoformat()} for {found.destination}"
-    facts.append(("Export control", f"{label}{under}, {when}{why}"))
-    needed = {True: "yes", False: "no", None: "cannot be told"}[found.restricted]
-    facts.append(("Licence, notified exception or letter needed", needed))
+    because = found.why(say)
+    why = f"; {because}" if because else ""
+    when = say("facts.as_of", day=found.as_of.isoformat(), destination=found.destination)
+    facts.append((say("facts.export_control"), f"{label}{under}, {when}{why}"))
+    facts.append((say("facts.licence"), restricted_text(found.restricted, say)))
     if found.sources:
-        facts.append(("Sources", "; ".join(found.sources)))
+        facts.append((say("facts.sources"), "; ".join(found.sources)))
     return facts
 
 
-def horizon_note(comparison: Comparison) -> str:
+def restricted_text(restricted: bool | None, say: Words = ENGLISH) -> str:
+    """Whether a licence, a notified exception or a letter's licence is needed."""
+    return say({True: "facts.yes", False: "facts.no", None: "facts.open"}[restricted])
+
+
+def horizon_note(comparison: Comparison, say: Words = ENGLISH) -> str:
     """What the export-control labels rest on and where that knowledge ends."""
-    day, where = comparison.as_of.isoformat(), comparison.destination
-    return (
-        f"Export-control labels are a program's reading of public rules as of {day} for {where}; "
-        "`chipassay classify` shows every condition, the sources, the other layers of the rules, and its horizon."
-    )
+    return say("report.horizon", day=comparison.as_of.isoformat(), destination=comparison.destination)
 
 
-def parity_lines(group: Group) -> list[ParityLine]:
+def parity_lines(group: Group, say: Words = ENGLISH) -> list[ParityLine]:
     """One line for every target that was scored, passed or not."""
     lines = []
     for row in group.rows:
@@ -212,30 +241,21 @@ def parity_lines(group: Group) -> list[ParityLine]:
         lines.append(
             ParityLine(
                 row=row,
-                verdict="passed" if score.passed else "failed",
+                verdict=parity_verdict(score, say),
+                passed=score.passed,
                 positions=str(score.positions),
                 top1_agreement=f"{agreement}{_limit(score, 'top1_agreement')}",
-                kl_mean=f"{_reading(score.kl_mean)}{_limit(score, 'kl_mean')}",
-                max_abs_logit_error=f"{_reading(score.max_abs_logit_error)}{_limit(score, 'max_abs_logit_error')}",
-                greedy_prefix=f"{score.greedy_prefix_tokens} of {group.workload.output_tokens}",
+                kl_mean=f"{_reading(score.kl_mean, say)}{_limit(score, 'kl_mean')}",
+                max_abs_logit_error=f"{_reading(score.max_abs_logit_error, say)}{_limit(score, 'max_abs_logit_error')}",
+                greedy_prefix=say("facts.of", part=score.greedy_prefix_tokens, whole=group.workload.output_tokens),
             )
         )
     return lines
 
 
-def designer(part: Component) -> str:
+def designer(part: Component, say: Words = ENGLISH) -> str:
     """Country of the designer, or that it is not known."""
-    return part.designer_country or "not known"
-
-
-def origin_note(comparison: Comparison) -> str:
-    """Which countries designed the processors of this report, as far as the inventory knows."""
-    known = []
-    for fingerprint, machine in comparison.machines.items():
-        host = next(bundle.host for bundle in comparison.bundles if bundle.host.fingerprint == fingerprint)
-        chip = next((part for part in host.components if part.kind == "cpu"), None)
-        known.append(f"{machine}: {designer(chip) if chip else 'processor not read'}")
-    return "; ".join(known)
+    return part.designer_country or say("origin.not_established")
 
 
 def _limit(score: ParityScore, measure: str) -> str:
@@ -247,8 +267,8 @@ def _limit(score: ParityScore, measure: str) -> str:
     return f" ({sign}{notation.THIN_SPACE}{text})"
 
 
-def _reading(value: float) -> str:
-    return "not finite" if value >= NOT_FINITE else notation.number(value)
+def _reading(value: float, say: Words) -> str:
+    return say("facts.not_finite") if value >= NOT_FINITE else notation.number(value)
 
 
 def _plain(value: object) -> str:

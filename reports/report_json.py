@@ -12,14 +12,20 @@ from typing import Any
 
 from profiler.bundle import Bundle, target_file
 from profiler.metrics import METRICS
-from profiler.quantity import Quantity
 from profiler.record import ParityScore
 from reports.comparison import Comparison, Group, Row
+from reports.dependence import dependence
 from reports.provenance import NOT_FINITE
 from reports.ratio import Ratio
 from reports.samples import counted
-from reports.standing import standing
-from reports.summary import DEPENDENCE_REASON, summary
+from reports.sections_json import (
+    brief_document,
+    dependence_document,
+    origin_document,
+    quantity_document,
+    roofline_document,
+)
+from reports.summary import summary
 
 SCHEMA_ID = "chipassay.report/1"
 SCHEMA_FILE = Path(__file__).with_name("schemas") / "report-1.json"
@@ -36,11 +42,11 @@ def report_document(comparison: Comparison) -> dict[str, Any]:
     return {
         "schema": SCHEMA_ID,
         **first,
-        "dependence": {"status": "not_computed", "reason": DEPENDENCE_REASON},
         "other_groups": [
             {"difference": difference, **other}
             for difference, other in zip(comparison.differences, others, strict=True)
         ],
+        "unread_bundles": [{"path": path, "reason": reason} for path, reason in comparison.unread],
         "bundles": [_bundle(bundle, comparison) for bundle in comparison.bundles],
         "definitions": {
             metric.name: {
@@ -74,7 +80,9 @@ def _group(group: Group, comparison: Comparison) -> dict[str, Any]:
             "summary": list(summary(group, comparison)),
             "fastest": group.fastest.label if group.fastest else None,
             "comparable": [row.label for row in group.conclusive],
+            "brief": brief_document(group, comparison),
         },
+        "dependence": dependence_document(group, comparison),
     }  # fmt: skip
 
 
@@ -82,7 +90,8 @@ def _target(row: Row, group: Group, comparison: Comparison) -> dict[str, Any]:
     record = row.record
     worker = record.worker
     chip = row.chip
-    found = standing(chip, comparison.as_of, comparison.destination)
+    study = dependence(group, comparison)
+    found = study.standings[row.place]
     runs = counted(record)
     names = dict.fromkeys([metric.name for metric in METRICS] + list(record.metrics))
     return {
@@ -110,8 +119,10 @@ def _target(row: Row, group: Group, comparison: Comparison) -> dict[str, Any]:
             },
         },
         "parity": _parity(worker.parity) if worker else None,
-        "metrics": {name: _quantity(row.metric(name)) for name in names},
+        "metrics": {name: quantity_document(row.metric(name)) for name in names},
         "relative_decode_throughput": _ratio(group.relative_speed(row)),
+        "roofline": roofline_document(row, study, group),
+        "origin": origin_document(row, found),
         "engine": {
             "name": worker.engine.engine, "version": worker.engine.version, "arithmetic": worker.engine.arithmetic,
             "cache_precision": worker.engine.cache_precision,
@@ -124,13 +135,6 @@ def _target(row: Row, group: Group, comparison: Comparison) -> dict[str, Any]:
             "reason": record.failure.reason, "remedy": record.failure.remedy, "stderr_tail": record.failure.stderr_tail,
         } if record.failure else None,
         "raw": {"bundle": str(row.bundle.path), "file": target_file(record.id)},
-    }  # fmt: skip
-
-
-def _quantity(figure: Quantity) -> dict[str, Any]:
-    return {
-        "value": figure.value, "unit": figure.unit, "grade": figure.grade, "method": figure.method, "n": figure.n,
-        "ci95": list(figure.ci95) if figure.ci95 else None,
     }  # fmt: skip
 
 
@@ -161,8 +165,8 @@ def _bundle(bundle: Bundle, comparison: Comparison) -> dict[str, Any]:
     ceilings = {
         device: {
             "threads": found.threads,
-            "read_bandwidth": _quantity(found.read_bandwidth),
-            "gemm": {name: _quantity(figure) for name, figure in found.gemm.items()},
+            "read_bandwidth": quantity_document(found.read_bandwidth),
+            "gemm": {name: quantity_document(figure) for name, figure in found.gemm.items()},
         }
         for device, found in bundle.ceilings.items()
     }

@@ -6,36 +6,48 @@ import re
 from collections.abc import Iterable, Sequence
 
 from profiler.metrics import METRICS
-from reports import notation, provenance
-from reports.comparison import Comparison, Group, Row
-from reports.summary import DEPENDENCE_REASON, NOT_LEGAL_ADVICE, summary
+from reports import grids, provenance
+from reports.brief import brief
+from reports.comparison import Comparison, Group, Row, difference
+from reports.dependence import Study, dependence
+from reports.dependence.wording import gap_sentence
+from reports.grids import Grid
+from reports.language import ENGLISH, Words
+from reports.panels import panels
+from reports.roofline.wording import verdict_of
+from reports.summary import what_ran
 from reports.table import Cell, Line, Table, comparison_table
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
-def render_markdown(comparison: Comparison) -> str:
-    """The whole document."""
+def render_markdown(comparison: Comparison, say: Words = ENGLISH) -> str:
+    """The whole document, in the language of ``say``."""
     first = comparison.groups[0]
-    lines = [f"# chipassay: {plain(first.model.spec.name)}, {plain(first.workload.name)} workload", ""]
+    lines = [f"# {plain(_title(first, say))}", ""]
+    if comparison.unread:
+        lines += [f"> {plain(say('page.unread', count=len(comparison.unread)))}", ">"]
+        lines += [f"> - {plain(reason)}" for _, reason in comparison.unread]
+        lines.append("")
     for at, group in enumerate(comparison.groups):
         if at:
-            lines += [f"# {plain(group.model.spec.name)}, {plain(group.workload.name)} workload", ""]
-            lines += [f"> {plain(comparison.differences[at - 1])}", ""]
-        lines += _group(group, comparison)
-    lines += _machines(comparison)
-    lines += ["## Run it again", ""]
+            lines += [f"# {plain(_title(group, say))}", ""]
+            lines += [f"> {plain(difference(comparison.groups[0], group, say))}", ""]
+        lines += _group(group, comparison, say)
+    lines += _machines(comparison, say)
+    lines += [f"## {say('page.again')}", ""]
     for bundle in comparison.bundles:
         lines += [_code(bundle.index.command), ""]
-    lines += ["## What each figure means", ""]
-    lines += [f"- **{plain(metric.title)}**: {plain(metric.definition)}" for metric in METRICS]
-    lines += [
-        "",
-        "## What this report does not say",
-        "",
-        f"{provenance.horizon_note(comparison)} Dependence: not computed; {DEPENDENCE_REASON}. {NOT_LEGAL_ADVICE}",
-    ]
+    lines += [f"## {say('page.meanings')}", ""]
+    lines += [f"- **{plain(say.title(metric))}**: {plain(say.definition(metric))}" for metric in METRICS]
+    limits = [say("page.limits_text"), provenance.horizon_note(comparison, say), say("report.not_legal_advice")]
+    lines += ["", f"## {say('page.limits')}", "", plain(say.together(limits))]
     return "\n".join(lines) + "\n"
+
+
+def _title(group: Group, say: Words) -> str:
+    named = say("page.title", model=group.model.spec.name, workload=group.workload.name)
+    return f"{say('page.eyebrow')}: {named}"
 
 
 def plain(text: str) -> str:
@@ -43,43 +55,97 @@ def plain(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(text.split(" ")).replace("\r", " ").replace("\n", " "))
 
 
-def _group(group: Group, comparison: Comparison) -> list[str]:
-    laid_out = comparison_table(group)
-    lines = [plain(" ".join(summary(group, comparison))), ""]
+def _group(group: Group, comparison: Comparison, say: Words) -> list[str]:
+    laid_out = comparison_table(group, say)
+    study = dependence(group, comparison)
+    found = brief(group, comparison, say)
+    lines = [plain(what_ran(group, comparison, say)), "", plain(say.together(found.verdict)), ""]
+    lines += [f"## {say('brief.head')}", ""]
+    for name in ("measured", "declared", "modelled", "would_change"):
+        said: tuple[str, ...] = getattr(found, name)
+        lines += [f"**{say(f'brief.{name}')}**", "", *(f"- {plain(one)}" for one in said), ""] if said else []
     if laid_out.comparable or laid_out.set_apart:
-        lines += ["## Comparison", "", *_comparison(laid_out), ""]
+        lines += [f"## {say('page.comparison')}", "", *_comparison(laid_out, say), ""]
         lines += [f"{at}. {plain(note)}" for at, note in enumerate(laid_out.footnotes, 1)]
-        lines += ["", f"Medians, 95{notation.THIN_SPACE}% interval in brackets.", *laid_out.marks, ""]
-    scores = provenance.parity_lines(group)
+        lines += ["", say("page.medians"), *laid_out.marks, ""]
+    if study.rows:
+        lines += _judged(group, comparison, study, say)
+    scores = provenance.parity_lines(group, say)
     if scores:
-        head = ("Target", "Verdict", "Top-1 agreement", "Mean KL, nats", "Largest logit error", "Same greedy tokens")
+        head = tuple(say(f"page.{name}") for name in ("target", "parity_verdict", "top1", "kl", "logit", "greedy"))
         body = [
             (s.row.label, s.verdict, s.top1_agreement, s.kl_mean, s.max_abs_logit_error, s.greedy_prefix)
             for s in scores
         ]
-        lines += ["## Parity", "", *_table(head, body), ""]
+        lines += [f"## {say('page.parity')}", "", *_table(head, body), ""]
     if laid_out.broken or group.unfinished:
-        lines += ["## Not measured", ""]
+        lines += [f"## {say('page.not_measured')}", ""]
         for row in laid_out.broken:
-            lines += _broken(row)
-        lines += [f"- {plain(name)} ({plain(machine)}): the run was interrupted before it finished."
+            lines += _broken(row, say)
+        lines += [f"- {plain(say('page.unfinished', target=name, machine=machine))}"
                   for machine, name in group.unfinished]  # fmt: skip
         lines.append("")
-    lines += ["## How each target ran", ""]
+    for panel in panels(group, comparison, say):
+        lines += [f"## {plain(panel.title)}", "", plain(panel.intro), ""]
+        for grid in panel.grids:
+            lines += [f"**{plain(grid.caption)}**", "", *_grid(grid)]
+        lines += [f"- {plain(note)}" for note in panel.notes] + [""]
+    lines += [f"## {say('page.how_ran')}", ""]
     for row in group.rows:
         if row.record.worker:
-            told = provenance.run_facts(row) + provenance.standing_facts(row, comparison)
+            told = provenance.run_facts(row, say) + provenance.standing_facts(row, comparison, say)
             lines += [f"**{plain(row.label)}**", "", *_facts(told), ""]
-    lines += ["## What was run", ""]
-    return [*lines, *_facts(provenance.model_facts(group.bundles[0]) + provenance.workload_facts(group)), ""]
+    lines += [f"## {say('page.what_ran')}", ""]
+    return [*lines, *_facts(provenance.model_facts(group.bundles[0], say) + provenance.workload_facts(group, say)), ""]
 
 
-def _comparison(laid_out: Table) -> list[str]:
+def _judged(group: Group, comparison: Comparison, study: Study, say: Words) -> list[str]:
+    """Dependence, gaps, rooflines and origins."""
+    day = comparison.as_of.isoformat()
+    intro = say("dependence.intro", as_of=day, destination=comparison.destination)
+    notes = grids.feasible_sentences(group, study, say, len(group.rows))
+    lines = [
+        f"## {say('dependence.head')}",
+        "",
+        plain(intro),
+        "",
+        *(f"- {plain(note)}" for note in notes),
+        "",
+        *_grid(grids.dependence_grid(study, say)),
+    ]
+    if matches := grids.match_grid(study, say):
+        lines += [f"**{matches.caption}**", "", plain(say("dependence.match.intro")), "", *_grid(matches)]
+    lines += [f"**{say('page.standing')}**", "", *_grid(grids.standing_grid(study.rows, study, comparison, say))]
+    lines += [f"## {say('gap.head')}", ""]
+    for one in sorted(study.phases, key=lambda one: one.phase):
+        if one.gap is not None:
+            lines += [plain(gap_sentence(one.gap, study, say)), "", *_grid(grids.gap_grid(one.gap, study, say))]
+    if study.decode.no_gap:
+        lines += [plain(grids.no_gap_text(study.decode, say)), ""]
+    lines += [f"## {say('roofline.head')}", ""]
+    for row in study.rows:
+        said = verdict_of(row, study, group, say)
+        lines += [f"- **{plain(row.label)}** {plain(say.together(said))}"] if said else []
+    lines += ["", *_grid(grids.roofline_grid(study.rows, study, say)), plain(say("roofline.note")), ""]
+    for row in study.rows:
+        if placed := grids.placement_grid(row, say):
+            lines += [f"**{say('placement.head')}: {plain(placed.caption)}**", "", *_grid(placed)]
+    lines += [f"## {say('origin.head')}", "", *_grid(grids.origin_grid(study.rows, study, say))]
+    return lines
+
+
+def _grid(grid: Grid) -> list[str]:
+    return [*_table(grid.head, grid.rows), ""]
+
+
+def _comparison(laid_out: Table, say: Words) -> list[str]:
     def cells(line: Line) -> tuple[str, ...]:
-        name = line.row.label if line.row.conclusive else f"{line.row.label} (not comparable)"
+        apart = f" ({say('status.not_comparable')})"
+        name = line.row.label if line.row.conclusive else f"{line.row.label}{apart}"
         return (name, _cell(line.relative), *(_cell(cell) for cell in line.cells), line.parity)
 
-    head = ("Target", "vs fastest", *(metric.title for metric in laid_out.metrics), "Parity")
+    titles = (say.title(metric) for metric in laid_out.metrics)
+    head = (say("page.target"), say("page.fastest_column"), *titles, say("page.parity"))
     return _table(head, [cells(line) for line in (*laid_out.comparable, *laid_out.set_apart)])
 
 
@@ -101,12 +167,13 @@ def _facts(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return [f"- {plain(name)}: {plain(value)}" for name, value in pairs]
 
 
-def _broken(row: Row) -> list[str]:
-    failure = row.record.failure
+def _broken(row: Row, say: Words) -> list[str]:
+    failure, status = row.record.failure, say(f"status.{row.record.status}")
     if failure is None:
-        return [f"- {plain(row.label)}: {row.record.status}, no reason was recorded."]
-    remedy = f" What to do: {plain(provenance.sentence(failure.remedy))}" if failure.remedy else ""
-    said = [f"- {plain(row.label)}: {row.record.status}. {plain(provenance.sentence(failure.reason))}{remedy}"]
+        return [f"- {plain(row.label)}: {status}. {provenance.sentence(say('page.no_reason'))}"]
+    todo = say("page.what_to_do", remedy=provenance.sentence(failure.remedy)) if failure.remedy else ""
+    remedy = f" {plain(todo)}" if todo else ""
+    said = [f"- {plain(row.label)}: {status}. {plain(provenance.sentence(failure.reason))}{remedy}"]
     if failure.stderr_tail:
         said += [
             "",
@@ -120,22 +187,21 @@ def _broken(row: Row) -> list[str]:
     return said
 
 
-def _machines(comparison: Comparison) -> list[str]:
-    lines = ["## Machines and runs", ""]
+def _machines(comparison: Comparison, say: Words) -> list[str]:
+    lines = [f"## {say('page.machines')}", ""]
+    unknown = say("origin.not_established")
     for bundle in comparison.bundles:
         lines += [f"**{plain(comparison.machines[bundle.host.fingerprint])}**", ""]
-        head = ("Part", "Name", "Vendor", "Designed in", "Details", "Source")
+        head = tuple(say(f"page.{name}") for name in ("part", "name", "vendor", "designed_in", "details", "source"))
         lines += _table(head, [
-            (part.kind, part.name, part.vendor or "not known", provenance.designer(part),
+            (part.kind, part.name, part.vendor or unknown, provenance.designer(part, say),
              provenance.part_facts(part), part.source)
             for part in bundle.host.components
         ])  # fmt: skip
-        lines += [
-            "",
-            *(f"- could not be read: {plain(part)} ({plain(why)})" for part, why in bundle.host.unread.items()),
-        ]
-        created = ("Run", f"{bundle.path.name}, {bundle.index.created}, {bundle.index.state}")
-        lines += [*_facts([created, *provenance.ceiling_facts(bundle)]), ""]
+        unread = [f"{part} ({why})" for part, why in bundle.host.unread.items()]
+        lines += ["", *([f"- {plain(say('page.unread_parts', parts=say.clauses(unread)))}"] if unread else [])]
+        run = (say("facts.run"), f"{bundle.path.name}, {bundle.index.created}, {bundle.index.state}")
+        lines += [*_facts([run, *provenance.ceiling_facts(bundle, say)]), ""]
     return lines
 
 

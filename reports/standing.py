@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from profiler.chips import Chip, load_chips
 from profiler.record import Component
 from reports.export_control import classify
+from reports.export_control.classification import Classification
 from reports.export_control.rules import rule_sources
+from reports.language import ENGLISH, Words
 
 INDETERMINATE = "indeterminate"
 
@@ -34,6 +37,19 @@ class Standing:
     sources: tuple[str, ...] = ()
     """Documents behind the rule and behind where the chip was made, each with its address."""
 
+    open_key: str = ""
+    """The message that says why it is open; empty if nothing is."""
+    open_rules: tuple[str, ...] = ()
+    """Rules whose outcome the chip's figures leave open."""
+
+    def why(self, say: Words) -> str:
+        """Why the label or the need of a licence is open, in the language of ``say``; empty if neither is."""
+        if not self.open_key:
+            return self.reason
+        names = ", ".join(chip.id for chip in self.chips)
+        rules = say.clauses(self.open_rules)
+        return say(f"standing.open.{self.open_key}", count=len(self.chips), names=names, rules=rules)
+
     @property
     def chip(self) -> Chip | None:
         """The catalogue's chip, if it is known which one it is."""
@@ -49,12 +65,20 @@ def standing(part: Component | None, as_of: date, destination: str) -> Standing:
     named: dict[str, Any] = part.details.get("chip") or {} if part else {}
     status = named.get("status", "unknown")
     ids = [named["id"]] if status == "exact" else list(named.get("candidates", ()))
+    return _standing(status, tuple(ids), part is not None, as_of, destination)
+
+
+@lru_cache(maxsize=4096)
+def _standing(status: str, ids: tuple[str, ...], was_read: bool, as_of: date, destination: str) -> Standing:
     catalogue = load_chips()
     known = {chip.id: chip for chip in catalogue.chips}
     chips = tuple(known[name] for name in ids if name in known)
     found = [classify(chip, as_of, destination) for chip in chips]
     if not found:
-        return Standing(INDETERMINATE, (), None, "", as_of, destination, None, _why_open(part, status))
+        key = _why_open(was_read, status)
+        return Standing(
+            INDETERMINATE, (), None, "", as_of, destination, None, ENGLISH(f"standing.open.{key}"), open_key=key
+        )
     if len(found) == 1:
         only, eccn = found[0], found[0].eccn
         reason = "" if eccn.label != INDETERMINATE else "; ".join(eccn.meanings)
@@ -69,6 +93,8 @@ def standing(part: Component | None, as_of: date, destination: str) -> Standing:
             reason,
             chips,
             (*_rule_documents(eccn.sources), *_chip_documents(chips[0])),
+            "rule" if only.restricted is None else "",
+            _open_rules(only),
         )
     possible = tuple(sorted({label for answer in found for label in answer.eccn.possible_labels}))
     verdicts = {answer.restricted for answer in found}
@@ -80,9 +106,16 @@ def standing(part: Component | None, as_of: date, destination: str) -> Standing:
         as_of,
         destination,
         verdicts.pop() if len(verdicts) == 1 else None,
-        f"the name fits {len(chips)} chips of the catalogue: {', '.join(chip.id for chip in chips)}",
+        ENGLISH("standing.open.several", count=len(chips), names=", ".join(chip.id for chip in chips)),
         chips,
+        open_key="several",
     )
+
+
+def _open_rules(found: Classification) -> tuple[str, ...]:
+    """Titles of the rules that may or may not ask for a licence."""
+    layers = [finding for finding in (found.licence, *found.letters) if finding is not None]
+    return tuple(f"{one.rule} ({one.title})" for one in layers if len(one.possible_labels) > 1)
 
 
 def _rule_documents(keys: tuple[str, ...]) -> list[str]:
@@ -101,9 +134,7 @@ def _chip_documents(chip: Chip) -> list[str]:
     return list(dict.fromkeys(told))
 
 
-def _why_open(part: Component | None, status: str) -> str:
-    if part is None:
-        return "the inventory could not read the processor"
-    if status == "family":
-        return "a virtual machine hides which part of the family it is"
-    return "the chip catalogue does not hold this processor (`chipassay chips` says how to add it)"
+def _why_open(was_read: bool, status: str) -> str:
+    if not was_read:
+        return "not_read"
+    return "family" if status == "family" else "not_in_catalogue"

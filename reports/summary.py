@@ -1,4 +1,4 @@
-"""What may be said in words, built from the data alone; a sentence appears only if the data carry it."""
+"""What may be said in words about speed, memory and parity; a sentence appears only if the data carry it."""
 
 from __future__ import annotations
 
@@ -8,97 +8,107 @@ from profiler.metrics import METRICS
 from profiler.statistics import median
 from reports import notation
 from reports.comparison import Comparison, Group, Row
+from reports.language import ENGLISH, Words
 from reports.ratio import Ratio, ratio_of_medians
 from reports.samples import decode_rates_tok_per_s, prompt_rates_tok_per_s, token_times
 
-NOT_LEGAL_ADVICE = "Nothing here is legal advice."
 _SHORTEST_QUARTER = 4
 """Tokens in a quarter of the output below which no drift is stated."""
 
-_MOST_NAMED = 3
+MOST_NAMED = 3
 """Names that fit a sentence; more are counted instead."""
 
-DEPENDENCE_REASON = "this version of chipassay does not compute dependence between targets yet"
 
-
-def listing(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def work_done(group: Group) -> str:
+def work_done(group: Group, say: Words = ENGLISH) -> str:
     """What was run: model, weights, workload."""
     spec, work = group.model.spec, group.workload
-    weights = "synthetic weights" if group.model.weights_kind == "synthetic" else "weights of a local checkpoint"
-    return (
-        f"{spec.name} ({notation.number(spec.parameters / 1e6)} million parameters, {weights}) on the {work.name} "
-        f"workload: {work.prompt_tokens} prompt tokens, {work.output_tokens} output tokens, batch {work.batch}"
+    return say(
+        "summary.work",
+        model=spec.name,
+        parameters=notation.number(spec.parameters / 1e6),
+        weights=say(f"summary.weights.{group.model.weights_kind}"),
+        workload=work.name,
+        prompt=work.prompt_tokens,
+        output=work.output_tokens,
+        batch=work.batch,
     )
 
 
-def summary(group: Group, comparison: Comparison) -> tuple[str, ...]:
-    """The report's first paragraph about one group, a sentence each."""
+def summary(group: Group, comparison: Comparison, say: Words = ENGLISH) -> tuple[str, ...]:
+    """What was run, who was fastest, and what could not be had: a sentence each."""
+    return (what_ran(group, comparison, say), *decode_verdict(group, say), *_ceiling(group, say),
+            *_parity(group, say), *missing(group, say))  # fmt: skip
+
+
+def what_ran(group: Group, comparison: Comparison, say: Words = ENGLISH) -> str:
+    """Model, workload, number of targets, machines."""
     machines = list(dict.fromkeys(comparison.machines[bundle.host.fingerprint] for bundle in group.bundles))
-    where = f"on {listing(machines)}" if len(machines) <= _MOST_NAMED else f"on {len(machines)} machines"
+    if len(machines) <= MOST_NAMED:
+        where = say("summary.on_machines", machines=say.listing(machines))
+    else:
+        where = say("summary.on_many_machines", count=len(machines))
     count = len(group.rows) + len(group.unfinished)
-    ran = f"{work_done(group)}; {count} target{'' if count == 1 else 's'} {where}."
-    sentences = [ran, *_decode_verdict(group), *_ceiling(group), *_parity(group), *_missing(group)]
-    return tuple(sentences)
+    return say("summary.ran", work=work_done(group, say), count=count, where=where)
 
 
-def speed_title(group: Group, what: str) -> str:
+def named(rows: Sequence[Row], say: Words) -> str:
+    """Their labels, or how many they are."""
+    if len(rows) <= MOST_NAMED:
+        return say.listing([row.label for row in rows])
+    return say("report.targets_counted", count=len(rows))
+
+
+def speed_title(group: Group, what: str, say: Words = ENGLISH) -> str:
     """A sentence about ``what`` (``decode`` or ``prefill``) that the repetitions support, for the head of a chart."""
     rates = _rates(group, what)
     rows = sorted((row for row in group.rows if row.conclusive and rates(row)), key=lambda row: -median(rates(row)))
-    verb = {"decode": "decodes", "prefill": "processes the prompt"}[what]
     if not rows:
-        return f"No comparable target has a {what} throughput."
+        return say(f"title.none.{what}")
     if len(rows) == 1:
-        return f"{rows[0].label} {verb} at {notation.with_unit(median(rates(rows[0])), 'tok/s')}."
+        speed = notation.with_unit(median(rates(rows[0])), "tok/s")
+        return say(f"title.one.{what}", label=rows[0].label, speed=speed)
     ratio = ratio_of_medians(rates(rows[0]), rates(rows[1]))
-    second = rows[1].label
+    pair = {"first": rows[0].label, "second": rows[1].label}
     if ratio.distinguishable is False:
-        return f"{rows[0].label} and {second} cannot be told apart in {what} speed."
+        return say(f"title.apart.{what}", **pair)
     if ratio.ci95 is None:
-        return (
-            f"{rows[0].label} {verb} {_times_as_fast(ratio)} {second} at the median; "
-            "too few repetitions for an interval, so noise may explain the difference."
-        )
-    return f"{rows[0].label} {verb} {_times_as_fast(ratio)} {second}{_interval_note(ratio)}."
+        return say(f"title.few.{what}", times=_times(ratio), **pair)
+    return say(f"title.faster.{what}", times=_times(ratio), interval=interval_of(ratio), **pair)
 
 
-def latency_title(group: Group) -> str:
+def latency_title(group: Group, say: Words = ENGLISH) -> str:
     """How long a token after the first typically took; the two extremes where there are many targets."""
     said = []
     for row in group.conclusive:
         if times := token_times(row.record):
             typical = notation.with_unit(median([time.median_ms for time in times]) / 1e3, "s")
-            said.append(f"{typical} on {row.label}")
+            said.append(say("title.on", value=typical, label=row.label))
     if not said:
-        return "No comparable target generated more than one token."
-    if len(said) > _MOST_NAMED:
-        return f"Each further token took from {said[0]} to {said[-1]}."
-    return f"Each further token took {listing(said)}."
+        return say("title.latency.none")
+    if len(said) > MOST_NAMED:
+        return say("title.latency.range", least=said[0], most=said[-1])
+    return say("title.latency.each", each=say.listing(said))
 
 
-def latency_drift(group: Group) -> str:
+def latency_drift(group: Group, say: Words = ENGLISH) -> str:
     """How the time per token changed from the first to the last quarter of the output.
 
     Empty for a short output, or too many targets for a sentence.
     """
     said = []
-    if len(group.conclusive) > _MOST_NAMED:
+    if len(group.conclusive) > MOST_NAMED:
         return ""
     for row in group.conclusive:
         times = [time.median_ms for time in token_times(row.record)]
         quarter = len(times) // 4
         if quarter >= _SHORTEST_QUARTER:
             change = 100 * (median(times[-quarter:]) / median(times[:quarter]) - 1)
-            said.append(f"{change:+.1f}{notation.THIN_SPACE}% on {row.label}".replace("-", "−", change < 0))
-    return f"From the first to the last quarter of the output it changed by {listing(said)}." if said else ""
+            value = f"{change:+.1f}{notation.THIN_SPACE}%".replace("-", "−", change < 0)
+            said.append(say("title.on", value=value, label=row.label))
+    return say("title.drift", changes=say.listing(said)) if said else ""
 
 
-def memory_title(group: Group) -> str:
+def memory_title(group: Group, say: Words = ENGLISH) -> str:
     """Who held the most memory at its peak, a single reading each."""
     readings = []
     for row in group.rows:
@@ -106,18 +116,18 @@ def memory_title(group: Group) -> str:
         if row.conclusive and peak is not None:
             readings.append((peak, row.label))
     if not readings:
-        return "No comparable target has a memory reading."
+        return say("title.memory.none")
     most, label = max(readings)
     shown = notation.with_unit(most, "B")
     if len(readings) == 1:
-        return f"{label} held at most {shown} resident."
+        return say("title.memory.one", label=label, most=shown)
     least = notation.with_unit(min(readings)[0], "B")
     if least == shown:
-        return f"All targets held about {shown} at their peak."
-    return f"{label} held the most memory, {shown} at its peak; the least was {least}."
+        return say("title.memory.same", most=shown)
+    return say("title.memory.range", label=label, most=shown, least=least)
 
 
-def unavailable_reasons(group: Group) -> dict[tuple[str, tuple[str, ...]], list[str]]:
+def unavailable_reasons(group: Group, say: Words = ENGLISH) -> dict[tuple[str, tuple[str, ...]], list[str]]:
     """(Reason, labels of the comparable rows it holds for) -> titles of the metrics that are missing for it."""
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for metric in [metric for metric in METRICS if metric.column == "always"]:
@@ -127,7 +137,7 @@ def unavailable_reasons(group: Group) -> dict[tuple[str, tuple[str, ...]], list[
             if row.conclusive and figure.value is None:
                 reasons.setdefault(figure.method, []).append(row.label)
         for reason, labels in reasons.items():
-            found.setdefault((reason, tuple(labels)), []).append(metric.title)
+            found.setdefault((reason, tuple(labels)), []).append(say.title(metric))
     return found
 
 
@@ -137,39 +147,35 @@ def _rates(group: Group, what: str) -> Callable[[Row], list[float]]:
     return lambda row: prompt_rates_tok_per_s(row.record, group.workload.prompt_tokens)
 
 
-def _decode_verdict(group: Group) -> list[str]:
+def decode_verdict(group: Group, say: Words = ENGLISH) -> list[str]:
+    """Who decodes fastest, and whether the repetitions carry that."""
     rows, fastest = group.conclusive, group.fastest
     if fastest is None:
-        return ["No target produced a decode throughput that can be compared."]
+        return [say("summary.no_decode")]
     speed = notation.quantity(fastest.metric("decode_throughput"))
     if len(rows) == 1:
-        return [f"{fastest.label} decoded at {speed}; there is no second comparable target to set it against."]
+        return [say("summary.alone", label=fastest.label, speed=speed)]
     ratio = group.lead(rows[1])
     assert ratio is not None
-    second = rows[1].label
+    who = {"label": fastest.label, "second": rows[1].label, "speed": speed}
     if ratio.distinguishable is False and ratio.ci95 is not None:
         low, high = (notation.number(bound, 3) for bound in ratio.ci95)
-        return [
-            f"{fastest.label} had the highest median decode throughput, {speed}, but {second} cannot be told apart "
-            f"from it: the 95{notation.THIN_SPACE}% interval of the ratio, {low}–{high}, includes 1."
-        ]
+        return [say("summary.not_told_apart", low=low, high=high, **who)]
     if ratio.ci95 is None:
-        return [
-            f"{fastest.label} had the highest median decode throughput, {speed}, {_times_as_fast(ratio)} {second}; "
-            "too few repetitions for an interval, so noise may explain the difference."
-        ]
-    return [f"{fastest.label} decoded fastest: {speed}, {_times_as_fast(ratio)} {second}{_interval_note(ratio)}."]
+        return [say("summary.too_few", times=_times(ratio), **who)]
+    return [say("summary.fastest", times=_times(ratio), interval=interval_of(ratio), **who)]
 
 
-def _times_as_fast(ratio: Ratio) -> str:
-    return f"{notation.times(ratio.value, None).rstrip('×')} times as fast as"
+def _times(ratio: Ratio) -> str:
+    return notation.times(ratio.value, None).rstrip("×")
 
 
-def _interval_note(ratio: Ratio) -> str:
-    return f" (95{notation.THIN_SPACE}% interval {notation.times(ratio.value, ratio.ci95).partition('(')[2]}"
+def interval_of(ratio: Ratio) -> str:
+    """``1.17–1.43``."""
+    return notation.times(ratio.value, ratio.ci95).partition("(")[2].rstrip(")")
 
 
-def _ceiling(group: Group) -> list[str]:
+def _ceiling(group: Group, say: Words) -> list[str]:
     fastest = group.fastest
     if fastest is None or fastest.metric("mbu").value is None:
         return []
@@ -178,38 +184,40 @@ def _ceiling(group: Group) -> list[str]:
         for row in group.conclusive[1:]
         if (figure := row.metric("mbu")).value is not None
     ]
-    rest = f" ({'; '.join(others)})" if others else ""
-    return [
-        f"{fastest.label} used {notation.quantity(fastest.metric('mbu'))} of its machine's measured read bandwidth"
-        f"{rest}."
-    ]
+    few = 0 < len(others) <= MOST_NAMED
+    rest = say("summary.ceiling_rest", others=say.clauses(others)) if few else ""
+    share = notation.quantity(fastest.metric("mbu"))
+    return [say("summary.ceiling", label=fastest.label, share=share, rest=rest)]
 
 
-def _parity(group: Group) -> list[str]:
-    passed = [row.label for row in group.rows if row.conclusive and row.record.worker]
-    apart = [row.label for row in group.rows if row.record.status == "not_comparable"]
+def _parity(group: Group, say: Words) -> list[str]:
+    passed = [row for row in group.rows if row.conclusive and row.record.worker]
+    apart = [row for row in group.rows if row.record.status == "not_comparable"]
     said = []
     if passed:
-        who = listing(passed) if len(passed) <= _MOST_NAMED else f"All {len(passed)} comparable targets"
-        said.append(f"{who} passed parity against the float32 reference.")
+        few = len(passed) <= MOST_NAMED
+        who = named(passed, say) if few else say("summary.all_comparable", count=len(passed))
+        said.append(say("summary.passed", who=who))
     if apart:
-        said.append(
-            f"{listing(apart)} did not pass, and take{'s' if len(apart) == 1 else ''} no part in any conclusion."
-        )
+        said.append(say("summary.not_passed", who=named(apart, say), count=len(apart)))
     return said
 
 
-def _missing(group: Group) -> list[str]:
+def missing(group: Group, say: Words = ENGLISH) -> list[str]:
+    """What could not be had, and which targets did not finish."""
     said = []
-    for (reason, labels), titles in unavailable_reasons(group).items():
-        everyone = len(labels) == sum(row.conclusive for row in group.rows)
-        who = "" if everyone else f" for {listing(labels)}"
-        said.append(f"{listing(titles)} could not be had{who}: {reason.rstrip('.')}.")
-    broken = [row for row in group.rows if row.record.status in ("failed", "unavailable")]
-    for status, phrase in (("failed", "failed"), ("unavailable", "could not run here")):
-        names = [row.label for row in broken if row.record.status == status]
-        if names:
-            said.append(f"{listing(names)} {phrase}.")
+    comparable = sum(row.conclusive for row in group.rows)
+    for (reason, labels), titles in unavailable_reasons(group, say).items():
+        who = "" if len(labels) == comparable else say("summary.missing_for", who=_names(labels, say))
+        said.append(say("summary.missing", what=say.listing(titles), who=who, reason=reason.rstrip(".")))
+    for status in ("failed", "unavailable"):
+        rows = [row for row in group.rows if row.record.status == status]
+        if rows:
+            said.append(say(f"summary.{status}", who=named(rows, say)))
     if group.unfinished:
-        said.append(f"The run was interrupted before {listing([name for _, name in group.unfinished])} finished.")
+        said.append(say("summary.interrupted", who=_names([name for _, name in group.unfinished], say)))
     return said
+
+
+def _names(labels: Sequence[str], say: Words) -> str:
+    return say.listing(labels) if len(labels) <= MOST_NAMED else say("report.targets_counted", count=len(labels))

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiler.metrics import METRICS, Metric
+from profiler.quantity import Grade
 from profiler.record import ParityScore
 from reports import notation
 from reports.comparison import Group, Row
+from reports.language import ENGLISH, Words
 
 COLUMN_ORDER = ("decode_throughput", "prefill_throughput", "ttft", "tpot_p50", "tpot_p99", "mbu", "mfu", "peak_memory")
 """Metrics in the order readers ask for them; any other metric follows."""
+SPEED = frozenset(COLUMN_ORDER) - {"peak_memory"}
+"""Metrics of speed; the others, of memory and energy, make a table of their own where both do not fit."""
 
-MARK_MEANINGS = {"modelled": "modelled, with bounds", "declared": "declared by a datasheet"}
+MARKED_GRADES: tuple[Grade, ...] = ("modelled", "declared")
+"""Grades that a figure shows by a mark before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Targets with figures: those that compare, then those that do not. ``broken`` rows have no figures at all."""
+    """Targets with figures: those that compare, fastest first, then those that do not.
+
+    ``broken`` rows have no figures at all.
+    """
 
     metrics: tuple[Metric, ...]
     comparable: tuple[Line, ...]
@@ -47,23 +55,27 @@ class Table:
     marks: tuple[str, ...]
 
 
-def comparison_table(group: Group) -> Table:
+def comparison_table(group: Group, say: Words = ENGLISH) -> Table:
     """Lay out one group. A metric that no target has is folded into the column whose reasons it shares."""
     known = {metric.name: metric for metric in METRICS}
     names = [name for name in COLUMN_ORDER if name in known]
     ordered = [known[name] for name in names] + [metric for metric in METRICS if metric.name not in names]
     shown = [row for row in group.rows if row.record.status in ("ok", "not_comparable")]
     columns, folded = _fold([metric for metric in ordered if has_column(metric, shown)], shown)
-    reasons: dict[str, list[str]] = {}
-    lines = {row.place: _line(group, row, columns, folded, reasons) for row in shown}
+    footnotes: dict[str, list[str]] = {}
+    lines = {row.place: _line(group, row, columns, folded, footnotes, say) for row in shown}
+    places = {row.place for row in group.conclusive}
+    others = [row for row in shown if row.conclusive and row.place not in places]
     grades = {row.metric(metric.name).grade for row in shown for metric in columns}
     return Table(
         metrics=tuple(columns),
-        comparable=tuple(lines[row.place] for row in shown if row.conclusive),
+        comparable=tuple(lines[row.place] for row in (*group.conclusive, *others)),
         set_apart=tuple(lines[row.place] for row in shown if not row.conclusive),
         broken=tuple(row for row in group.rows if row.record.status in ("failed", "unavailable")),
-        footnotes=tuple(f"{_listing(titles)}: {reason}" for reason, titles in reasons.items()),
-        marks=tuple(f"{notation.GRADE_MARKS[g]} {meaning}" for g, meaning in MARK_MEANINGS.items() if g in grades),
+        footnotes=tuple(
+            say("table.footnote", metrics=say.listing(titles), reason=reason) for reason, titles in footnotes.items()
+        ),
+        marks=tuple(f"{notation.GRADE_MARKS[g]} {say(f'grade.mark.{g}')}" for g in MARKED_GRADES if g in grades),
     )
 
 
@@ -74,22 +86,22 @@ def has_column(metric: Metric, rows: Sequence[Row]) -> bool:
     return metric.column == "always"
 
 
-def parity_verdict(score: ParityScore | None) -> str:
+def parity_verdict(score: ParityScore | None, say: Words = ENGLISH) -> str:
     """``passed`` or ``failed``, or a dash where nothing was scored."""
-    return notation.DASH if score is None else "passed" if score.passed else "failed"
+    return notation.DASH if score is None else say("parity.passed" if score.passed else "parity.failed")
 
 
-def _fold(ordered: list[Metric], rows: list[Row]) -> tuple[list[Metric], dict[str, list[str]]]:
+def _fold(ordered: list[Metric], rows: list[Row]) -> tuple[list[Metric], dict[str, list[Metric]]]:
     """Columns to show, and per shown column the titles of metrics missing everywhere for the same reasons."""
     columns: list[Metric] = []
     first_with: dict[tuple[str, ...], str] = {}
-    folded: dict[str, list[str]] = {}
+    folded: dict[str, list[Metric]] = {}
     for metric in ordered:
         figures = [row.metric(metric.name) for row in rows]
         if figures and all(figure.value is None for figure in figures):
             reasons = tuple(figure.method for figure in figures)
             if reasons in first_with:
-                folded.setdefault(first_with[reasons], []).append(metric.title)
+                folded.setdefault(first_with[reasons], []).append(metric)
                 continue
             first_with[reasons] = metric.name
         columns.append(metric)
@@ -97,30 +109,31 @@ def _fold(ordered: list[Metric], rows: list[Row]) -> tuple[list[Metric], dict[st
 
 
 def _line(
-    group: Group, row: Row, columns: list[Metric], folded: dict[str, list[str]], reasons: dict[str, list[str]]
+    group: Group, row: Row, columns: list[Metric], folded: dict[str, list[Metric]], footnotes: dict[str, list[str]],
+    say: Words,
 ) -> Line:  # fmt: skip
-    """One target; ``reasons`` collects why figures are missing, with the titles of those that each accounts for."""
     cells = []
     for metric in columns:
         figure = row.metric(metric.name)
         note = 0
         if figure.value is None:
-            titles = reasons.setdefault(figure.method, [])
-            titles += [title for title in (metric.title, *folded.get(metric.name, [])) if title not in titles]
-            note = list(reasons).index(figure.method) + 1
+            also = folded.get(metric.name, [])
+            note = _number(figure.method, [say.title(one) for one in (metric, *also)], footnotes)
         cells.append(Cell(notation.quantity(figure), notation.interval(figure), note))
     ratio = group.relative_speed(row)
     if ratio is None:
         relative = Cell(notation.DASH)
     elif group.fastest is not None and group.fastest.place == row.place:
-        relative = Cell("fastest" if len(group.conclusive) > 1 else "alone")
+        relative = Cell(say("table.fastest" if len(group.conclusive) > 1 else "table.alone"))
     else:
         value, _, bounds = notation.times(ratio.value, ratio.ci95).partition(" (")
         relative = Cell(value, bounds.rstrip(")"))
-    return Line(row, tuple(cells), relative, parity_verdict(row.record.worker.parity if row.record.worker else None))
+    score = row.record.worker.parity if row.record.worker else None
+    return Line(row, tuple(cells), relative, parity_verdict(score, say))
 
 
-def _listing(titles: list[str]) -> str:
-    """``A``, ``A and B``, ``A, B and C``."""
-    *most, last = titles
-    return f"{', '.join(most)} and {last}" if most else last
+def _number(reason: str, titles: list[str], footnotes: dict[str, list[str]]) -> int:
+    """The number of the footnote with this reason, from 1; ``titles`` are added to those it is about."""
+    known = footnotes.setdefault(reason, [])
+    known += [title for title in titles if title not in known]
+    return list(footnotes).index(reason) + 1

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 from profiler.bundle import Bundle
 from profiler.disturbance import disturbance
 from reports import notation
+from reports.brief import brief
 from reports.comparison import Comparison, Group, Row, compare
+from reports.dependence import dependence
+from reports.language import ENGLISH
+from reports.roofline.wording import verdict_of
 from reports.samples import counted
-from reports.summary import summary
+from reports.summary import MOST_NAMED, what_ran
 from reports.table import Cell, Line, Table, comparison_table
 
 if TYPE_CHECKING:
@@ -43,8 +47,9 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     from rich.text import Text
 
     laid_out = comparison_table(group)
-    opening, *verdict = summary(group, comparison)
-    parts: list[RenderableType] = [_paragraph(opening, width, "bold"), Text()]
+    told = brief(group, comparison)
+    study = dependence(group, comparison)
+    parts: list[RenderableType] = [_paragraph(what_ran(group, comparison), width, "bold"), Text()]
     if laid_out.comparable or laid_out.set_apart:
         parts += _tables(laid_out, width)
     notes = [f"{_superscript(at)} {note}" for at, note in enumerate(laid_out.footnotes, 1)]
@@ -57,7 +62,10 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
         if (found := disturbance(counted(row.record))).too_much
     ]
     parts += [_paragraph(f"{name} ({machine}): not finished", width, "yellow") for machine, name in group.unfinished]
-    parts += [Text(), *(_paragraph(sentence, width) for sentence in verdict[: 2 if group.conclusive else 1])]
+    parts += [Text(), *(_paragraph(sentence, width) for sentence in told.verdict)]
+    for row in group.conclusive[:MOST_NAMED]:
+        if said := verdict_of(row, study, group, ENGLISH):
+            parts.append(_paragraph(f"{row.label}: {said[0]}", width))
     return Stack(*parts)
 
 

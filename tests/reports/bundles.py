@@ -10,7 +10,9 @@ from pathlib import Path
 from backends.contract import EngineFacts
 from backends.model import Model, ModelSpec
 from profiler.bundle import Bundle, ceilings_file, target_file
+from profiler.chips import load_chips
 from profiler.codec import encode
+from profiler.inventory.origin import with_origin
 from profiler.metrics import Evidence, compute_metrics
 from profiler.quantity import Quantity
 from profiler.record import (
@@ -20,10 +22,12 @@ from profiler.record import (
     Ceilings,
     CeilingSample,
     Component,
+    EnergyReading,
     Failure,
     Host,
     MemoryReading,
     ParityScore,
+    PowerSample,
     ReferenceRecord,
     Repetition,
     Spoiler,
@@ -97,43 +101,60 @@ def parity(passed: bool = True, positions: int = 16) -> ParityScore:
     )  # fmt: skip
 
 
-def ceilings() -> Ceilings:
-    """Limits of the guest, sampled before and after every repetition."""
+def ceilings(
+    read_b_s: float = READ_BANDWIDTH, gemm_flop_s: dict[str, float] | None = None, device: str = "cpu"
+) -> Ceilings:
+    """Limits of a device, by default of the guest's processor, sampled before and after every repetition."""
+    peaks = gemm_flop_s or {"float32": GEMM_PEAK}
     rng = random.Random(7)
     at_ns = [10**12 * (index + 1) - 5 * 10**8 for index in range(12)]
-    read = tuple(CeilingSample(at, 2.7e8, round(2.7e8 / READ_BANDWIDTH * 1e9 * rng.gauss(1, 0.004))) for at in at_ns)
-    gemm = tuple(CeilingSample(at, 7.2e9, round(7.2e9 / GEMM_PEAK * 1e9 * rng.gauss(1, 0.004))) for at in at_ns)
+    read = tuple(CeilingSample(at, 2.7e8, round(2.7e8 / read_b_s * 1e9 * rng.gauss(1, 0.004))) for at in at_ns)
+    gemm = {
+        name: tuple(CeilingSample(at, 7.2e9, max(1, round(7.2e9 / peak * 1e9 * rng.gauss(1, 0.004)))) for at in at_ns)
+        for name, peak in peaks.items()
+    }
     how = "median of samples beside the repetitions, each the fastest of 3 passes"
+    read_ci = (read_b_s * 0.9965, read_b_s * 1.0035)
     return Ceilings(
-        2, Quantity(READ_BANDWIDTH, "B/s", "measured", f"summing 256 MiB of float32: {how}", 12, (28.5e9, 28.7e9)),
-        {"float32": Quantity(GEMM_PEAK, "FLOP/s", "measured", f"1536x1536x1536 float32 product: {how}", 12)},
-        read, {"float32": gemm},
+        2, Quantity(read_b_s, "B/s", "measured", f"summing 256 MiB of float32: {how}", 12, read_ci),
+        {name: Quantity(peak, "FLOP/s", "measured", f"1536x1536x1536 {name} product: {how}", 12)
+         for name, peak in peaks.items()},
+        read, gemm, device,
     )  # fmt: skip
 
 
 def target(
     backend: str, precision: str, ttft_s: float, tpot_s: float, *, count: int = 7, seed: int = 1, passed: bool = True,
-    model_digest: str = "", workload_digest: str = "", file_bytes: int = 410_000_000,
+    model_digest: str = "", workload_digest: str = "", file_bytes: int = 410_000_000, arithmetic: str = "float32",
+    cache: str = "float32", accelerator: str | None = None, under: Ceilings | None = None,
+    device: dict[str, str] | None = None, energy: EnergyReading | None = None, preparation: dict | None = None,
 ) -> TargetRecord:  # fmt: skip
-    """A target that ran to its end."""
+    """A target that ran to its end; ``under`` are the ceilings of its device."""
     runs = repetitions(ttft_s, tpot_s, count, seed)
     weights = QWEN3_06B.weight_bytes(precision)
     memory = MemoryReading(round(weights * 1.24) + file_bytes, weights + 310_000_000, file_bytes)
-    engine = {"torch-cpu": ("PyTorch", "2.13.0"), "onnx-cpu": ("ONNX Runtime", "1.24.1")}.get(backend, (backend, "1"))
+    engine = {
+        "torch-cpu": ("PyTorch", "2.13.0"),
+        "onnx-cpu": ("ONNX Runtime", "1.24.1"),
+        "cuda": ("PyTorch", "2.13.0"),
+    }.get(backend, (backend, "1"))
     worker = WorkerReport(
-        engine=EngineFacts(*engine, arithmetic="float32", cache_precision="float32", details={"attention": "sdpa"}),
+        engine=EngineFacts(
+            *engine, arithmetic=arithmetic, cache_precision=cache, details={"attention": "sdpa"}, device=device or {}
+        ),
         pid=4242, load_s=6.4, repetitions=runs, warmup_steady=True,
         stop_reason="the 95 % interval is within 2 %", parity=parity(passed),
         memory=memory, packages={"numpy": "2.4.6", engine[0].lower().replace(" ", ""): engine[1]},
         environment={"OMP_NUM_THREADS": "2"},
     )  # fmt: skip
-    evidence = Evidence(QWEN3_06B, PROMPT_TOKENS, precision, worker, ceilings(), None, NO_ENERGY)
+    evidence = Evidence(QWEN3_06B, PROMPT_TOKENS, precision, worker, under or ceilings(), energy, NO_ENERGY)
     failure = None if passed else Failure("parity: top-1 agreement 0.62 is below 0.75", "compare at another precision")
     return TargetRecord(
         schema=RECORD_SCHEMA, id=f"{backend}@{precision}", backend=backend, device="", precision=precision,
         status="ok" if passed else "not_comparable", threads=2, model_digest=model_digest or digest_of("model"),
         workload_digest=workload_digest or digest_of("workload"),
-        metrics=compute_metrics(evidence), worker=worker, failure=failure,
+        metrics=compute_metrics(evidence), worker=worker, failure=failure, accelerator=accelerator, energy=energy,
+        preparation=preparation or {},
     )  # fmt: skip
 
 
@@ -156,6 +177,7 @@ def bundle(
     path: Path | str = "/runs/main", *, targets: tuple[TargetRecord, ...] | None = None, on: Host | None = None,
     model_name: str = "qwen3-0.6b", model_digest: str = "", workload_name: str = "chat", workload_digest: str = "",
     output_tokens: int = OUTPUT_TOKENS, unfinished: tuple[str, ...] = (), with_ceilings: bool = True,
+    limits: dict[str, Ceilings] | None = None, created: str = "2026-11-23T21:40:07Z",
 ) -> Bundle:  # fmt: skip
     """A run of the main job; by default every kind of outcome appears once."""
     if targets is None:
@@ -174,7 +196,7 @@ def bundle(
     targets = tuple(replace(one, model_digest=model.digest, workload_digest=workload.digest) for one in targets)
     ids = tuple(one.id for one in targets) + unfinished
     index = BundleIndex(
-        schema=BUNDLE_SCHEMA, chipassay_version="0.1.0", created="2026-11-23T21:40:07Z",
+        schema=BUNDLE_SCHEMA, chipassay_version="0.1.0", created=created,
         state="interrupted" if unfinished else "complete",
         command=f"chipassay profile --model {model_name} --workload {workload_name} "
         + " ".join(f"--target {one}" for one in ids) + " --out runs/main",
@@ -184,7 +206,84 @@ def bundle(
     reference = ReferenceRecord(
         ((1, 2, 3),), tuple(range(16)), "reference.npz", digest_of("reference"), "PyTorch 2.13.0 float32", False
     )
-    return Bundle(Path(path), index, on or host(), {"cpu": ceilings()} if with_ceilings else {}, reference, targets)
+    known = (limits or {"cpu": ceilings()}) if with_ceilings else {}
+    return Bundle(Path(path), index, on or host(), known, reference, targets)
+
+
+# What follows is made up: no such accelerator was measured. It has the shape of real records, for tests only.
+
+H200_LIMITS = {"bfloat16": 6.6e14}
+
+
+def known_chip(chip_id: str, kind: str = "cpu", **details: object) -> Component:
+    """A component that the catalogue names exactly, as the inventory writes it."""
+    chip = load_chips().get(chip_id)
+    bare = Component(kind, chip.name, chip.vendor, chip.designer_country, dict(details), "a test")
+    return with_origin(replace(bare, name=chip.aliases[0] if chip.aliases else chip.name), load_chips())
+
+
+def h200_host() -> Host:
+    """A made-up server: one processor whose standing is open, one NVIDIA H200."""
+    gpu = known_chip("nvidia-h200-sxm", "accelerator", pci_address="00000000:3B:00.0", total_bytes=150_754_820_096,
+                     index=0, power_limit_w=700.0)  # fmt: skip
+    return Host(digest_of("h200 server"), (known_chip("amd-epyc-7763"), gpu), {})
+
+
+def kunpeng_host() -> Host:
+    """A made-up server with a processor that no rule of the catalogue's horizon restricts."""
+    return Host(digest_of("kunpeng server"), (known_chip("huawei-kunpeng-920-6426"),), {})
+
+
+def power(record_seed: int = 3, idle_w: float = 76.0, busy_w: float = 412.0) -> EnergyReading:
+    """A meter that saw idle, then all repetitions of :func:`repetitions`, then idle."""
+    rng, joules, at, samples = random.Random(record_seed), 0.0, 10**12 - 10**10, []
+    spans = [(10**12 * (index + 1), 10**12 * (index + 1) + 4 * 10**8) for index in range(8)]
+    for begin, end in spans:
+        for begun, ended, watts in ((at, begin, idle_w), (begin, end, busy_w)):
+            step = (ended - begun) // 8
+            for tick in range(8):
+                samples.append(PowerSample(begun + tick * step, joules))
+                joules += watts * rng.gauss(1, 0.02) * step / 1e9
+        at = end
+    samples.append(PowerSample(at + 10**10, joules + idle_w * 10))
+    begin = samples[0].at_ns
+    return EnergyReading("nvml", "cuda:0 board", 0.001, (begin, begin + 3 * 10**9), (at + 10**9, at + 4 * 10**9),
+                         tuple(samples))  # fmt: skip
+
+
+def cuda_target(
+    precision: str = "bfloat16", ttft_s: float = 0.0061, tpot_s: float = 0.00185, **changes
+) -> TargetRecord:
+    """A made-up run on ``cuda:0``."""
+    record = target(
+        "cuda", precision, ttft_s, tpot_s, seed=21, arithmetic=precision, cache=precision, accelerator="cuda:0",
+        device={"name": "NVIDIA H200", "pci_address": "0000:3B:00.0"},
+        **{"energy": power(), "under": h200_ceilings(), **changes},
+    )  # fmt: skip
+    return replace(record, id=f"cuda:0@{precision}", device="0")
+
+
+def h200_ceilings() -> Ceilings:
+    """Made-up limits of the made-up H200."""
+    return ceilings(4.1e12, H200_LIMITS, "cuda:0")
+
+
+def h200_bundle(path: str = "/runs/h200", *, with_cpu: bool = False, **changes) -> Bundle:
+    """A made-up bundle with one accelerator target, and one of the host's open processor if asked."""
+    targets = (cuda_target(),)
+    if with_cpu:
+        targets += (target("torch-cpu", "float32", 0.31, 0.021, seed=31, under=ceilings(1.6e11, {"float32": 2.1e12})),)
+    limits = {"cuda:0": h200_ceilings(), "cpu": ceilings(1.6e11, {"float32": 2.1e12})}
+    return bundle(path, **{"targets": targets, "on": h200_host(), "limits": limits,
+                           "created": "2026-11-23T10:00:00Z", **changes})  # fmt: skip
+
+
+def kunpeng_bundle(path: str = "/runs/kunpeng", **changes) -> Bundle:
+    """A made-up bundle of an unrestricted processor."""
+    under = ceilings(9.4e10, {"float32": 1.5e12})
+    targets = (target("torch-cpu", "float32", 0.42, 0.0381, seed=41, under=under),)
+    return bundle(path, **{"targets": targets, "on": kunpeng_host(), "limits": {"cpu": under},
+                           "created": "2026-11-23T11:00:00Z", **changes})  # fmt: skip
 
 
 def write_bundle(made: Bundle, folder: Path) -> Path:

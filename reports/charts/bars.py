@@ -1,4 +1,4 @@
-"""The charts of a report: Vega-Altair specifications over plain rows, rendered to SVG without a browser or network.
+"""Bars of speed and memory: the value, its spread, and the ceiling or peak as a tick.
 
 A row of bars carries its own label and value above it, so that long target names fit a phone. Only comparable targets
 are drawn: a bar next to others invites a comparison.
@@ -7,14 +7,15 @@ are drawn: a bar next to others invites a comparison.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from profiler.record import TargetRecord
 from reports import notation
-from reports.chart_theme import Theme
-from reports.comparison import Group, Row
-from reports.samples import decode_rates_tok_per_s, prompt_rates_tok_per_s, token_times
+from reports.charts.theme import Theme
+from reports.comparison import Row
+from reports.language import Words
+from reports.samples import decode_rates_tok_per_s, prompt_rates_tok_per_s
 
 if TYPE_CHECKING:
     import altair as alt
@@ -24,8 +25,6 @@ BAR_PX = 15
 _LABEL_ABOVE_PX = -18
 _NOTE_BELOW_PX = 17
 _TICK_REACH_PX = 11
-_LATENCY_SHORTEST_PX = 150
-_LATENCY_TALLEST_PX = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +47,35 @@ class Bar:
     limit: Limit | None = None
 
 
-def decode_bars(group: Group) -> list[Bar]:
+def decode_bars(rows: Sequence[Row], say: Words) -> list[Bar]:
     """Decode throughput in tok/s, every repetition, and the ceiling that measured read bandwidth implies."""
-    return _speed_bars(group, "decode_throughput", "mbu", decode_rates_tok_per_s, "bandwidth ceiling")
+    return _speed_bars(rows, "decode_throughput", "mbu", decode_rates_tok_per_s, "chart.bandwidth_ceiling", say)
 
 
-def prefill_bars(group: Group) -> list[Bar]:
+def prefill_bars(rows: Sequence[Row], prompt_tokens: int, say: Words) -> list[Bar]:
     """Prefill throughput in tok/s, every repetition, and the ceiling that the measured matrix product implies."""
 
     def rates(record: TargetRecord) -> list[float]:
-        return prompt_rates_tok_per_s(record, group.workload.prompt_tokens)
+        return prompt_rates_tok_per_s(record, prompt_tokens)
 
-    return _speed_bars(group, "prefill_throughput", "mfu", rates, "matrix-product ceiling")
+    return _speed_bars(rows, "prefill_throughput", "mfu", rates, "chart.matrix_ceiling", say)
 
 
-def memory_bars(group: Group) -> list[Bar]:
+def memory_bars(rows: Sequence[Row], say: Words) -> list[Bar]:
     """Resident memory in GB when the measurement ended (anonymous, then file-backed), and the peak as the tick."""
     bars = []
-    for row in group.rows:
+    for row in rows:
         peak_bytes = row.metric("peak_memory").value
         if not row.conclusive or row.record.worker is None or peak_bytes is None:
             continue
         memory = row.record.worker.memory
-        peak = Limit(peak_bytes / 1e9, f"peak {notation.with_unit(peak_bytes, 'B')}")
+        peak = Limit(peak_bytes / 1e9, say("chart.peak", value=notation.with_unit(peak_bytes, "B")))
         if memory.anonymous_bytes is None or memory.file_bytes is None:
-            bars.append(Bar(row, (0.0,), "the kernel tells the peak only", limit=peak))
+            bars.append(Bar(row, (0.0,), say("chart.peak_only"), limit=peak))
             continue
         held = notation.with_unit(memory.anonymous_bytes + memory.file_bytes, "B")
         parts = (memory.anonymous_bytes / 1e9, memory.file_bytes / 1e9)
-        bars.append(Bar(row, parts, f"{held} at the end", limit=peak))
+        bars.append(Bar(row, parts, say("chart.at_end", value=held), limit=peak))
     return bars
 
 
@@ -114,11 +113,12 @@ def bar_chart(bars: Sequence[Bar], axis_title: str, theme: Theme) -> alt.LayerCh
     )  # fmt: skip
     layers += _uncertainty(bars, y, scale, theme, layer)
     layers += _limits(bars, y, scale, theme, layer, top)
-    texts = [{"label": bar.row.label, "name": bar.row.label, "value": bar.text} for bar in bars]
-    room_px = theme.plot_width_px - max(len(bar.text) for bar in bars) * theme.font_px * 0.56 - 8
+    texts = [
+        {"label": bar.row.label, "name": theme.shorten(bar.row.label, bar.text), "value": bar.text} for bar in bars
+    ]
     above = layer(texts)
     layers.append(
-        above.mark_text(align="left", dy=_LABEL_ABOVE_PX, fontWeight=600, color=theme.ink, limit=room_px).encode(
+        above.mark_text(align="left", dy=_LABEL_ABOVE_PX, fontWeight=600, color=theme.ink).encode(
             x=alt.value(0), y=y, text="name:N"
         )
     )
@@ -131,52 +131,21 @@ def bar_chart(bars: Sequence[Bar], axis_title: str, theme: Theme) -> alt.LayerCh
     return chart.configure(**theme.config())
 
 
-def latency_chart(group: Group, theme: Theme) -> alt.LayerChart:
-    """Time of each output token after the first, in ms: median over repetitions, and their range as a band.
-
-    Raises:
-        ValueError: If no comparable target generated more than one token.
-    """
-    import altair as alt
-    import pandas as pd
-
-    points: list[dict[str, Any]] = []
-    for row in group.rows:
-        if row.conclusive:
-            points += [{"label": row.label, **asdict(time)} for time in token_times(row.record)]
-    if not points:
-        raise ValueError("no token after the first to draw")
-    rows = [row for row in group.rows if any(point["label"] == row.label for point in points)]
-    names = [row.label for row in rows]
-    hues = alt.Scale(domain=names, range=[theme.colour(row.place) for row in rows])
-    dashes = alt.Scale(domain=names, range=[theme.dash(row.place) for row in rows])
-    frame = alt.Chart(pd.DataFrame(points)).encode(
-        x=alt.X("token:Q", title="output token", axis=alt.Axis(grid=False, tickCount=6, format="d"),
-                scale=alt.Scale(nice=False, domain=[2, max(point["token"] for point in points)])),
-        color=alt.Color("label:N", scale=hues, sort=names, legend=None),
-    )  # fmt: skip
-    time_axis = alt.Axis(title="ms per token", tickCount=5, labelFlush=False)
-    band = frame.mark_area(opacity=0.2).encode(y=alt.Y("low_ms:Q", axis=time_axis), y2="high_ms:Q")
-    line = frame.mark_line(strokeWidth=2).encode(
-        y=alt.Y("median_ms:Q", scale=alt.Scale(zero=True), axis=time_axis),
-        strokeDash=alt.StrokeDash("label:N", scale=dashes, sort=names, legend=None),
-    )
-    # The y axis takes about this much of the drawing's width, which the bar charts use in full.
-    width_px = theme.plot_width_px - 48
-    height_px = min(_LATENCY_TALLEST_PX, max(_LATENCY_SHORTEST_PX, ROW_PX * len(rows)))
-    return alt.layer(band, line).properties(width=width_px, height=height_px).configure(**theme.config())
-
-
 def _speed_bars(
-    group: Group, throughput: str, utilisation: str, rates: Callable[[TargetRecord], list[float]], limit_name: str
+    rows: Sequence[Row],
+    throughput: str,
+    utilisation: str,
+    rates: Callable[[TargetRecord], list[float]],
+    limit_key: str,
+    say: Words,
 ) -> list[Bar]:
     bars = []
-    for row in group.rows:
+    for row in rows:
         figure = row.metric(throughput)
         if not row.conclusive or figure.value is None:
             continue
         reachable = row.ceiling_tok_per_s(throughput, utilisation)
-        limit = Limit(reachable, f"{limit_name} {notation.number(reachable)}") if reachable else None
+        limit = Limit(reachable, say(limit_key, value=notation.number(reachable))) if reachable else None
         samples = tuple(rates(row.record))
         bars.append(Bar(row, (figure.value,), notation.quantity(figure), figure.ci95, samples, limit))
     return bars

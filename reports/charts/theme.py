@@ -1,9 +1,12 @@
-"""Colours and sizes of the charts: light and dark, desktop and phone."""
+"""Colours and sizes of the charts: desktop and phone. One drawing serves light, dark and paper.
+
+Drawings are made with the light colours, which :mod:`reports.charts.svg` then replaces by the page's own variables.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Scheme = Literal["light", "dark"]
 Layout = Literal["wide", "narrow"]
@@ -14,36 +17,27 @@ PALETTE: dict[Scheme, tuple[str, ...]] = {
 }
 """Okabe and Ito's colour-blind-safe hues, darkened or lightened to stand 3:1 against the page."""
 
+_WIDE_LETTER_EM, _WIDE_BOLD_LETTER_EM = 0.6, 0.68
+"""Mean width of a letter in the widest common sans serif (DejaVu, Verdana), in em."""
+
 DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (5, 3), (2, 2))
 """Line patterns: once the hues are used up, the pattern tells targets apart."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Theme:
     """One rendering of a chart. Sizes are CSS pixels at the width the layout is made for."""
 
-    scheme: Scheme
     layout: Layout
 
-    @property
-    def ink(self) -> str:
-        """Text."""
-        return "#1b2027" if self.scheme == "light" else "#e9edf3"
-
-    @property
-    def muted_ink(self) -> str:
-        """Axis labels and notes; at least 4.5:1 against the page."""
-        return "#566070" if self.scheme == "light" else "#a9b3c1"
-
-    @property
-    def page(self) -> str:
-        """What the chart stands on: outlines dots so that they stay apart from a bar."""
-        return "#ffffff" if self.scheme == "light" else "#171c23"
-
-    @property
-    def grid(self) -> str:
-        """Grid lines."""
-        return "#e4e8ee" if self.scheme == "light" else "#2c343f"
+    ink: ClassVar[str] = "#1b2027"
+    """Text."""
+    muted_ink: ClassVar[str] = "#566070"
+    """Axis labels and notes; at least 4.5:1 against the page."""
+    page: ClassVar[str] = "#ffffff"
+    """What the chart stands on: outlines dots so that they stay apart from a bar."""
+    grid: ClassVar[str] = "#e4e8ee"
+    """Grid lines."""
 
     @property
     def plot_width_px(self) -> int:
@@ -55,9 +49,15 @@ class Theme:
         """Size of all text."""
         return 12.5
 
+    def shorten(self, name: str, beside: str) -> str:
+        """``name`` cut so that it does not run into ``beside`` on the same line, whatever font the page finds."""
+        room = self.plot_width_px - len(beside) * self.font_px * _WIDE_LETTER_EM - 12
+        letters = int(room / (self.font_px * _WIDE_BOLD_LETTER_EM))
+        return name if len(name) <= letters else f"{name[: letters - 1].rstrip()}…"
+
     def colour(self, place: int) -> str:
         """The hue of the target at ``place`` in the report, the same in every chart."""
-        hues = PALETTE[self.scheme]
+        hues = PALETTE["light"]
         return hues[place % len(hues)]
 
     @staticmethod
@@ -82,3 +82,14 @@ class Theme:
             "text": {"fontSize": self.font_px, "color": self.ink},
             "legend": {"labelFontSize": self.font_px, "labelColor": self.ink, "title": None, "labelLimit": 300},
         }
+
+
+def css_variables() -> dict[str, str]:
+    """Colour of a drawing -> the page's variable that takes its place."""
+    own = {Theme.ink: "--ink", Theme.muted_ink: "--muted", Theme.page: "--surface", Theme.grid: "--line"}
+    return {**own, **{hue: f"--t{at}" for at, hue in enumerate(PALETTE["light"])}}
+
+
+def palette_css(scheme: Scheme) -> str:
+    """The targets' hues as custom properties."""
+    return " ".join(f"--t{at}: {hue};" for at, hue in enumerate(PALETTE[scheme]))
