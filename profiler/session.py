@@ -47,6 +47,9 @@ from profiler.watch import Watch, open_instruments
 
 T = TypeVar("T")
 
+REFERENCE_FORM = 2
+"""Of what the cache keeps for a reference; one of another form is not found, and computed again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -170,7 +173,7 @@ class _Session:
         self.progress.begin("reference", "float32, computed once per model and workload")
         device = self.request.reference_device
         digests = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}"
-        key = f"{digests}-{len(self.positions)}{'-' if device else ''}{device.partition(':')[0]}"
+        key = f"{REFERENCE_FORM}-{digests}-{len(self.positions)}{'-' if device else ''}{device.partition(':')[0]}"
 
         def build(folder: Path) -> None:
             plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)

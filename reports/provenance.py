@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from backends.contract import Trial
 from profiler.bundle import CPU, Bundle
 from profiler.disturbance import disturbance
 from profiler.inventory import wording
@@ -118,6 +119,15 @@ def ceiling_facts(bundle: Bundle, say: Words = ENGLISH) -> list[tuple[str, str]]
     return facts
 
 
+def trial_text(trial: Trial, say: Words = ENGLISH) -> str:
+    """How one way to execute fared when it was tried; what it cost once is told apart from the time of the work."""
+    ready = notation.with_unit(trial.ready_s, "s")
+    if trial.duration_s is None:
+        return say("facts.trial.failed", way=trial.way, ready=ready, failure=trial.failure)
+    took = notation.with_unit(trial.duration_s, "s")
+    return say("facts.trial.chosen" if trial.chosen else "facts.trial.slower", way=trial.way, took=took, ready=ready)
+
+
 def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
     """How one target was executed and measured."""
     worker = row.record.worker
@@ -137,6 +147,7 @@ def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
                                        stopped=worker.stop_reason)),
         (say("facts.disturbed"), disturbed),
     ]  # fmt: skip
+    facts += [(say("facts.trial", work=trial.work), trial_text(trial, say)) for trial in worker.trials]
     packages = ", ".join(f"{name} {version}" for name, version in worker.packages.items())
     facts.append((say("facts.packages"), packages or say("facts.none_recorded")))
     facts += metering_facts(row, say)
