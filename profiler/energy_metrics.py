@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from profiler.energy import NoEnergyError, idle_power, window_energy
@@ -46,8 +47,9 @@ class _EnergyMetric(Metric):
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
 
+    @abstractmethod
     def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        raise NotImplementedError
+        """The figure from the meter's reading; raises :class:`NoEnergyError` with the reason if there is none."""
 
     def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float] | None:
         """Lowest and highest value by the model; None for a figure that it cannot give."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from backends.contract import DeviceMemory
@@ -64,8 +65,9 @@ class _AllocatorMemory(Metric):
             return Quantity.unavailable(self.unit, "the engine's allocator keeps no such account")
         return Quantity(float(self._bytes(memory)), self.unit, "measured", f"allocator: {self.account}", 1)
 
+    @abstractmethod
     def _bytes(self, memory: DeviceMemory) -> int:
-        raise NotImplementedError
+        """The account this figure shows."""
 
 
 class PeakAllocatedMemory(_AllocatorMemory):
