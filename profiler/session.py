@@ -177,7 +177,10 @@ class _Session:
 
         def build(folder: Path) -> None:
             plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)
-            said = self._work(plan, dict[str, str], "reference")
+            try:
+                said = self._work(plan, dict[str, str], "reference")
+            except WorkerFailedError as error:
+                raise WorkerFailedError(f"the float32 reference failed: {error}", error.stderr_tail) from error
             (folder / "said.json").write_bytes(encode(said))
 
         logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch

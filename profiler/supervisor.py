@@ -27,6 +27,8 @@ STDERR_TAIL_LINES = 30
 POLL_S = 0.5
 """How often to look whether a silent worker is still alive."""
 
+VMSTAT = Path("/proc/vmstat")
+
 TUNED_ENVIRONMENT = {
     # Weights on huge pages: with 4 KiB pages a two-core EPYC spent a fifth of its bandwidth on page walks.
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -67,6 +69,7 @@ def run_worker(
     own :class:`ChipassayError` when it explained itself. The process and all its children are gone when this returns,
     whatever the way out (an interrupt too).
     """
+    kills_before = out_of_memory_kills()
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             command,
@@ -77,7 +80,7 @@ def run_worker(
             start_new_session=True,
         )
     try:
-        return _converse(process, plan, kind, timeout_s, on_event, on_pause, on_edge, log)
+        return _converse(process, plan, kind, timeout_s, on_event, on_pause, on_edge, log, kills_before)
     finally:
         _end(process)
 
@@ -98,6 +101,7 @@ def _converse(
     on_pause: Callable[[], None],
     on_edge: Callable[[], None],
     log: Path,
+    kills_before: int | None,
 ) -> T:
     assert process.stdin is not None and process.stdout is not None
     lines: queue.Queue[bytes] = queue.Queue()
@@ -121,7 +125,7 @@ def _converse(
             # A child of a dead worker holds the pipe open: its end will not come.
             line = b""
         if not line:
-            raise WorkerFailedError(_why_it_died(process.wait(), log), tail(log))
+            raise WorkerFailedError(_why_it_died(process.wait(), log, kills_before), tail(log))
         message = _parse(line, log)
         if message.event is not None:
             on_event(message.event)
@@ -174,13 +178,31 @@ def _told_failure(message: Message, log: Path) -> ChipassayError:
     return WorkerFailedError(reason, tail(log))
 
 
-def _why_it_died(status: int, log: Path) -> str:
+def out_of_memory_kills(counters: Path = VMSTAT) -> int | None:
+    """Processes the kernel killed for lack of memory since boot, in any cgroup; None where it does not tell."""
+    try:
+        lines = counters.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+
+
+def _why_it_died(status: int, log: Path, kills_before: int | None) -> str:
     if status == -signal.SIGKILL:
-        return "was killed by signal 9: most likely the kernel ran out of memory"
+        return f"was killed by signal 9{_who_killed(kills_before, out_of_memory_kills())}"
     if status < 0:
         return f"was killed by signal {-status} ({signal.Signals(-status).name})"
     last = tail(log).strip().rpartition("\n")[2]
     return f"ended without a result, exit status {status}" + (f": {last}" if last else "")
+
+
+def _who_killed(before: int | None, now: int | None) -> str:
+    """The kernel counts its own kills: where it counted none, someone else sent the signal."""
+    if before is None or now is None:
+        return ": most likely the kernel ran out of memory"
+    if now > before:
+        return " when the kernel killed for lack of memory; free some, use a smaller model, or raise the cgroup's limit"
+    return ", and not by the kernel for lack of memory: another program or user sent it"
 
 
 def tail(log: Path) -> str:

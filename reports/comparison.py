@@ -78,6 +78,11 @@ class Group:
         rows = [row for row in self.rows if row.conclusive and decode_rates_tok_per_s(row.record)]
         return tuple(sorted(rows, key=lambda row: -median(decode_rates_tok_per_s(row.record))))
 
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """The ids of its targets, which may be fewer than its rows."""
+        return frozenset(row.record.id for row in self.rows)
+
     @property
     def fastest(self) -> Row | None:
         """The comparable target with the highest decode throughput."""
@@ -151,29 +156,32 @@ def compare(
     """
     if not bundles:
         raise InputError("no run bundle given: name at least one folder that 'chipassay profile' wrote")
-    _refuse_twins(bundles)
-    machines = _name_machines(bundles)
-    groups: dict[tuple[str, str], Group] = {}
+    runs = Runs()
     for bundle in bundles:
-        index = bundle.index
-        key = (index.model.digest, index.workload.digest)
-        machine = machines[bundle.host.fingerprint]
+        runs.add(bundle)
+    machines = _name_machines(bundles)
+    alike: dict[tuple[str, str], list[Bundle]] = {}
+    for bundle in bundles:
         if reason := contradiction(bundle):
             raise InputError(reason)
-        rows = tuple(Row(record.id, machine, bundle, record, 0) for record in bundle.targets)
-        finished = {record.id for record in bundle.targets}
-        unfinished = tuple((machine, name) for name in index.target_ids if name not in finished)
-        group = groups.setdefault(key, Group(index.model, index.workload, (), (), ()))
-        groups[key] = replace(
-            group,
-            rows=group.rows + rows,
-            unfinished=group.unfinished + unfinished,
-            bundles=(*group.bundles, bundle),
-        )
-    labelled = _label(tuple(groups.values()))
+        alike.setdefault((bundle.index.model.digest, bundle.index.workload.digest), []).append(bundle)
+    labelled = _label(tuple(_group(members, machines) for members in alike.values()))
     differences = tuple(difference(labelled[0], other) for other in labelled[1:])
     newest = max(datetime.fromisoformat(bundle.index.created).date() for bundle in bundles)
     return Comparison(tuple(bundles), labelled, differences, machines, as_of or newest, destination, tuple(unread))
+
+
+def _group(bundles: Sequence[Bundle], machines: dict[str, str]) -> Group:
+    """The targets of bundles of one model and workload, not labelled yet."""
+    rows: list[Row] = []
+    unfinished: list[tuple[str, str]] = []
+    for bundle in bundles:
+        machine = machines[bundle.host.fingerprint]
+        finished = {record.id for record in bundle.targets}
+        rows += [Row(record.id, machine, bundle, record, 0) for record in bundle.targets]
+        unfinished += [(machine, name) for name in bundle.index.target_ids if name not in finished]
+    index = bundles[0].index
+    return Group(index.model, index.workload, tuple(rows), tuple(unfinished), tuple(bundles))
 
 
 def contradiction(bundle: Bundle) -> str:
@@ -188,18 +196,22 @@ def contradiction(bundle: Bundle) -> str:
     return ""
 
 
-def same_run(one: Bundle, other: Bundle) -> bool:
-    """Whether two bundles are copies of one run."""
-    same = (one.index, one.host.fingerprint) == (other.index, other.host.fingerprint)
-    return same and one.targets == other.targets
+class Runs:
+    """The bundles seen so far; one run given twice would look like two independent ones."""
 
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], list[Bundle]] = {}
 
-def _refuse_twins(bundles: Sequence[Bundle]) -> None:
-    """One run given twice would look like two independent ones."""
-    for at, bundle in enumerate(bundles):
-        for other in bundles[:at]:
-            if same_run(bundle, other):
+    def add(self, bundle: Bundle) -> None:
+        """Raises :class:`InputError` for a copy of a run that was added before.
+
+        Only those of one machine and moment are compared whole.
+        """
+        near = self._seen.setdefault((bundle.host.fingerprint, bundle.index.created), [])
+        for other in near:
+            if bundle.index == other.index and bundle.targets == other.targets:
                 raise InputError(f"{bundle.path} is the same run as {other.path}: name each bundle once")
+        near.append(bundle)
 
 
 def _name_machines(bundles: Sequence[Bundle]) -> dict[str, str]:
@@ -218,8 +230,9 @@ def _label(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     Colours follow the number, so rows that no chart draws must not use them up.
     """
     every = [(at, row) for group in groups for at, row in enumerate(group.rows)]
-    order = sorted(range(len(every)), key=lambda place: not every[place][1].conclusive)
-    places = iter([order.index(place) for place in range(len(every))])
+    order = sorted(range(len(every)), key=lambda at: not every[at][1].conclusive)
+    place_of = {at: place for place, at in enumerate(order)}
+    places = iter([place_of[at] for at in range(len(every))])
     named = []
     for group in groups:
         labels = _unique_labels(group.rows)

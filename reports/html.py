@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_CARDS = 6
 MOST_LISTED = 12
-"""Rows of a table before the rest is folded away; nothing is left out."""
+"""Rows of a table before the rest is folded away."""
+MOST_HELD = 600
+"""Rows, targets or machines that the page holds at all: it must open. How many it leaves to the data is said."""
 MOST_READINGS = 6
 """Targets whose roofline is read out before the rest is folded away."""
 MOST_OPEN = 3
@@ -41,6 +43,10 @@ TERMS = (
     "restricted", "indeterminate", "silicon", "digest", "disturbed",
 )  # fmt: skip
 """Terms of the page that are no metrics, in the order of the list that explains them."""
+
+
+_WORD = re.compile(r"[\w@:.-]*\w", re.ASCII)
+"""What a target's id looks like: one among ten thousand is found by looking the word up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ def render_html(comparison: Comparison, say: Words = ENGLISH) -> str:
     environment.globals.update(
         say=say, notation=notation, provenance=provenance, swatch=_swatch, line_style=_line_style,
         whole=_keep_names_whole, most_open=MOST_OPEN, most_listed=MOST_LISTED, most_readings=MOST_READINGS,
+        most_held=MOST_HELD,
         metrics=METRICS, comparison=comparison,
         term_text=lambda name: _term_text(name, say),
     )  # fmt: skip
@@ -120,7 +127,7 @@ def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[
         ],
         "roofline": drawings.roofline(),
         "roofline_grid": grids.roofline_grid(rows, study, say),
-        "roofline_verdicts": [(row, verdict_of(row, study, group, say)) for row in rows],
+        "roofline_verdicts": [(row, verdict_of(row, study, group, say)) for row in rows[:MOST_HELD]],
         "figures": drawings.speed_and_memory(),
         "power": drawings.power(),
         "placements": [grid for row in rows if (grid := grids.placement_grid(row, say))],
@@ -175,10 +182,13 @@ def _keep_names_whole(text: str, group: Group) -> Markup:
     """``text`` escaped; every target's id in a span, so that the page does not break it at its hyphens."""
     from markupsafe import Markup
 
-    pattern = _names_of(group)
-    parts = pattern.split(text) if pattern else [text]
     whole = Markup('<span class="id">{}</span>')
-    return Markup("").join(whole.format(part) if at % 2 else _with_symbols(part) for at, part in enumerate(parts))
+    parts, end = [], 0
+    for word in _WORD.finditer(text):
+        if word[0] in group.ids:
+            parts += [_with_symbols(text[end : word.start()]), whole.format(word[0])]
+            end = word.end()
+    return Markup("").join([*parts, _with_symbols(text[end:])])
 
 
 def _with_symbols(text: str) -> Markup:
@@ -191,8 +201,3 @@ def _with_symbols(text: str) -> Markup:
     return Markup("").join(
         symbol.format(part.lower(), part) if at % 2 else escape(part) for at, part in enumerate(parts)
     )
-
-
-def _names_of(group: Group) -> re.Pattern[str] | None:
-    names = sorted({row.record.id for row in group.rows}, key=len, reverse=True)
-    return re.compile(f"({'|'.join(re.escape(name) for name in names)})") if names else None

@@ -13,7 +13,7 @@ import msgspec
 from backends.errors import ChipassayError, InputError
 from profiler.bundle import INDEX, Bundle, read_bundle
 from profiler.record import BUNDLE_SCHEMA, TargetRecord
-from reports.comparison import contradiction, same_run
+from reports.comparison import Runs, contradiction
 
 _GENERATION = re.compile(r"chipassay\.bundle/(\d+)")
 
@@ -25,14 +25,13 @@ def read_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[tuple[str, s
         InputError: If none can be read: the error of the first.
     """
     read: list[Bundle] = []
+    runs = Runs()
     unread: list[tuple[str, str]] = []
     first: Exception | None = None
     for path in paths:
         try:
             bundle = read_sound_bundle(path)
-            twin = next((other for other in read if same_run(bundle, other)), None)
-            if twin is not None:
-                raise InputError(f"{path} is the same run as {twin.path}: name each bundle once")
+            runs.add(bundle)
             read.append(bundle)
         except (ChipassayError, OSError) as error:
             first = first or error

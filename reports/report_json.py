@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ SCHEMA_FILE = Path(__file__).with_name("schemas") / "report-1.json"
 
 def render_json(comparison: Comparison) -> str:
     """The document as indented JSON, full precision."""
-    return json.dumps(report_document(comparison), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = io.StringIO()  # dumps would hold every word of the document as a string of its own
+    json.dump(report_document(comparison), text, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.getvalue() + "\n"
 
 
 def report_document(comparison: Comparison) -> dict[str, Any]:

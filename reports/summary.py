@@ -78,14 +78,16 @@ def speed_title(group: Group, what: str, say: Words = ENGLISH) -> str:
 
 def latency_title(group: Group, say: Words = ENGLISH) -> str:
     """How long a token after the first typically took; the two extremes where there are many targets."""
+    rows = group.conclusive
+    many = len(rows) > MOST_NAMED
     said = []
-    for row in group.conclusive:
+    for row in (rows[0], rows[-1]) if many else rows:
         if times := token_times(row.record):
             typical = notation.with_unit(median([time.median_ms for time in times]) / 1e3, "s")
             said.append(say("title.on", value=typical, label=row.label))
     if not said:
         return say("title.latency.none")
-    if len(said) > MOST_NAMED:
+    if many:
         return say("title.latency.range", least=said[0], most=said[-1])
     return say("title.latency.each", each=say.listing(said))
 

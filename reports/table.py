@@ -31,6 +31,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A footnote being made: its number, from 1, and the metrics it is about."""
+
+    number: int
+    titles: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One target of the table; ``relative`` is its decode throughput over the fastest's, ``parity`` a short verdict."""
 
@@ -62,7 +70,7 @@ def comparison_table(group: Group, say: Words = ENGLISH) -> Table:
     ordered = [known[name] for name in names] + [metric for metric in METRICS if metric.name not in names]
     shown = [row for row in group.rows if row.record.status in ("ok", "not_comparable")]
     columns, folded = _fold([metric for metric in ordered if has_column(metric, shown)], shown)
-    footnotes: dict[str, list[str]] = {}
+    footnotes: dict[str, Note] = {}
     lines = {row.place: _line(group, row, columns, folded, footnotes, say) for row in shown}
     places = {row.place for row in group.conclusive}
     others = [row for row in shown if row.conclusive and row.place not in places]
@@ -73,7 +81,7 @@ def comparison_table(group: Group, say: Words = ENGLISH) -> Table:
         set_apart=tuple(lines[row.place] for row in shown if not row.conclusive),
         broken=tuple(row for row in group.rows if row.record.status in ("failed", "unavailable")),
         footnotes=tuple(
-            say("table.footnote", metrics=say.listing(titles), reason=reason) for reason, titles in footnotes.items()
+            say("table.footnote", metrics=say.listing(note.titles), reason=reason) for reason, note in footnotes.items()
         ),
         marks=tuple(f"{notation.GRADE_MARKS[g]} {say(f'grade.mark.{g}')}" for g in MARKED_GRADES if g in grades),
     )
@@ -109,7 +117,7 @@ def _fold(ordered: list[Metric], rows: list[Row]) -> tuple[list[Metric], dict[st
 
 
 def _line(
-    group: Group, row: Row, columns: list[Metric], folded: dict[str, list[Metric]], footnotes: dict[str, list[str]],
+    group: Group, row: Row, columns: list[Metric], folded: dict[str, list[Metric]], footnotes: dict[str, Note],
     say: Words,
 ) -> Line:  # fmt: skip
     cells = []
@@ -132,8 +140,8 @@ def _line(
     return Line(row, tuple(cells), relative, parity_verdict(score, say))
 
 
-def _number(reason: str, titles: list[str], footnotes: dict[str, list[str]]) -> int:
-    """The number of the footnote with this reason, from 1; ``titles`` are added to those it is about."""
-    known = footnotes.setdefault(reason, [])
-    known += [title for title in titles if title not in known]
-    return list(footnotes).index(reason) + 1
+def _number(reason: str, titles: list[str], footnotes: dict[str, Note]) -> int:
+    """The number of the footnote with this reason; ``titles`` are added to those it is about."""
+    known = footnotes.setdefault(reason, Note(len(footnotes) + 1, []))
+    known.titles.extend(title for title in titles if title not in known.titles)
+    return known.number

@@ -230,6 +230,20 @@ class Killed(_Base):
         return super().generate(prompt_ids, output_tokens)
 
 
+class Greedy(_Base):
+    """Joins the cgroup it is told, and takes memory until it is killed; its parent stays outside."""
+    name = "test-greedy"
+
+    def load(self, execution, progress):
+        with open(os.environ["GREEDY_CGROUP"] + "/cgroup.procs", "w") as handle:
+            handle.write(str(os.getpid()))
+        print("joined a small cgroup", file=sys.stderr, flush=True)
+        taken = []
+        for _ in range(64):
+            taken.append(os.urandom(16_000_000))
+        raise RuntimeError("the cgroup did not hold it back")
+
+
 class Noisy(_Base):
     """Prints to standard output in every way an engine can."""
     name = "test-noisy"
@@ -330,6 +344,7 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "Refusing",
         "Unprobed",
         "Killed",
+        "Greedy",
     )
     lines = [f"test-{name.lower()} = chipassay_testonly:{name}" for name in classes]
     lines.append("test-host = tests.backends.accelerator.host:HostAccelerator")

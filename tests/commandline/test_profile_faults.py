@@ -26,7 +26,77 @@ def test_a_worker_killed_at_any_stage_is_a_failed_target_and_the_others_finish(c
     for stage, record in zip(STAGES, killed, strict=True):
         assert (record.status, record.worker, record.metrics) == ("failed", None, {})
         assert record.failure.reason.startswith("was killed by signal 9")
+        assert "most likely" in record.failure.reason or "another program or user sent it" in record.failure.reason
         assert record.failure.stderr_tail.strip().endswith(f"reached {stage}")
+
+
+@pytest.fixture
+def small_cgroup():
+    """A cgroup with 64 MB more than nothing, of either version; skipped where none can be made."""
+    v2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    root = Path("/sys/fs/cgroup") if v2 else Path("/sys/fs/cgroup/memory")
+    limit = "memory.max" if v2 else "memory.limit_in_bytes"
+    folder = root / f"chipassay-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no cgroup can be made here: {error}")
+    try:
+        (folder / limit).write_text(str(64 * 2**20))
+        if (swap := folder / ("memory.swap.max" if v2 else "memory.memsw.limit_in_bytes")).exists():
+            swap.write_text("0" if v2 else str(64 * 2**20))
+    except OSError as error:
+        folder.rmdir()
+        pytest.skip(f"the memory of a cgroup cannot be limited here: {error}")
+    yield folder
+    folder.rmdir()
+
+
+def test_a_worker_that_the_kernel_kills_for_lack_of_memory_says_so_and_the_others_finish(
+    chipassay, small_run, tmp_path, small_cgroup
+):
+    targets = ("--target", "test-greedy", "--target", "test-wrong")
+    out = tmp_path / "bundle"
+    done = chipassay(*small_run, *targets, "--out", out, GREEDY_CGROUP=str(small_cgroup))
+    assert done.code == 1
+    greedy, wrong = read_bundle(out).targets
+    assert wrong.worker is not None
+    assert (greedy.status, greedy.worker) == ("failed", None)
+    assert greedy.failure.stderr_tail.strip().endswith("joined a small cgroup")
+    assert greedy.failure.reason.startswith("was killed by signal 9 when the kernel killed for lack of memory")
+
+
+def test_a_killed_reference_ends_the_run_in_one_line_and_the_next_run_computes_it(environment, small_run, tmp_path):
+    cache = tmp_path / "cache"
+    own = {**environment, "CHIPASSAY_CACHE": str(cache)}
+    command = [*COMMAND, *map(str, small_run), "--target", "test-wrong", "--out", str(tmp_path / "out" / "bundle")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own) as process:
+        scratch = one_that_appears(lambda: [*cache.glob("reference/.*/")], process)
+        workers = lambda: [p for p in psutil.Process(process.pid).children() if "profiler.worker" in p.cmdline()]  # noqa: E731
+        one_that_appears(workers, process).kill()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, ""), err
+    assert [line for line in err.splitlines() if line.startswith("chipassay: ")] == [err.strip().splitlines()[-1]]
+    assert "the float32 reference failed: was killed by signal 9" in err.strip().splitlines()[-1]
+    assert "Traceback" not in err
+    assert not scratch.exists()
+    assert [path.suffix for path in (cache / "reference").iterdir()] == [".lock"]
+    assert [*(tmp_path / "out").iterdir()] == []
+
+    again = subprocess.run(command, capture_output=True, text=True, env=own, check=False)
+    assert again.returncode == 1, "its target is not comparable"
+    found = read_bundle(tmp_path / "out" / "bundle")
+    assert found.reference is not None
+    assert not found.reference.cached
+
+
+def one_that_appears(find, process):
+    """The first thing that ``find`` finds while ``process`` runs."""
+    deadline = time.monotonic() + 120
+    while not (found := find()):
+        assert time.monotonic() < deadline and process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    return found[0]
 
 
 @pytest.fixture

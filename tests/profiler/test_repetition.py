@@ -1,9 +1,13 @@
 """Warm-up until steady, then repetition until the interval is narrow or the budget ends."""
 
+import ast
+import itertools
+from pathlib import Path
+
 import pytest
 
 from backends.contract import Generation
-from profiler import repetition
+from profiler import repetition, spoilers
 from profiler.repetition import MAX_REPETITIONS, WARMUP_LIMIT, WARMUP_TOKENS, decode_rate, measure
 
 S = 1_000_000_000
@@ -126,3 +130,45 @@ def test_progress_tells_the_estimate_and_the_time_left(run):
 
 def test_the_decode_rate_counts_all_sequences_after_the_first_token(make_repetition):
     assert decode_rate(make_repetition(token_ms=(500, 600, 700), batch=4)) == pytest.approx(40)
+
+
+def test_a_step_of_the_wall_clock_marks_its_repetition_and_changes_no_time(run, monkeypatch):
+    """Set back by an hour in the middle of the third repetition; the monotonic clock goes on."""
+    undisturbed, *_ = run(itertools.repeat(0.1))
+    stepped = undisturbed.repetitions[sum(one.warmup for one in undisturbed.repetitions) + 2]
+    moment_ns = stepped.start_ns + stepped.token_ns[-1] // 2
+
+    def wall_s():
+        now_s = repetition.time.perf_counter()
+        return 1.8e9 + now_s - (3600 if now_s * S >= moment_ns else 0)
+
+    monkeypatch.setattr(spoilers.time, "time", wall_s)
+    done, *_ = run(itertools.repeat(0.1))
+    marked = [at for at, one in enumerate(done.repetitions) if any(s.detector == "clock_step" for s in one.spoilers)]
+    assert marked == [undisturbed.repetitions.index(stepped)]
+    (found,) = [s for s in done.repetitions[marked[0]].spoilers if s.detector == "clock_step"]
+    assert found.value == pytest.approx(3600)
+    times = [[(one.start_ns, one.token_ns) for one in runs.repetitions] for runs in (done, undisturbed)]
+    assert times[0] == times[1]
+
+
+WALL_CLOCK = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today")}
+ALLOWED = {
+    ("profiler/session.py", "now"): "the date a bundle was made",
+    ("profiler/spoilers.py", "time"): "the step of this very clock",
+}
+
+
+def test_no_duration_is_taken_from_the_wall_clock():
+    root = Path(repetition.__file__).parent.parent
+    found = set()
+    for source in [*root.glob("profiler/**/*.py"), *root.glob("backends/**/*.py")]:
+        for node in ast.walk(ast.parse(source.read_text())):
+            if (
+                isinstance(node, ast.Attribute)
+                and (ast.unparse(node.value).rpartition(".")[2], node.attr) in WALL_CLOCK
+            ):
+                found.add((source.relative_to(root).as_posix(), node.attr))
+            if isinstance(node, ast.ImportFrom) and node.module == "time":
+                assert not {alias.name for alias in node.names} & {"time", "time_ns"}, source
+    assert found == set(ALLOWED)

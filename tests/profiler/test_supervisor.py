@@ -10,6 +10,7 @@ import pytest
 
 from backends.errors import InputError, UnavailableError
 from backends.synthetic import synthetic_model
+from profiler import supervisor
 from profiler.plan import Event, Plan
 from profiler.supervisor import STDERR_TAIL_LINES, TUNED_ENVIRONMENT, WorkerFailedError, run_worker, worker_environment
 
@@ -113,7 +114,7 @@ def test_only_the_end_of_a_long_log_is_kept(run):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("SIGKILL", "was killed by signal 9: most likely the kernel ran out of memory"), ("SIGSEGV", "SIGSEGV")],
+    [("SIGKILL", "was killed by signal 9"), ("SIGSEGV", "SIGSEGV")],
 )
 def test_a_killed_worker_names_the_signal(run, name, message):
     assert message in str(failure_of(run, f"os.kill(os.getpid(), signal.{name})"))
@@ -221,3 +222,27 @@ def test_the_users_environment_wins_over_the_tuned_one(monkeypatch):
     assert environment["HF_HUB_OFFLINE"] == TUNED_ENVIRONMENT["HF_HUB_OFFLINE"] == "1"
     root = str(Path(__file__).resolve().parents[2])
     assert environment["PYTHONPATH"] == f"{root}{os.pathsep}/elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (3, 4, " when the kernel killed for lack of memory;"),
+        (3, 3, ", and not by the kernel for lack of memory"),
+        (None, 4, ": most likely the kernel ran out of memory"),
+        (3, None, ": most likely the kernel ran out of memory"),
+    ],
+)
+def test_who_sent_the_kill_is_told_as_far_as_the_kernel_counts(monkeypatch, tmp_path, before, now, words):
+    monkeypatch.setattr(supervisor, "out_of_memory_kills", lambda: now)
+    said = supervisor._why_it_died(-9, tmp_path / "log", before)
+    assert said.startswith(f"was killed by signal 9{words}")
+
+
+def test_kills_for_lack_of_memory_are_read_from_the_kernels_counters(tmp_path):
+    counters = tmp_path / "vmstat"
+    assert supervisor.out_of_memory_kills(counters) is None
+    counters.write_text("pgfault 12\n")
+    assert supervisor.out_of_memory_kills(counters) is None
+    counters.write_text("pgfault 12\noom_kill 7\noom_kill_disable 9\n")
+    assert supervisor.out_of_memory_kills(counters) == 7
