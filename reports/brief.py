@@ -48,7 +48,7 @@ def brief(group: Group, comparison: Comparison, say: Words = ENGLISH) -> Brief:
         tuple(verdict),
         (*_measured(group, study, say), *missing(group, say)),
         _declared(study, say),
-        _modelled(study, say),
+        _modelled(study, comparison, say),
         tuple(_changes(group, study, comparison, say)),
     )
 
@@ -108,11 +108,14 @@ def _chips(study: Study) -> list[Chip]:
     return list({chip.id: chip for chip in found}.values())
 
 
-def _modelled(study: Study, say: Words) -> tuple[str, ...]:
+def _modelled(study: Study, comparison: Comparison, say: Words) -> tuple[str, ...]:
     terms = [term.method for phase in study.phases if phase.gap for term in phase.gap.terms if term.grade == "modelled"]
-    if not terms:
-        return (say("brief.modelled_none"),)
-    return (say("brief.modelled_terms", count=len(terms), how=say.clauses(list(dict.fromkeys(terms)))),)
+    said = []
+    if terms:
+        said.append(say("brief.modelled_terms", count=len(terms), how=say.clauses(list(dict.fromkeys(terms)))))
+    if comparison.project_on:
+        said.append(say("brief.modelled_projected", count=len(comparison.project_on)))
+    return tuple(said) or (say("brief.modelled_none"),)
 
 
 def _changes(group: Group, study: Study, comparison: Comparison, say: Words) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from profiler.bundle import Bundle
+    from reports.comparison import Comparison
     from reports.language import Language
 
 FORMATS = ("html", "md", "json", "csv")
@@ -31,21 +33,40 @@ FORMATS = ("html", "md", "json", "csv")
 )  # fmt: skip
 @click.option("--as-of", metavar="YYYY-MM-DD", help="Day of the export rules; default: the day of the newest bundle.")
 @click.option("--destination", default="CN", show_default=True, help="Country the export rules are applied for.")
+@click.option(
+    "--project", "project_on", multiple=True, metavar="CHIP_ID",
+    help="Also project every workload on this chip of the catalogue, in a box of its own; repeat it for several.",
+)  # fmt: skip
+@click.option(
+    "--chips",
+    "chips_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Your own chip entries, for --project.",
+)
 @click.option("--lang", default="en", show_default=True, help="Language of HTML and Markdown: en or zh.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def report(
-    bundles: tuple[Path, ...], out: Path | None, formats: str, as_of: str | None, destination: str, lang: str,
-    as_json: bool,
+    bundles: tuple[Path, ...], out: Path | None, formats: str, as_of: str | None, destination: str,
+    project_on: tuple[str, ...], chips_file: Path | None, lang: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Write report.html, report.md, report.json and report.csv from run BUNDLEs.
 
     Targets are compared only where model and workload are identical; bundles from many machines make one report. A
     bundle that cannot be read is told and left out, and the exit status is then 1; the others are reported.
+
+    With --project the report also says what a model expects of chips that were not measured, and how far such
+    projections were off; they never stand among measured figures.
     """
+    # Many small solves of a projection: threads of the linear algebra library would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from backends.errors import InputError
+    from reports.comparison import compare
     from reports.language import parse_language
     from reports.reading import read_bundles
 
+    if chips_file is not None and not project_on:
+        raise InputError("--chips adds chips to project on: name them with --project CHIP_ID")
     wanted = parse_formats(formats)
     day = parse_day(as_of) if as_of else None
     language = parse_language(lang)
@@ -56,9 +77,8 @@ def report(
     read, unread = read_bundles(bundles)
     for _, reason in unread:
         click.echo(f"chipassay: left out: {reason}", err=True)
-    written = write_reports(
-        read, out, wanted, as_of=day, destination=destination, language=language, unread=unread
-    )  # fmt: skip
+    comparison = compare(read, day, destination, unread, project_on, chips_file)
+    written = _write(comparison, out, wanted, language)
     if as_json:
         said: dict[str, object] = {"written": [str(path) for path in written]}
         if unread:
@@ -67,6 +87,12 @@ def report(
     else:
         for path in written:
             click.echo(str(path))
+        if project_on:
+            from rich.console import Console
+
+            from reports.terminal import print_panels
+
+            print_panels(comparison, Console())
     if unread:
         sys.exit(1)
 
@@ -108,20 +134,26 @@ def write_reports(
     destination: str = "CN",
     language: Language = "en",
     unread: Sequence[tuple[str, str]] = (),
+    project_on: Sequence[str] = (),
 ) -> list[Path]:
     """Write ``report.<format>`` into ``out_dir`` and return the paths, in the order of ``formats``.
 
-    ``language`` is that of HTML and Markdown; ``unread`` are bundles left out (path, reason), which the report names.
-    Every document is rendered before the first is written, and each appears whole or not at all.
+    ``language`` is that of HTML and Markdown; ``unread`` are bundles left out (path, reason), which the report names;
+    ``project_on`` are chips that every workload is projected on. Every document is rendered before the first is
+    written, and each appears whole or not at all.
 
     Raises:
         InputError: If the bundles cannot be compared.
         StorageError: If ``out_dir`` cannot be written.
     """
     from reports.comparison import compare
+
+    return _write(compare(bundles, as_of, destination, unread, project_on), out_dir, formats, language)
+
+
+def _write(comparison: Comparison, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
     from reports.publish import publish
 
-    comparison = compare(bundles, as_of, destination, unread)
     return publish({f"report.{name}": _render(name, comparison, language) for name in formats}, out_dir)
 
 

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
+from pathlib import Path
 
 from backends.errors import InputError
 from backends.model import Model
 from profiler.bundle import Bundle
+from profiler.chips import load_chips
 from profiler.metrics import METRICS
 from profiler.quantity import Quantity
 from profiler.record import Component, TargetRecord, WorkloadRecord
@@ -134,6 +136,10 @@ class Comparison:
     """The country they are judged for, ISO 3166 alpha-2."""
     unread: tuple[tuple[str, str], ...] = ()
     """Bundles that were named and could not be read, with the reason."""
+    project_on: tuple[str, ...] = ()
+    """Catalogue ids of chips that every group is projected on; no part of what is compared."""
+    chips_file: Path | None = None
+    """The user's own chip entries, for projections."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -146,13 +152,16 @@ def compare(
     as_of: date | None = None,
     destination: str = "CN",
     unread: Sequence[tuple[str, str]] = (),
+    project_on: Sequence[str] = (),
+    chips_file: Path | None = None,
 ) -> Comparison:
     """Group the targets of all bundles by what they computed.
 
-    Export rules are those of ``as_of``, by default the day of the newest bundle, for ``destination``.
+    Export rules are those of ``as_of``, by default the day of the newest bundle, for ``destination``. ``project_on``
+    are chips, by id or name, that were asked for beside the measured ones; ``chips_file`` adds entries for them.
 
     Raises:
-        InputError: If there is no bundle, one is given twice, or a record contradicts its bundle.
+        InputError: If there is no bundle, one is given twice, a record contradicts its bundle, or a chip is unknown.
     """
     if not bundles:
         raise InputError("no run bundle given: name at least one folder that 'chipassay profile' wrote")
@@ -168,7 +177,18 @@ def compare(
     labelled = _label(tuple(_group(members, machines) for members in alike.values()))
     differences = tuple(difference(labelled[0], other) for other in labelled[1:])
     newest = max(datetime.fromisoformat(bundle.index.created).date() for bundle in bundles)
-    return Comparison(tuple(bundles), labelled, differences, machines, as_of or newest, destination, tuple(unread))
+    chips = tuple(dict.fromkeys(load_chips(chips_file).find(name).id for name in project_on))
+    return Comparison(
+        tuple(bundles),
+        labelled,
+        differences,
+        machines,
+        as_of or newest,
+        destination,
+        tuple(unread),
+        chips,
+        chips_file,
+    )
 
 
 def _group(bundles: Sequence[Bundle], machines: dict[str, str]) -> Group:

@@ -34,11 +34,31 @@ ROLES: tuple[Role, ...] = ("design", "fabrication", "memory", "engine", "stack")
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table: ``head`` has a title a column, every row begins with what it is about."""
+    """A table: ``head`` has a title a column, every row begins with what it is about.
+
+    ``most_open`` rows are shown before the rest is folded away; None leaves it to the format.
+    """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    most_open: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One section that stands beside the measured ones and is never mixed with them.
+
+    ``name`` is its anchor and CSS class; ``intro`` and ``notes`` are sentences; ``terms`` are explained below it. A
+    line break in a cell parts a figure from its interval.
+    """
+
+    name: str
+    title: str
+    intro: str
+    grids: tuple[Grid, ...]
+    notes: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
 
 
 def dependence_grid(study: Study, say: Words) -> Grid:

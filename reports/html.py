@@ -80,10 +80,12 @@ def render_html(comparison: Comparison, say: Words = ENGLISH) -> str:
         metrics=METRICS, comparison=comparison,
         term_text=lambda name: _term_text(name, say),
     )  # fmt: skip
+    sections = [_section(at, group, comparison, say) for at, group in enumerate(comparison.groups)]
+    own_terms = [name for section in sections for panel in section["panels"] for name in panel.terms]
     return environment.get_template("report.html.j2").render(
         title=say("page.title", model=first.model.spec.name, workload=first.workload.name),
-        sections=[_section(at, group, comparison, say) for at, group in enumerate(comparison.groups)],
-        terms=TERMS,
+        sections=sections,
+        terms=tuple(dict.fromkeys([*TERMS, *own_terms])),
         palettes={scheme: palette_css(scheme) for scheme in PALETTE},
         version=comparison.bundles[0].index.chipassay_version,
     )

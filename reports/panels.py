@@ -7,25 +7,15 @@ None where it has nothing to say, and list it in :data:`PANELS`; every format of
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from reports.comparison import Comparison, Group
-from reports.grids import Grid
+from reports.grids import Panel
 from reports.language import Words
+from reports.projection.panel import projection_panel
 
+__all__ = ["PANELS", "Panel", "panels"]
 
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One section: ``name`` is its anchor and CSS class, ``intro`` and ``notes`` are sentences."""
-
-    name: str
-    title: str
-    intro: str
-    grids: tuple[Grid, ...]
-    notes: tuple[str, ...] = ()
-
-
-PANELS: list[Callable[[Group, Comparison, Words], Panel | None]] = []
+PANELS: list[Callable[[Group, Comparison, Words], Panel | None]] = [projection_panel]
 """Makers of panels, in the order they are shown."""
 
 

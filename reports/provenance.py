@@ -236,6 +236,13 @@ def restricted_text(restricted: bool | None, say: Words = ENGLISH) -> str:
     return say({True: "facts.yes", False: "facts.no", None: "facts.open"}[restricted])
 
 
+def limits(comparison: Comparison, say: Words) -> str:
+    """What the report does not say, as one paragraph."""
+    unmeasured = "page.limits_projected" if comparison.project_on else "page.limits_measured_only"
+    last = (horizon_note(comparison, say), say("report.not_legal_advice"))
+    return say.together([say("page.limits_text"), say(unmeasured), *last])
+
+
 def horizon_note(comparison: Comparison, say: Words = ENGLISH) -> str:
     """What the export-control labels rest on and where that knowledge ends."""
     return say("report.horizon", day=comparison.as_of.isoformat(), destination=comparison.destination)

@@ -16,6 +16,7 @@ from profiler.metrics import METRICS
 from profiler.record import ParityScore
 from reports.comparison import Comparison, Group, Row
 from reports.dependence import dependence
+from reports.projection.panel import projections_document
 from reports.provenance import NOT_FINITE
 from reports.ratio import Ratio
 from reports.samples import counted
@@ -86,6 +87,7 @@ def _group(group: Group, comparison: Comparison) -> dict[str, Any]:
             "brief": brief_document(group, comparison),
         },
         "dependence": dependence_document(group, comparison),
+        **projections_document(group, comparison),
     }  # fmt: skip
 
 

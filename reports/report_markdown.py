@@ -40,8 +40,7 @@ def render_markdown(comparison: Comparison, say: Words = ENGLISH) -> str:
         lines += [_code(bundle.index.command), ""]
     lines += [f"## {say('page.meanings')}", ""]
     lines += [f"- **{plain(say.title(metric))}**: {plain(say.definition(metric))}" for metric in METRICS]
-    limits = [say("page.limits_text"), provenance.horizon_note(comparison, say), say("report.not_legal_advice")]
-    lines += ["", f"## {say('page.limits')}", "", plain(say.together(limits))]
+    lines += ["", f"## {say('page.limits')}", "", plain(provenance.limits(comparison, say))]
     return "\n".join(lines) + "\n"
 
 

@@ -170,8 +170,10 @@ def _published(row: Row, place: Position | None, found: Standing, batch: int) ->
         "share_of_declared_bandwidth": [usual.shares[0], usual.shares[-1]],
         "n": len(usual.shares),
         "figures": [
-            {"model": one.model, "framework": one.framework, "decode_tok_s": one.decode_tok_s, "source": one.source,
-             "confidence": one.confidence}
+            {"model": one.model, "framework": one.framework, "context_tokens": one.context_tokens,
+             "decode_tok_s": one.decode_tok_s, "definition": one.definition,
+             "includes_prefill": one.includes_prefill, "source": one.source, "confidence": one.confidence,
+             "row": one.place}
             for one in usual.figures
         ],
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from profiler.bundle import Bundle
@@ -12,7 +13,9 @@ from reports import notation
 from reports.brief import brief
 from reports.comparison import Comparison, Group, Row, compare
 from reports.dependence import dependence
+from reports.grids import Grid
 from reports.language import ENGLISH
+from reports.panels import panels
 from reports.roofline.wording import verdict_of
 from reports.samples import counted
 from reports.summary import MOST_NAMED, what_ran
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+MOST_PANEL_ROWS = 12
+"""Rows of a panel's table that a terminal shows; the files have all."""
+PANEL_STYLE = "magenta"
+"""Colour of what is not measured; nothing measured is shown in it."""
 _LONGEST_TARGET = 28
 _COLUMN_GAP = 3
 _EDGES = 2
@@ -66,7 +73,56 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     for row in group.conclusive[:MOST_NAMED]:
         if said := verdict_of(row, study, group, ENGLISH):
             parts.append(_paragraph(f"{row.label}: {said[0]}", width))
-    return Stack(*parts)
+    return Stack(*parts, *_panels(group, comparison, width))
+
+
+def print_panels(comparison: Comparison, console: Console) -> None:
+    """Print what stands beside the measured tables, such as projections, group by group."""
+    from rich.console import Group as Stack
+
+    for group in comparison.groups:
+        console.print(Stack(*_panels(group, comparison, console.width)))
+
+
+def _panels(group: Group, comparison: Comparison, width: int) -> list[RenderableType]:
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for panel in panels(group, comparison, ENGLISH):
+        parts += [Text(), _paragraph(panel.title, width, f"bold {PANEL_STYLE}"), _paragraph(panel.intro, width)]
+        for grid in panel.grids:
+            most = MOST_PANEL_ROWS if grid.most_open is None else grid.most_open
+            shown = replace(grid, rows=grid.rows[:most])
+            parts += [Text(), _paragraph(grid.caption, width, "bold"), *_grid_tables(shown, width)]
+            if len(grid.rows) > most:
+                more = ENGLISH("page.more_rows", count=len(grid.rows) - most)
+                parts.append(_paragraph(f"{more}: report.md and report.json have all", width, "dim"))
+        parts += [Text(), *(_paragraph(note, width, "dim") for note in panel.notes)]
+    return parts
+
+
+def _grid_tables(grid: Grid, width: int) -> list[RenderableType]:
+    from rich.table import Table as RichTable
+
+    if not grid.rows:
+        return []
+    columns = [
+        [cell.replace(notation.THIN_SPACE, "\u00a0") for cell in cells] for cells in zip(*grid.rows, strict=True)
+    ]
+    widths = [
+        max(len(part) for text in (title, *cells) for part in text.split("\n"))
+        for title, cells in zip(grid.head, columns, strict=True)
+    ]
+    made: list[RenderableType] = []
+    for chosen in _pages(widths, width):
+        table = RichTable(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+        table.add_column(grid.head[0], overflow="fold")
+        for at in chosen:
+            table.add_column(grid.head[at], justify="right", no_wrap=True, style=PANEL_STYLE)
+        for at in range(len(grid.rows)):
+            table.add_row(_plain(columns[0][at]), *(_plain(columns[c][at]) for c in chosen))
+        made.append(table)
+    return made
 
 
 def _paragraph(text: str, width: int, style: str = "") -> RenderableType:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from profiler.chips import Chip
 from reports.comparison import Comparison, Group, Row
 from reports.dependence.decompose import Factors, Gap, common_precision, difference, factors
 from reports.dependence.loss import Candidate, Loss, energy_loss, throughput_loss
 from reports.dependence.match import Match, devices_to_match
+from reports.once import once_a_group
 from reports.roofline.arithmetic import PHASES, Phase
 from reports.roofline.ceilings import BASES, Basis
 from reports.roofline.position import Position, position
@@ -64,30 +64,10 @@ class Study:
         return next(one for one in self.phases if one.phase == "decode")
 
 
-@lru_cache(maxsize=64)
-def _study(key: _Key) -> Study:
-    return key.compute()
-
-
-class _Key:
-    """A group in its comparison, by identity: a study is made once for all formats of a report."""
-
-    def __init__(self, group: Group, comparison: Comparison) -> None:
-        self.group, self.comparison = group, comparison
-
-    def __hash__(self) -> int:
-        return hash((id(self.group), id(self.comparison)))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.group is other.group and self.comparison is other.comparison
-
-    def compute(self) -> Study:
-        return _compute(self.group, self.comparison)
-
-
+@once_a_group
 def dependence(group: Group, comparison: Comparison) -> Study:
     """Everything that can be said about dependence within one group, and nothing more."""
-    return _study(_Key(group, comparison))
+    return _compute(group, comparison)
 
 
 def standing_of(row: Row, comparison: Comparison) -> Standing:

@@ -41,8 +41,9 @@ def _chip(chip: ChipProjection) -> dict[str, Any]:
         "devices": chip.devices,
         "fits": chip.fits,
         "results_on_this_chip": chip.seen,
+        "anchored_to": chip.anchor,
         "figures": {name: _figure(figure) for name, figure in chip.figures.items()},
-        "notes": list(chip.notes),
+        "notes": [note.text() for note in chip.notes],
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from profiler.bundle import Bundle
-from profiler.record import Component, TargetRecord
+from profiler.record import TargetRecord
+from reports.processor import processor_of
 from reports.projection.dimensions import Dimensions
 from reports.projection.evidence import Observation
 from reports.projection.formats import Format, find_format
@@ -59,7 +60,7 @@ def _observations(bundle: Bundle, record: TargetRecord, number_format: Format) -
 def _device(bundle: Bundle, record: TargetRecord, number_format: Format) -> Device:
     from profiler.chips import load_chips
 
-    part = _processor(bundle, record)
+    part = processor_of(record, bundle.host)
     named = part.details.get("chip") or {} if part else {}
     known = {chip.id: chip for chip in load_chips().chips}
     chip = known.get(named.get("id", "")) if named.get("status") == "exact" else None
@@ -78,10 +79,3 @@ def _device(bundle: Bundle, record: TargetRecord, number_format: Format) -> Devi
         device.chip_id, device.name, device.vendor, ceilings.read_bandwidth.value,
         peak.value if peak is not None and peak.value else device.peak_flops, device.memory_b, device.board_power_w,
     )  # fmt: skip
-
-
-def _processor(bundle: Bundle, record: TargetRecord) -> Component | None:
-    host = record.worker.inventory if record.worker and record.worker.inventory else bundle.host
-    cpu = record.backend.endswith("-cpu")
-    parts = [part for part in host.components if (part.kind == "cpu") == cpu and (cpu or part.details.get("chip"))]
-    return parts[0] if parts else None

@@ -21,6 +21,7 @@ from reports.projection.fitting import nodes_of
 from reports.projection.formats import Format, find_format, formats
 from reports.projection.groups import chip_family
 from reports.projection.intervals import Forecaster
+from reports.projection.notes import Note
 from reports.projection.own_runs import observations_of
 from reports.projection.situation import MEMORY_IN_USE, Device, Figure, Situation
 from reports.projection.stacks import Stack, default_stack, find_stack
@@ -47,7 +48,8 @@ class ChipProjection:
     ``energy_per_output_token``; ``notes`` say what a reader must know, such as a figure the catalogue lacks.
 
     ``situation`` is what was asked, None where the chip's figures do not allow a time. ``fits`` is whether the model
-    fits the ``devices``, None where the chip's memory is not known.
+    fits the ``devices``, None where the chip's memory is not known. ``anchor`` is the measured run on this chip that
+    the projection starts from, None where there is none.
     """
 
     chip_id: str
@@ -58,13 +60,17 @@ class ChipProjection:
     fits: bool | None
     seen: bool
     figures: dict[str, Projected]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     situation: Situation | None
+    anchor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The answer of :func:`project`; ``evidence`` counts the figures it rests on."""
+    """The answer of :func:`project`, with the number of figures it rests on.
+
+    ``own_runs`` are the measured targets, as bundle and id, that gave the ``own_figures``.
+    """
 
     model_version: str
     model: str
@@ -75,6 +81,7 @@ class Projection:
     chips: tuple[ChipProjection, ...]
     published_figures: int
     own_figures: int
+    own_runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ def project(
     *,
     model: str | None = None,
     bundle: Bundle | None = None,
+    more_bundles: Sequence[Bundle] = (),
     precision: str | None = None,
     prompt_tokens: int | None = None,
     output_tokens: int | None = None,
@@ -126,7 +134,7 @@ def project(
     Without ``model`` those of ``bundle`` are taken, and its workload where no lengths are given; otherwise 128 prompt
     and 128 output tokens, batch 1. Without ``devices`` as many are taken as the model needs; without ``stack`` the
     engine with most results on the chip, else the vendor's usual one; without ``precision`` bf16, and for the bundle's
-    own chip the fastest target's.
+    own chip the fastest target's. ``more_bundles`` are evidence beside ``bundle``: other machines that did its work.
 
     ``overlay`` is a file of the user's own chip entries.
 
@@ -149,11 +157,11 @@ def project(
         raise InputError("name at least one chip with --chip (`chipassay chips` lists them)")
     catalogue = load_chips(overlay)
     found = [catalogue.find(name) for name in dict.fromkeys(chips)]
-    known = projector([bundle] if bundle is not None else [])
+    known = projector([*([bundle] if bundle is not None else []), *more_bundles])
     return Projection(
         MODEL_VERSION, dimensions.name, question.format.id, question.batch, question.prompt_tokens,
         question.output_tokens, tuple(_project(chip, question, known) for chip in found),
-        len(own_evidence().observations), len(known.own),
+        len(own_evidence().observations), len(known.own), tuple(dict.fromkeys(one.place for one in known.own)),
     )  # fmt: skip
 
 
@@ -193,7 +201,7 @@ def _format(name: str | None) -> Format:
 
 
 def _project(chip: Chip, question: _Question, known: Projector) -> ChipProjection:
-    notes: list[str] = []
+    notes: list[Note] = []
     device, stack, number_format = Device.of(chip, question.format), question.stack, question.format
     corners = (Device.of(chip, number_format, corner="high"), Device.of(chip, number_format, corner="low"))
     own = _own_run(chip, known)
@@ -201,7 +209,9 @@ def _project(chip: Chip, question: _Question, known: Projector) -> ChipProjectio
         device, corners = own.situation.device, (own.situation.device, own.situation.device)
         stack = stack or own.situation.stack
         number_format = number_format if question.format_given else own.situation.format
-        notes.append(f"anchored to this bundle's {own.place}, on the bandwidth and peak measured there")
+        measured = device != Device.of(chip, own.situation.format)
+        run = {"place": own.place, "precision": number_format.id}
+        notes.append(Note("anchored_measured" if measured else "anchored_declared", run))
     if stack is None:
         stack = _usual_stack(chip, known)
     memory = question.situation(device, 1, stack, number_format)
@@ -211,39 +221,42 @@ def _project(chip: Chip, question: _Question, known: Projector) -> ChipProjectio
     figures = {"memory": _memory(situation, known), "devices_needed": needs}
     fits = None if needed is None else devices >= needed
     if needed is None:
-        notes.append(f"the catalogue has no memory size of {chip.name}: whether the model fits is open")
+        notes.append(Note("memory_open", {"chip": chip.name}))
     if fits is False:
-        why = f"the model needs {needed} devices at this batch and context, {devices} were asked for"
-        return _without_time(chip, situation, known, figures, (*notes, why), why, fits)
+        why = Note("too_few_devices", {"needed": needed, "devices": devices})
+        return _without_time(chip, situation, known, figures, (*notes, why), fits, own)
     if device.missing is not None:
-        why = f"the catalogue has no {device.missing} of {chip.name}, so no time can be projected"
-        return _without_time(chip, situation, known, figures, (*notes, why), why, fits)
+        why = Note("no_bandwidth" if device.bandwidth_b_s is None else "no_peak", {"chip": chip.name})
+        return _without_time(chip, situation, known, figures, (*notes, why), fits, own)
     if situation.sequences < question.batch:
-        notes.append(
-            f"{stack.id} keeps {situation.sequences:.0f} of the {question.batch} sequences in flight at a time"
-        )
+        in_flight = {"stack": stack.id, "sequences": f"{situation.sequences:.0f}", "batch": question.batch}
+        notes.append(Note("in_flight", in_flight))
     seen = known.time.seen(situation, "step")
     if own is None:
         notes.append(_standing_of(situation, seen, known))
+    if situation.device.board_power_w is None:
+        notes.append(Note("no_power", {"chip": chip.name}))
     figures |= _timed(situation, corners, known)
     figures = {name: figures[name] for name in _ORDER}
     return ChipProjection(
-        chip.id, chip.name, chip.vendor, stack.id, devices, fits, seen, figures, tuple(notes), situation
-    )
+        chip.id, chip.name, chip.vendor, stack.id, devices, fits, seen, figures, tuple(notes), situation,
+        own.place if own is not None else None,
+    )  # fmt: skip
 
 
-def _standing_of(situation: Situation, seen: bool, known: Projector) -> str:
-    """What the projection of one chip rests on, in words."""
+def _standing_of(situation: Situation, seen: bool, known: Projector) -> Note:
+    """What the projection of one chip rests on."""
     rows = known.time.fit.rows_behind(situation)
     nodes = nodes_of(situation)
     here, elsewhere = (rows[f"{level} {nodes[level]}"] for level in ("chip", "family"))
+    family = situation.stack.family
     if seen:
-        return f"rests on {here} published figures of {situation.stack.id} on this chip family"
+        return Note("rests_on_chip", {"count": here, "stack": situation.stack.id})
     if here:
-        return f"only {here} published figures of {situation.stack.family} on this chip family, of too few models"
+        return Note("rests_on_few", {"count": here, "stack": family})
     if elsewhere:
-        return f"no published figure of {situation.stack.family} on this chip: rests on {elsewhere} on other chips"
-    return f"no published figure of {situation.stack.family}: rests on what other engines and chips share"
+        return Note("rests_on_other_chips", {"count": elsewhere, "stack": family})
+    return Note("rests_on_all", {"stack": family})
 
 
 _ORDER = ("ttft", "tpot", "decode_throughput", "memory", "devices_needed", "energy_per_output_token")
@@ -251,13 +264,16 @@ _UNITS = {"ttft": "s", "tpot": "s", "decode_throughput": "tok/s", "energy_per_ou
 
 
 def _without_time(
-    chip: Chip, situation: Situation, known: Projector, figures: dict[str, Projected], notes: tuple[str, ...], why: str,
-    fits: bool | None,
+    chip: Chip, situation: Situation, known: Projector, figures: dict[str, Projected], notes: tuple[Note, ...],
+    fits: bool | None, own: Observation | None,
 ) -> ChipProjection:  # fmt: skip
+    """A chip of which no time can be told; the last of the notes says why."""
+    why = notes[-1].text()
     figures = figures | {name: Projected(Quantity.unavailable(unit, why)) for name, unit in _UNITS.items()}
     return ChipProjection(
         chip.id, chip.name, chip.vendor, situation.stack.id, situation.devices, fits,
         known.time.seen(situation, "step"), {name: figures[name] for name in _ORDER}, notes, None,
+        own.place if own is not None else None,
     )  # fmt: skip
 
 
@@ -309,7 +325,7 @@ def _timed(situation: Situation, corners: tuple[Device, Device], known: Projecto
     }
     power = situation.device.board_power_w
     if power is None:
-        why = f"the catalogue has no board power of {situation.device.name}"
+        why = Note("no_power", {"chip": situation.device.name}).text()
         found["energy_per_output_token"] = Projected(Quantity.unavailable("J/tok", why))
         return found
     tokens = width * situation.output_tokens / situation.devices

@@ -105,11 +105,15 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class ChipName:
-    """What a published chip name means; ``chip`` is None where the catalogue has no such chip."""
+    """What a published chip name means; ``chip`` is None where the catalogue has no such chip.
+
+    ``also`` are the catalogue ids of other chips that the name fits as well.
+    """
 
     chip: Chip | None
     share: float = 1.0
     note: str = ""
+    also: tuple[str, ...] = ()
 
 
 @cache
@@ -120,5 +124,8 @@ def chip_of(published_name: str) -> ChipName:
         if entry.value["name"].casefold() == published_name.strip().casefold():
             chip_id = entry.value["chip"]
             chip = None if chip_id is None else catalogue.get(chip_id)
-            return ChipName(chip, float(entry.value.get("share", 1.0)), entry.value.get("note", ""))
+            also = tuple(entry.value.get("also", ()))
+            for other in also:
+                catalogue.get(other)
+            return ChipName(chip, float(entry.value.get("share", 1.0)), entry.value.get("note", ""), also)
     return ChipName(catalogue.match(published_name).chip)

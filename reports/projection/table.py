@@ -58,7 +58,7 @@ def print_projection(found: Projection, record: TrackRecord) -> None:
 
 def _notes(chip: ChipProjection) -> list[str]:
     reasons = [f.quantity.method for f in chip.figures.values() if f.quantity.value is None]
-    return list(dict.fromkeys([*chip.notes, *(reason for reason in reasons if reason not in chip.notes)]))
+    return list(dict.fromkeys([*(note.text() for note in chip.notes), *reasons]))
 
 
 def _cell(figure: Projected) -> str:

@@ -1,51 +1,56 @@
 """Published batch-1 decode speeds, and whether a measured one lies among those of its chip, size and precision.
 
-``published.csv`` holds one published figure a line, with its definition, source and confidence; ``chips`` are the
-catalogue ids that the publication's name of the chip fits. Figures of models of slightly different size compare
-through the share of the declared memory bandwidth they amount to.
+The figures are the published results that projections rest on (:mod:`reports.projection.evidence`): the same rows,
+conversions and exclusions. Taken are those of one device at batch 1 whose prompt and output together are short, since
+most count the prefill's time too. Figures of models of slightly different size compare through the share of the
+declared memory bandwidth they amount to.
 """
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
-from backends.errors import InputError
-from profiler.catalogue import presets
 from profiler.chips import Chip
-from reports.roofline.arithmetic import PhaseWork, decode_work
+from reports.projection.evidence import Observation, own_evidence
+from reports.projection.groups import SHORT_CONTEXT
+from reports.projection.rows import Row, own_rows
+from reports.projection.situation import chip_of
+from reports.roofline.arithmetic import PhaseWork
 
-ORIGIN = "roofline/published.csv"
 SIZE_FACTOR = 1.5
 """Runs whose step moves between 1/1.5 and 1.5 times the bytes, weights and KV cache, count as of one size."""
 
-CACHE_PRECISION = "bfloat16"
-"""Of the KV cache in all published runs; at their short contexts it weighs a few per cent."""
+FORMATS = {
+    "float32": ("fp32",), "bfloat16": ("bf16",), "float16": ("bf16",), "float8": ("fp8",), "int8": ("int8", "w8a8"),
+    "int4": ("int4", "awq"),
+}  # fmt: skip
+"""A target's precision -> the published number formats whose weights are as wide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One published decode speed of one device at batch 1."""
+    """One published decode speed of one device at batch 1.
+
+    ``chips`` are the catalogue ids that the published name of the chip fits, ``package_share`` the part of such a chip
+    that the device is; ``step_bytes`` what one decode step reads: weights in their published format and the KV cache.
+    ``place`` is the file and line of the row, ``definition`` what its figure counts.
+    """
 
     chips: tuple[str, ...]
+    package_share: float
     model: str
-    same_dimensions_as: str
-    precision: str
+    format: str
     framework: str
     context_tokens: float
+    step_bytes: float
     decode_tok_s: float
-    speed_definition: str
+    includes_prefill: bool
+    definition: str
     source: str
     confidence: str
-
-    @property
-    def work(self) -> PhaseWork:
-        """What one decode step of the published run needed."""
-        spec = presets()[self.same_dimensions_as].spec
-        return decode_work(spec, self.precision, CACHE_PRECISION, self.context_tokens, 1)
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,12 @@ class UsualRange:
 
     shares: tuple[float, ...]
     figures: tuple[Published, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the figures stand, each document once, the one with most figures first."""
+        every = [figure.source for figure in self.figures]
+        return tuple(sorted(dict.fromkeys(every), key=lambda source: -every.count(source)))
 
     def place(self, share: float) -> Literal["below", "inside", "above"]:
         """Where a measured share lies."""
@@ -66,9 +77,11 @@ def usual_range(chip: Chip | None, work: PhaseWork, precision: str, batch: int) 
         return None
     declared = chip.memory_bandwidth_gb_s * 1e9
     found = [
-        (figure.work.total_bytes * figure.decode_tok_s / declared, figure)
+        (figure.step_bytes * figure.decode_tok_s / (declared * figure.package_share), figure)
         for figure in published()
-        if chip.id in figure.chips and figure.precision == precision and _same_size(figure.work, work)
+        if chip.id in figure.chips
+        and figure.format in FORMATS.get(precision, ())
+        and 1 / SIZE_FACTOR <= figure.step_bytes / work.total_bytes <= SIZE_FACTOR
     ]
     if not found:
         return None
@@ -78,31 +91,33 @@ def usual_range(chip: Chip | None, work: PhaseWork, precision: str, batch: int) 
 
 @cache
 def published() -> tuple[Published, ...]:
-    """Every line of the file.
-
-    Raises:
-        InputError: With the line, if one is malformed, names an unknown model, or has no source.
-    """
-    text = files("reports.roofline").joinpath("published.csv").read_text(encoding="utf-8")
-    return tuple(_read(line, at) for at, line in enumerate(csv.DictReader(text.splitlines()), 2))
+    """Every published decode speed of one device at batch 1 and a short context."""
+    rows = {row.place: row for row in own_rows()}
+    return tuple(_read(one, rows[one.place]) for one in own_evidence().observations if _is_single_stream(one))
 
 
-def _read(line: dict[str, str], at: int) -> Published:
-    try:
-        context = float(line["input_len"]) + float(line["output_len"]) / 2
-        speed = float(line["decode_tok_s"])
-        if line["same_dimensions_as"] not in presets():
-            raise ValueError(f"{line['same_dimensions_as']!r} is no model preset")
-        if not line["source"] or not line["confidence"] or not speed > 0:
-            raise ValueError("a figure needs a positive speed, a source and a confidence")
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{ORIGIN}:{at}: {error}") from error
+def _is_single_stream(one: Observation) -> bool:
+    asked = one.situation
+    short = asked.prompt_tokens + asked.output_tokens <= SHORT_CONTEXT
+    return one.figure in ("step", "request") and asked.batch == 1 and asked.devices == 1 and short
+
+
+def _read(one: Observation, row: Row) -> Published:
+    asked, name = one.situation, chip_of(row["chip"])
+    whole = one.figure == "request"
+    stated = row["speed_definition"] or row["metric"]
     return Published(
-        tuple(line["chips"].split("|")), line["model"], line["same_dimensions_as"], line["precision"],
-        line["framework"], context, speed, line["speed_definition"], line["source"], line["confidence"],
-    )  # fmt: skip
-
-
-def _same_size(one: PhaseWork, other: PhaseWork) -> bool:
-    ratio = one.total_bytes / other.total_bytes
-    return 1 / SIZE_FACTOR <= ratio <= SIZE_FACTOR
+        chips=(asked.device.chip_id, *name.also),
+        package_share=name.share,
+        model=row["model"],
+        format=asked.format.id,
+        framework=f"{row['framework']} {row['precision']}",
+        context_tokens=asked.mean_context,
+        step_bytes=asked.format.decode_bytes(asked.model) + asked.kv_bytes_per_token * asked.mean_context,
+        decode_tok_s=(asked.output_tokens if whole else 1) / one.value,
+        includes_prefill=whole,
+        definition="; ".join((stated, *one.converted)),
+        source=one.source,
+        confidence=one.confidence,
+        place=one.place,
+    )

@@ -32,7 +32,7 @@ def verdict_sentences(
     said = [_sentence(places[phase], say) for phase in reversed(PHASES) if phase in places]
     decode = places.get("decode")
     if decode is not None:
-        said.append(_published(row, decode, standing, say, batch))
+        said += _published(row, decode, standing, say, batch)
     return said
 
 
@@ -55,14 +55,16 @@ def _sentence(place: Position, say: Words) -> str:
     return say("roofline.verdict", declared=also, room=notation.number(1 / share), **values)
 
 
-def _published(row: Row, place: Position, standing: Standing, say: Words, batch: int) -> str:
+def _published(row: Row, place: Position, standing: Standing, say: Words, batch: int) -> list[str]:
     usual = usual_range(standing.chip, place.work, row.record.precision, batch)
     share = place.declared.mbu.value
     if usual is None or share is None:
-        return say("roofline.published.none", count=len(published()))
+        return [say("roofline.published.none", count=len(published()))]
     slowest, fastest = (f"{one.framework} {notation.number(one.decode_tok_s)}{notation.THIN_SPACE}tok/s"
                         for one in (usual.figures[0], usual.figures[-1]))  # fmt: skip
-    return say(
+    placed = say(
         f"roofline.published.{usual.place(share)}", count=len(usual.shares), low=share_of(usual.shares[0]),
         high=share_of(usual.shares[-1]), slowest=slowest, fastest=fastest, share=share_of(share),
     )  # fmt: skip
+    prefill = sum(figure.includes_prefill for figure in usual.figures)
+    return [placed, say("roofline.published.sources", sources=say.clauses(usual.sources), prefill=prefill)]

@@ -162,7 +162,12 @@ def test_a_bundle_gives_model_workload_and_its_own_efficiency(own):
     measured = own.targets[1].metrics["decode_throughput"].value
     assert here.figures["decode_throughput"].quantity.value == pytest.approx(measured, rel=0.1)
     assert here.stack == "chipassay-onnx-cpu"
-    assert "anchored to this bundle's run/onnx-cpu@float32" in here.notes[0]
+    assert (
+        here.notes[0]
+        .text()
+        .startswith("anchored to the measured run run/onnx-cpu@float32 at fp32, on the bandwidth and peak")
+    )
+    assert (here.anchor, there.anchor) == ("run/onnx-cpu@float32", None)
     assert there.stack == "sglang"
     assert found.own_figures == 6
 

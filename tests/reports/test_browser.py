@@ -24,7 +24,8 @@ FLAGS = [
 ]
 REQUIRED = os.environ.get("CHIPASSAY_REQUIRE_BROWSER") == "1"
 VIEWS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
-NAMES = ["main", "many", "dependence", "chinese"]
+NAMES = ["main", "many", "dependence", "chinese", "projected"]
+CHIPS = ("huawei-ascend-910b3", "nvidia-h20-96gb", "nvidia-h200-sxm", "rockchip-rk3576")
 
 MEASURE_CHARTS = """
 () => [...document.querySelectorAll('svg.chart')].map(svg => {
@@ -84,7 +85,8 @@ def browser():
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The main job; many machines with long names and a second group; a dependence; the same in Chinese."""
+    """The main job; many machines with long names and a second group; a dependence; the same with projections, in
+    English and in Chinese."""
     many = [
         bundle(),
         bundle("/runs/b", on=host("HiSilicon Kunpeng 920 7260 64-Core Processor", "Huawei", "CN"),
@@ -93,9 +95,11 @@ def pages(tmp_path_factory):
     ]  # fmt: skip
     depends = [h200_bundle(with_cpu=True), kunpeng_bundle()]
     folder = tmp_path_factory.mktemp("pages")
-    for name, bundles in (("main", [bundle()]), ("many", many), ("dependence", depends), ("chinese", depends)):
+    bundles = {"main": [bundle()], "many": many, "dependence": depends, "chinese": depends, "projected": depends}
+    for name, given in bundles.items():
         spoken = words("zh" if name == "chinese" else "en")
-        (folder / f"{name}.html").write_text(render_html(compare(bundles), spoken), encoding="utf-8")
+        compared = compare(given, project_on=CHIPS if name in ("chinese", "projected") else ())
+        (folder / f"{name}.html").write_text(render_html(compared, spoken), encoding="utf-8")
     return {name: folder / f"{name}.html" for name in NAMES}
 
 
@@ -153,7 +157,7 @@ def test_axe_finds_nothing(open_page, name, width):
     assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found] == []
 
 
-@pytest.mark.parametrize("name", ["main", "dependence"])
+@pytest.mark.parametrize("name", ["main", "dependence", "projected"])
 def test_every_cell_is_reachable_on_a_phone(open_page, name):
     cut = open_page(name, 390).evaluate(
         "[...document.querySelectorAll('td, th, h1, h2, h3, .figure')].filter(e => e.getBoundingClientRect().width > 1"
@@ -204,9 +208,25 @@ def test_the_chinese_page_says_so_and_keeps_the_recorded_words(open_page):
     assert "no meter: this KVM guest has no RAPL" in text, "what a bundle recorded is shown as recorded"
 
 
-def test_paper_is_light_whatever_the_screen_is(browser, pages, tmp_path):
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_a_projection_stands_in_its_own_box_and_colour(open_page, width, scheme):
+    page = open_page("projected", width, scheme)
+    shown = page.evaluate(
+        "(() => { const box = document.querySelector('.panel.projection'), style = e => getComputedStyle(e);"
+        " const cell = box.querySelector('td[data-label=TPOT] > span'), measured = document.querySelector('main h2');"
+        " return {box: style(box).backgroundColor, page: style(document.body).backgroundColor,"
+        " head: style(box.querySelector('h2')).color, other: style(measured).color, edge: style(box).borderLeftWidth,"
+        " inside: box.querySelectorAll('.swatch').length, lines: cell.innerText.split('\\n').length}; })()"
+    )
+    assert shown["box"] != shown["page"] and shown["head"] != shown["other"] and shown["edge"] == "6px"
+    assert shown["inside"] == 0, "the colours of measured targets are theirs alone"
+    assert shown["lines"] == 2, "the interval stands below its figure"
+
+
+@pytest.mark.parametrize("name", ["dependence", "projected"])
+def test_paper_is_light_whatever_the_screen_is(browser, pages, tmp_path, name):
     page = browser.new_page(viewport={"width": 704, "height": 1000}, color_scheme="dark")
-    page.goto(pages["dependence"].as_uri())
+    page.goto(pages[name].as_uri())
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 32, 39)"

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
+import jsonschema
 import pytest
 
-from backends.errors import InputError
 from profiler.catalogue import presets
 from profiler.chips import load_chips
 from profiler.metrics import Evidence, decode_step_bytes
-from profiler.record import CeilingSample
+from profiler.record import CeilingSample, Host
 from reports.comparison import compare
 from reports.dependence import dependence
 from reports.language import ENGLISH
+from reports.projection.evidence import own_evidence
+from reports.projection.rows import own_rows
+from reports.report_json import render_json, report_schema
 from reports.roofline import PHASES, decode_work, prefill_work
-from reports.roofline import published as published_module
 from reports.roofline.arithmetic import Experts
 from reports.roofline.ceilings import declared_roof
 from reports.roofline.published import published, usual_range
-from reports.roofline.wording import verdict_sentences
-from tests.reports.bundles import QWEN3_06B, bundle, ceilings, h200_bundle, kunpeng_bundle, repetitions, target
+from reports.roofline.wording import verdict_of, verdict_sentences
+from tests.reports.bundles import (
+    QWEN3_06B,
+    bundle,
+    ceilings,
+    cuda_target,
+    digest_of,
+    h200_bundle,
+    known_chip,
+    kunpeng_bundle,
+    repetitions,
+    target,
+)
 
 
 def study_of(*bundles):
@@ -138,13 +153,30 @@ def test_a_datasheet_of_a_whole_package_says_so():
     assert missing.compute.value is None and "no dense float8_e4m3fn peak" in missing.compute.method
 
 
-def test_published_figures_have_sources_and_known_models():
-    assert len(published()) > 50
-    ids = {chip.id for chip in load_chips().chips}
+def test_published_figures_are_the_rows_that_projections_rest_on():
+    rows = {row.place: row for row in own_rows()}
+    chips = {chip.id: chip for chip in load_chips().chips}
+    used = {one.place for one in own_evidence().observations}
+    assert len(published()) == len({figure.place for figure in published()}) > 150
     for figure in published():
-        assert figure.source and figure.confidence in ("high", "medium", "low")
-        assert set(figure.chips) <= ids
-        assert figure.work.total_bytes > 0
+        row = rows[figure.place]
+        assert figure.place in used, "what a projection leaves out is no published speed here"
+        assert (figure.source, figure.confidence) == (row["source"], row["confidence"]) and figure.source
+        assert row["batch"] in ("", "1") and row["count"].startswith("1")
+        assert float(row["input_len"]) + float(row["output_len"]) <= 8192
+        assert all(chips[name].memory_bandwidth_gb_s for name in figure.chips)
+        assert figure.step_bytes > 0
+        assert figure.decode_tok_s == pytest.approx(float(row["value"]), rel=1e-9)
+        assert figure.definition.startswith(row["speed_definition"] or row["metric"])
+
+
+def test_a_published_name_that_fits_two_chips_speaks_of_both():
+    work = decode_work(presets()["qwen2.5-7b"].spec, "bfloat16", "bfloat16", 160, 1)
+    sxm, pcie = (usual_range(load_chips().get(f"nvidia-a100-{form}-80gb"), work, "bfloat16", 1) for form in
+                 ("sxm", "pcie"))  # fmt: skip
+    pages = [figure for figure in sxm.figures if "QwenLM" in figure.source]
+    assert pages and [figure for figure in pcie.figures if "QwenLM" in figure.source] == pages
+    assert {figure.definition for figure in pages if figure.includes_prefill}
 
 
 @pytest.mark.parametrize(("share", "where"), [(0.001, "below"), (0.05, "inside"), (0.9, "above")])
@@ -154,9 +186,9 @@ def test_a_speed_is_placed_among_those_of_its_chip_size_and_precision(share, whe
     usual = usual_range(chip, work, "bfloat16", 1)
     # Qwen3-0.6B on an H20: SGLang 413.97 tok/s after one prompt token, 1025 tokens of context on average.
     spec = presets()["qwen3-0.6b"].spec
-    fastest = spec.decode_weight_bytes("bfloat16") + 1025 * spec.kv_bytes_per_token("bfloat16")
-    assert usual.shares[-1] == pytest.approx(fastest * 413.97 / 4e12)
-    assert {figure.precision for figure in usual.figures} == {"bfloat16"}
+    fastest = spec.decode_weight_bytes("bfloat16") + 1025.5 * spec.kv_bytes_per_token("bfloat16")
+    assert usual.shares[-1] == pytest.approx(fastest * 413.97 / 4e12, rel=1e-5)
+    assert {figure.format for figure in usual.figures} == {"bf16"}
     assert usual.place(share) == where
     assert usual_range(chip, work, "bfloat16", 8) is None
     assert usual_range(None, work, "bfloat16", 1) is None
@@ -165,16 +197,28 @@ def test_a_speed_is_placed_among_those_of_its_chip_size_and_precision(share, whe
     assert usual_range(chip, large, "bfloat16", 1) is None
 
 
-@pytest.mark.parametrize("broken", [
-    {"source": ""}, {"decode_tok_s": "-3"}, {"decode_tok_s": "fast"}, {"same_dimensions_as": "gpt-2"},
-])  # fmt: skip
-def test_a_malformed_published_figure_is_told_with_its_line(broken):
-    line = {"chips": "x", "model": "m", "same_dimensions_as": "qwen3-0.6b", "precision": "int8", "framework": "f",
-            "input_len": "1", "output_len": "2", "decode_tok_s": "3", "speed_definition": "d", "source": "s",
-            "confidence": "high"}  # fmt: skip
-    assert published_module._read(line, 7).context_tokens == 2
-    with pytest.raises(InputError, match=r"published\.csv:7:"):
-        published_module._read({**line, **broken}, 7)
+def test_a_converted_figure_says_what_was_converted():
+    figures = [figure for figure in published() if "nvidia-h20-96gb" in figure.chips]
+    assert figures and all("prompt tokens counted as output" in figure.definition for figure in figures)
+
+
+def test_the_verdict_names_number_range_and_sources_of_published_figures():
+    on = Host(digest_of("h20 server"), (known_chip("nvidia-h20-96gb", "accelerator", pci_address="0000:3B:00.0"),), {})
+    made = h200_bundle(on=on, targets=(cuda_target(tpot_s=0.004),))
+    group, study = study_of(made)
+    said = verdict_of(group.conclusive[0], study, group, ENGLISH)
+    assert re.search(
+        r"2 published figures for this chip, size and precision are between 1\.92\u202f% and 13\.6\u202f%", said[2]
+    )
+    assert "Transformers BF16" in said[2] and "SGLang BF16 414\u202ftok/s" in said[2] and "is inside" in said[2]
+    assert "QwenLM/Qwen3@c7f51a1" in said[3] and "2 of the figures count the prefill's time too" in said[3]
+    document = json.loads(render_json(compare([made])))
+    jsonschema.validate(document, report_schema())
+    found = document["targets"][0]["roofline"]["published"]
+    assert (found["n"], found["place"]) == (2, "inside")
+    fastest = found["figures"][-1]
+    assert fastest["decode_tok_s"] == pytest.approx(413.97) and fastest["includes_prefill"] is True
+    assert fastest["row"].startswith("qwen_speed.csv:") and fastest["context_tokens"] == 1025.5
 
 
 def test_the_verdict_names_the_ceiling_and_how_far_it_is():
