@@ -7,9 +7,11 @@ from profiler.record import TargetRecord
 from reports.processor import processor_of
 from reports.projection.dimensions import Dimensions
 from reports.projection.evidence import Observation
-from reports.projection.formats import Format, find_format
+from reports.projection.formats import Format, find_format, formats
 from reports.projection.situation import Device, Figure, Situation
 from reports.projection.stacks import stack_of
+
+_OWN_FORMATS = {"int8": "int8", "float8": "fp8"}
 
 
 def observations_of(bundle: Bundle) -> tuple[Observation, ...]:
@@ -20,10 +22,15 @@ def observations_of(bundle: Bundle) -> tuple[Observation, ...]:
     """
     found: list[Observation] = []
     for record in bundle.targets:
-        number_format = find_format(record.precision)
+        number_format = _format_of(record.precision)
         if record.status == "ok" and record.worker is not None and number_format is not None:
             found += _observations(bundle, record, number_format)
     return tuple(found)
+
+
+def _format_of(precision: str) -> Format | None:
+    """The format of a target; its int8 quantises weights only, where published rows of that name mean W8A8."""
+    return formats()[_OWN_FORMATS[precision]] if precision in _OWN_FORMATS else find_format(precision)
 
 
 def _observations(bundle: Bundle, record: TargetRecord, number_format: Format) -> list[Observation]:

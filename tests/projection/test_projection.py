@@ -14,7 +14,7 @@ from reports.projection.as_json import projection_json
 from reports.projection.explain import explain
 from reports.projection.own_runs import observations_of
 from reports.projection.projection import projector
-from tests.reports.bundles import bundle, host, target, write_bundle
+from tests.reports.bundles import bundle, h200_bundle, host, target, write_bundle
 
 CHIPS = ["nvidia-h20-96gb", "huawei-ascend-910b3", "rockchip-rk3576", "hygon-dcu-k100-ai"]
 
@@ -177,6 +177,20 @@ def test_only_comparable_targets_are_evidence(own):
     assert {o.situation.format.id for o in observations_of(own)} == {"fp32"}
     assert {o.figure for o in observations_of(own)} == {"prefill", "step", "memory"}
     assert all(o.own_bundle for o in observations_of(own))
+
+
+@pytest.mark.parametrize(
+    ("precision", "wanted"), [("float32", "fp32"), ("bfloat16", "bf16"), ("int8", "int8"), ("int4", "int4")]
+)
+def test_a_target_is_evidence_in_its_own_number_format(precision, wanted):
+    made = bundle(targets=(target("onnx-cpu", precision, 1.4, 0.18),))
+    assert {o.situation.format.id for o in observations_of(made)} == {wanted}
+
+
+def test_an_accelerator_is_evidence_as_the_chip_its_engine_named():
+    found = observations_of(h200_bundle(with_cpu=True))
+    assert {o.situation.device.chip_id for o in found if "cuda" in o.place} == {"nvidia-h200-sxm"}
+    assert {o.situation.device.chip_id for o in found if "cpu" in o.place} == {"amd-epyc-7763"}
 
 
 def test_without_ceilings_or_a_known_chip_only_memory_is_evidence(tmp_path):
