@@ -131,9 +131,13 @@ def metering_facts(row: Row) -> list[tuple[str, str]]:
         for metric in METRICS
         if metric.column == "details" and (figure := row.metric(metric.name)).value is not None
     ]
-    for reading in (record.energy, record.host_energy):
+    for reading in (record.energy, record.second_energy, record.host_energy, record.wall_energy):
         if reading is not None and reading.faults:
             facts.append((f"Meter {reading.meter}", "; ".join(f"{f.code}: {f.text}" for f in reading.faults)))
+    if record.wall_energy is not None:
+        facts.append(("Wall meter", details(record.wall_energy.device)))
+    elif record.wall_reason:
+        facts.append(("Wall meter", f"not read: {record.wall_reason}"))
     if record.telemetry is not None:
         facts.append((f"Telemetry, {record.telemetry.source}", telemetry_words(record.telemetry)))
     if record.sampler is not None:
