@@ -276,15 +276,18 @@ def _second(kinds: Sequence[type[Meter]], first: Meter | None, environment: Mapp
 def _first(
     kinds: Sequence[type[Opened]], accelerator: str | None, environment: Mapping[str, str]
 ) -> tuple[Opened | None, str]:
-    """The first kind that can be read, opened; or every reason why none can."""
-    reasons = []
+    """The first kind that can be read, opened; or why none can: the reasons that can be helped, if any."""
+    reasons, hopeless = [], []
     for kind in kinds:
         probe = kind.probe(accelerator, environment)
         if not probe.available:
-            reasons.append(f"{kind.name}: {probe.reason}; to enable: {probe.remedy}")
+            if probe.remedy:
+                reasons.append(f"{kind.name}: {probe.reason}; to enable: {probe.remedy}")
+            else:
+                hopeless.append(f"{kind.name}: {probe.reason}")
             continue
         try:
             return kind.open(accelerator, environment), ""
         except MeterLostError as error:
             reasons.append(f"{kind.name}: it was there and is gone: {error}")
-    return None, " | ".join(reasons)
+    return None, " | ".join(reasons or hopeless)

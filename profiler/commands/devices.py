@@ -55,7 +55,8 @@ def devices(as_json: bool) -> None:
         state = f"available{on}, {seen['grade']}" if seen["available"] else f"unavailable{on}: {seen['reason']}"
         click.echo(f"{seen['name']:<12} {state}")
         more = f"reads the {seen['scope']}" if seen["available"] else f"to enable: {seen['remedy']}"
-        click.echo(f"{'':<12} {more}")
+        if seen["available"] or seen["remedy"]:
+            click.echo(f"{'':<12} {more}")
 
 
 def _meter_row(name: str, covers: str, accelerator: str | None, probe: MeterProbe) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Battery(Meter):
         """Is there one, does it discharge, does it tell power?"""
         batteries = _batteries(cls.root)
         if not batteries:
-            return MeterProbe(False, "no battery under /sys/class/power_supply", "only portable machines have one")
+            return MeterProbe(False, "no battery under /sys/class/power_supply")
         states = [_word(battery, "status") for battery in batteries]
         if _fed(cls.root) or "Discharging" not in states or "Charging" in states:
             said = ", ".join(f"{b.name} {state}" for b, state in zip(batteries, states, strict=True))

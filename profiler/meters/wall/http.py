@@ -84,6 +84,7 @@ class HttpMeter(WallSource):
             with self._opener.open(self._request, timeout=TIMEOUT_S) as answer:
                 body = answer.read(LARGEST_ANSWER)
         except urllib.error.HTTPError as error:
+            error.close()
             raise WallError(f"{self.name} answers {error.code} {error.reason}") from error
         except TimeoutError as error:
             raise WallError(f"{self.name} did not answer within {TIMEOUT_S:g} s") from error

@@ -198,7 +198,7 @@ class Wall:
         replay = _Replay(found.readings, period_s, lost, self._ended_ns)
         replay.device = {"source": self.source.name}
         if found.difference_ns is not None:
-            ahead_s = (time.time_ns() - time.perf_counter_ns() - found.difference_ns) / 1e9
+            ahead_s = (time.perf_counter_ns() - found.difference_ns - time.time_ns()) / 1e9
             replay.device["clock"] = f"{ahead_s:+.2f} s from ours, known to {found.uncertainty_s:.2g} s"
         stream = MeterStream(replay, replay.clock)
         stream.update_period_s = replay.step_s
@@ -219,10 +219,12 @@ class _Replay(Meter):
         self._readings, self._lost, self._ended_ns = readings, lost, ended_ns
         self._next = 0
         counted_j = [reading.row.energy_j for reading in readings]
-        steps = sum(a != b for a, b in pairwise(counted_j))
+        changes = [b.at_ns for a, b in pairwise(readings) if a.row.energy_j != b.row.energy_j]
         has_power = any(reading.row.power_w is not None for reading in readings)
-        span_s = (readings[-1].at_ns - readings[0].at_ns) / 1e9 if readings else 0.0
-        self.step_s = max(period_s, span_s / steps) if steps else period_s
+        steps_s = [(b - a) / 1e9 for a, b in pairwise(changes)]
+        if not steps_s and readings:
+            steps_s = [(readings[-1].at_ns - readings[0].at_ns) / 1e9]
+        self.step_s = max([period_s, *([median(steps_s)] if steps_s else [])])
         self._counts = None not in counted_j and (not has_power or self.step_s <= COUNTS_PERIODS * period_s)
         self.grade = "measured" if self._counts else "derived"
         self.power_source = "power told by the meter" if has_power else ""
