@@ -44,6 +44,7 @@ def plug_in(tmp_path, monkeypatch):
         ((ACPI, FAM15H, FAM15H), "package", "derived", 91.0, 0.1),
         ((JETSON,), "module", "derived", 15.0, 0.1),
         ((DISK, BOARD, ACPI), "whole machine", "derived", 213.0, 1.0),
+        (({**ACPI, "energy1_input": "77"},), "whole machine", "measured", None, 0.0),
         ((DISK, INA226), "one rail (ina226)", "derived", 12.5, 0.036),
         (({**INA226, "label": "12V_CPU"},), "one rail (ina226 12V_CPU)", "derived", 12.5, 0.036),
     ],
