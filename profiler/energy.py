@@ -2,7 +2,8 @@
 
 A counter that changes every ``p`` seconds is up to ``p`` old when it is read; between two samples its course is not
 known. So the joules of a window are off by at most the window's mean power times, at each edge, the larger of the
-update period and the distance to the nearest sample. Figures carry that error; one past the limit is refused.
+update period and the distance to the nearest sample, and what is unknown of the clock of a meter that has its own.
+Figures carry that error; one past the limit is refused.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def window_energy(reading: EnergyReading, begin_ns: int, end_ns: int) -> WindowE
         raise NoEnergyError(_uncovered(reading, end_ns))
     duration_s = (end_ns - begin_ns) / 1e9
     doubt_s = sum(
-        max(reading.update_period_s or 0.0, _distance_s(reading.samples, edge)) for edge in (begin_ns, end_ns)
+        max(reading.update_period_s or 0.0, _distance_s(reading.samples, edge)) + reading.clock_uncertainty_s
+        for edge in (begin_ns, end_ns)
     )
     integrated = None
     if all(s.integrated_j is not None for s in reading.samples) and not any(f.code == POWER_GAP for f in touching):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 from profiler.energy import NoEnergyError, idle_power, window_energy
 from profiler.energy_per_token import PerToken, Phase, Work, cross_check, joules_per_token
+from profiler.meters.faults import DISAGREEMENT, DISAGREES
 from profiler.metric import Evidence, Metric
 from profiler.quantity import Grade, Quantity
 from profiler.record import EnergyReading, PowerModel
@@ -36,16 +38,20 @@ class _EnergyMetric(Metric):
 
     def compute(self, evidence: Evidence) -> Quantity:
         """The figure, or why it cannot be had."""
-        if evidence.energy is None:
+        reading, missing = evidence.energy, ""
+        if reading is None and evidence.wall_energy is not None:
+            reading, missing = evidence.wall_energy, evidence.energy_reason
+        if reading is None:
             bounds = self._bounds(evidence, evidence.power_model) if evidence.power_model else None
             if bounds is None or evidence.power_model is None:
                 return Quantity.unavailable(self.unit, evidence.energy_reason)
             method = f"{_words(evidence.power_model)}; nothing was metered: {evidence.energy_reason}"
             return Quantity(sum(bounds) / 2, self.unit, "modelled", method, len(evidence.counted), bounds)
         try:
-            return self._figure(evidence, evidence.energy)
+            found = self._figure(evidence, reading)
         except NoEnergyError as error:
-            return Quantity.unavailable(self.unit, str(error))
+            return Quantity.unavailable(self.unit, f"{error}; {missing}" if missing else str(error))
+        return replace(found, method=f"{found.method}; no meter of its own: {missing}") if missing else found
 
     @abstractmethod
     def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
@@ -81,7 +87,8 @@ class _TokenEnergy(_EnergyMetric):
     def _method(self, reading: EnergyReading, found: PerToken) -> str:
         idle = ", idle power subtracted" if self.net else ""
         period = f", {reading.update_period_s * 1000:.3g} ms a step" if reading.update_period_s else ""
-        doubt = f"±{found.error_j:.2g} {self.unit} from resolution{period}" if found.error_j else ""
+        clock = f" and {reading.clock_uncertainty_s:.2g} s of the meter's clock" if reading.clock_uncertainty_s else ""
+        doubt = f"±{found.error_j:.2g} {self.unit} from resolution{period}{clock}" if found.error_j else ""
         return "; ".join(filter(None, [f"{_source(reading)}{idle}, {found.origin}", doubt, cross_check(found)]))
 
 
@@ -176,6 +183,65 @@ class HostEnergy(Metric):
             return Quantity.unavailable(self.unit, str(error))
         method = f"{_source(evidence.host_energy)}, {found.origin}"
         return Quantity(found.value, self.unit, found.grade, method, len(found.joules), found.interval)
+
+
+class SecondEnergy(Metric):
+    """The same by another meter."""
+
+    name, title, unit, better = "second_meter_energy_per_output_token", "Energy, second meter", "J/tok", "lower"
+    column = "details"
+    definition = "Energy per output token by another meter of the same hardware, over the same windows: a check."
+
+    def compute(self, evidence: Evidence) -> Quantity:
+        """Gross, with how far it is from the first."""
+        if evidence.energy is None or evidence.second_energy is None:
+            return Quantity.unavailable(self.unit, "no two meters here read the same hardware")
+        try:
+            first = joules_per_token(evidence.energy, _work(evidence), "generate")
+            found = joules_per_token(evidence.second_energy, _work(evidence), "generate")
+        except NoEnergyError as error:
+            return Quantity.unavailable(self.unit, str(error))
+        part = found.value / first.value - 1
+        apart = f"{100 * part:+.1f} % from {evidence.energy.meter}"
+        doubt = (found.error_j + first.error_j) / first.value
+        if abs(part) > DISAGREEMENT + doubt:
+            apart = f"{DISAGREES}: {apart}, more than the {100 * DISAGREEMENT:g} % and the resolution allow"
+        method = f"{_source(evidence.second_energy)}, {found.origin}; {apart}"
+        return Quantity(found.value, self.unit, found.grade, method, len(found.joules), found.interval)
+
+
+class _WallEnergy(_TokenEnergy):
+    """What the whole machine took."""
+
+    phase = "generate"
+
+    def compute(self, evidence: Evidence) -> Quantity:
+        """Of the wall meter and no other."""
+        if evidence.wall_energy is None:
+            reason = evidence.wall_reason or "no wall meter was named (--wall-meter)"
+            return Quantity.unavailable(self.unit, reason)
+        try:
+            return self._figure(evidence, evidence.wall_energy)
+        except NoEnergyError as error:
+            return Quantity.unavailable(self.unit, str(error))
+
+
+class WallEnergy(_WallEnergy):
+    """What the whole machine took."""
+
+    name, title, column = "wall_energy_per_output_token", "Wall energy", "where known"
+    definition = (
+        "Energy of the whole machine per output token by a meter at the wall socket, losses of its power supply and "
+        "idle power included."
+    )
+
+
+class NetWallEnergy(_WallEnergy):
+    """What the whole machine took above idle."""
+
+    name, title, net = "net_wall_energy_per_output_token", "Net wall energy", True
+    column = "details"
+    definition = "Wall energy with the mean power of the idle windows before and after subtracted."
 
 
 class MeanPower(_EnergyMetric):

@@ -33,6 +33,9 @@ class Evidence:
     """Why ``telemetry`` is None."""
     power_model: PowerModel | None = None
     """Stands in for a meter, if that was asked for and there is none."""
+    second_energy: EnergyReading | None = None
+    wall_energy: EnergyReading | None = None
+    wall_reason: str = ""
 
     @classmethod
     def of(cls, record: TargetRecord, spec: ModelSpec, prompt_tokens: int, ceilings: Ceilings | None) -> Evidence:
@@ -52,6 +55,9 @@ class Evidence:
             record.telemetry,
             record.telemetry_reason,
             record.power_model,
+            record.second_energy,
+            record.wall_energy,
+            record.wall_reason,
         )
 
     @property

@@ -22,7 +22,10 @@ from profiler.energy_metrics import (
     NetDecodeEnergy,
     NetEnergy,
     NetPrefillEnergy,
+    NetWallEnergy,
     PrefillEnergy,
+    SecondEnergy,
+    WallEnergy,
 )
 from profiler.memory_metrics import PeakAllocatedMemory, PeakDeviceMemory, PeakMemory, PeakReservedMemory
 from profiler.metric import Evidence, Metric
@@ -187,7 +190,10 @@ METRICS: tuple[Metric, ...] = (
     DecodeEnergy(),
     NetDecodeEnergy(),
     IntegratedEnergy(),
+    SecondEnergy(),
     HostEnergy(),
+    WallEnergy(),
+    NetWallEnergy(),
     MeanPower(),
     IdlePower(),
     LoadedIdlePower(),

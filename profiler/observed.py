@@ -26,11 +26,15 @@ def add_observed(record: TargetRecord, worker: WorkerReport, watch: Watch) -> Ta
     edges = window_edges(worker)
     unconfirmed = [same_device(seen, worker.engine.device) is None for seen in opened]
     worker = replace(worker, engine=replace(worker.engine, device=_public(worker.engine.device)))
-    host_energy, cost = watch.host_reading(edges), watch.cost()
+    record = replace(
+        record,
+        host_energy=watch.host_reading(edges),
+        wall_energy=watch.wall_reading(edges),
+        wall_reason=instruments.wall_reason,
+        sampler=watch.cost(),
+    )
     if why:
-        return replace(
-            record, worker=worker, energy_reason=why, telemetry_reason=why, host_energy=host_energy, sampler=cost
-        )
+        return replace(record, worker=worker, energy_reason=why, telemetry_reason=why)
     energy, telemetry = watch.reading(edges), watch.telemetry()
     if energy is not None and energy.device:
         note = {"identified": UNCONFIRMED} if any(unconfirmed) else {}
@@ -43,10 +47,9 @@ def add_observed(record: TargetRecord, worker: WorkerReport, watch: Watch) -> Ta
         worker=replace(worker, repetitions=marked),
         energy=energy,
         energy_reason=instruments.meter_reason,
-        host_energy=host_energy,
+        second_energy=watch.second_reading(edges),
         telemetry=telemetry,
         telemetry_reason=instruments.monitor_reason,
-        sampler=cost,
     )
 
 

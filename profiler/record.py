@@ -122,7 +122,8 @@ class EnergyReading:
 
     meter: str
     scope: str
-    """What the joules cover: ``package``, ``board``, ``module`` (a superchip's processor and accelerator together)."""
+    """What the joules cover: ``package``, ``board``, ``module`` (a superchip's processor and accelerator together),
+    ``whole machine`` (behind its power supply), ``wall`` (before it)."""
     resolution_j: float
     idle_before_ns: tuple[int, int]
     idle_after_ns: tuple[int, int]
@@ -138,6 +139,8 @@ class EnergyReading:
     faults: tuple[MeterFault, ...] = ()
     samples_taken: int = 0
     longest_gap_s: float = 0.0
+    clock_uncertainty_s: float = 0.0
+    """How far the samples of a meter with a clock of its own may lie from their moments on ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +300,12 @@ class TargetRecord:
     """Bounds for energy where nothing could be metered, only if they were asked for."""
     sampler: SamplerCost | None = None
     """What metering and watching cost; None where nothing was sampled."""
+    second_energy: EnergyReading | None = None
+    """Another meter of the same scope as ``energy``'s, read beside it to check it."""
+    wall_energy: EnergyReading | None = None
+    """The whole machine at the wall socket; it stands in for ``energy`` where that is None."""
+    wall_reason: str = ""
+    """Why there is no ``wall_energy`` although a wall meter was named."""
 
 
 @dataclass(frozen=True, slots=True)

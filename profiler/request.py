@@ -28,6 +28,8 @@ class Request:
     """Where the float32 reference is computed, as PyTorch would name it; empty for the host's processor."""
     modelled_energy: bool = False
     """Whether a model may stand in where nothing can be metered."""
+    wall_meter: str = ""
+    """The file or address of a meter at the wall socket, as the user named it; empty for none."""
 
 
 def hindrance(target: Target, request: Request) -> UnavailableError | None:

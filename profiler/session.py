@@ -239,8 +239,12 @@ class _Session:
         common = {"backend": target.backend, "device": target.device, "precision": target.precision}
         preparation = self._work(self._plan("prepare", **common), dict[str, Any], f"{target.id}.prepare")
         probe = self._probe(_device(target))
-        with closing(Watch(open_instruments(blank.accelerator, worker_environment(self.request.threads)))) as watch:
-            if watch.instruments.meter:
+        environment = worker_environment(self.request.threads)
+        instruments = open_instruments(blank.accelerator, environment, self.request.wall_meter)
+        with closing(Watch(instruments)) as watch:
+            if instruments.wall_reason:
+                self.progress.done(f"goes on without the wall meter: {instruments.wall_reason}")
+            if instruments.metered:
                 # The probe is at rest, and on an accelerator holds a context, in the idle windows of every target.
                 probe.sample()
 
@@ -257,7 +261,7 @@ class _Session:
             self._check_weights(worker)
             record = add_observed(dataclasses.replace(blank, preparation=preparation), worker, watch)
         assert record.worker is not None
-        if self.request.modelled_energy and record.energy is None:
+        if self.request.modelled_energy and record.energy is None and record.wall_energy is None:
             record = _with_model(record, record.worker)
         spec, prompt_tokens = self.request.model.spec, self.request.workload.prompt_tokens
         evidence = Evidence.of(record, spec, prompt_tokens, probe.ceilings())

@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from profiler.meters import METERS, Meter, MeterLostError
 from profiler.meters.faults import STATED_ERROR
 from profiler.meters.stream import MeterStream
+from profiler.meters.wall import Wall
 from profiler.monitors import MONITORS, Monitor
 from profiler.record import EnergyReading, SamplerCost, Telemetry
 from profiler.telemetry import State, TelemetryStream
@@ -55,7 +56,9 @@ class Watch:
         self.instruments = instruments
         self._meter = MeterStream(instruments.meter) if instruments.meter else None
         self._host_meter = MeterStream(instruments.host_meter) if instruments.host_meter else None
-        self._meters = [stream for stream in (self._meter, self._host_meter) if stream]
+        self._second = MeterStream(instruments.second_meter) if instruments.second_meter else None
+        self._meters = [stream for stream in (self._meter, self._host_meter, self._second) if stream]
+        self._wall = instruments.wall
         self._monitor = TelemetryStream(instruments.monitor) if instruments.monitor else None
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -66,17 +69,24 @@ class Watch:
 
     @property
     def energy_window_s(self) -> float | None:
-        """How long a window must be for the meter's stated error, known within ``watching``; None without a meter."""
-        if self._meter is None:
+        """How long a window must be for the meters' stated error, known within ``watching``; None without a meter.
+
+        A wall meter was asked for, so windows are made long enough for it too.
+        """
+        periods = []
+        if self._meter is not None:
+            periods.append(self._meter.update_period_s or self._meter.meter.power_period_s)
+        if self._wall is not None:
+            periods.append(self._wall.period_s)
+        if not periods:
             return None
-        period_s = self._meter.update_period_s or self._meter.meter.power_period_s
-        wanted = 2 * max(period_s, EDGE_S) / STATED_ERROR
+        wanted = 2 * max(*periods, EDGE_S) / STATED_ERROR
         return min(max(wanted, SHORTEST_WINDOW_S), LONGEST_WINDOW_S)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch until the block is left; idle windows come before and after it."""
-        if not self._meters and self._monitor is None:
+        if not self._meters and self._monitor is None and self._wall is None:
             yield
             return
         for stream in self._meters:
@@ -85,6 +95,8 @@ class Watch:
             self._rest()
             yield
             self._rest()
+        if self._wall is not None:
+            self._wall.settle()
 
     @contextmanager
     def sampling(self) -> Iterator[None]:
@@ -116,6 +128,7 @@ class Watch:
         self.edge()
         begin = time.perf_counter_ns()
         period_s = (self._meter.update_period_s or 0.0) if self._meter else 0.0
+        period_s = max(period_s, self._wall.period_s if self._wall else 0.0)
         time.sleep(max(IDLE_S, min(IDLE_PERIODS * period_s, LONGEST_WINDOW_S)))
         self._idle.append((begin, time.perf_counter_ns()))
         self.edge()
@@ -156,6 +169,14 @@ class Watch:
         """What the meter of the host's processor saw beside it."""
         return self._host_meter.reading(*self._idle_windows(), edges_ns) if self._host_meter else None
 
+    def second_reading(self, edges_ns: Iterable[int]) -> EnergyReading | None:
+        """What another meter of the same scope saw."""
+        return self._second.reading(*self._idle_windows(), edges_ns) if self._second else None
+
+    def wall_reading(self, edges_ns: Iterable[int]) -> EnergyReading | None:
+        """What the meter at the wall socket saw."""
+        return self._wall.reading(*self._idle_windows(), edges_ns) if self._wall else None
+
     def _idle_windows(self) -> tuple[tuple[int, int], tuple[int, int]]:
         before, after = self._idle
         return before, after
@@ -178,12 +199,17 @@ class Watch:
         if self._wall_s == 0:
             return None
         looks = sum(stream.reads for stream in self._meters) + len(self.states())
-        return SamplerCost(self._cpu_s, self._wall_s, looks)
+        cpu_s = self._cpu_s
+        if self._wall is not None:
+            looks, cpu_s = looks + self._wall.reads, cpu_s + self._wall.cpu_s
+        return SamplerCost(cpu_s, self._wall_s, looks)
 
     def close(self) -> None:
         """Let go of the hardware."""
         for stream in self._meters:
             stream.meter.close()
+        if self._wall is not None:
+            self._wall.close()
         if self._monitor is not None:
             self._monitor.monitor.close()
 
@@ -191,7 +217,8 @@ class Watch:
 @dataclass(frozen=True, slots=True)
 class Instruments:
     """What can be read while a target runs. ``meter`` reads the hardware that executes it, ``host_meter`` the host's
-    processor beside an accelerator; a reason says why one is missing and what would enable it.
+    processor beside an accelerator, ``second_meter`` the same as ``meter`` by another way, ``wall`` the whole machine.
+    A reason says why one is missing and what would enable it.
     """
 
     meter: Meter | None
@@ -199,14 +226,35 @@ class Instruments:
     host_meter: Meter | None = None
     meter_reason: str = ""
     monitor_reason: str = ""
+    second_meter: Meter | None = None
+    wall: Wall | None = None
+    wall_reason: str = ""
+
+    @property
+    def metered(self) -> bool:
+        """Whether anything here gives the target's joules."""
+        return self.meter is not None or self.wall is not None
 
 
-def open_instruments(accelerator: str | None, environment: Mapping[str, str]) -> Instruments:
-    """Open the meters and the monitor of a target's hardware."""
+def open_instruments(accelerator: str | None, environment: Mapping[str, str], wall_meter: str = "") -> Instruments:
+    """Open the meters and the monitor of a target's hardware, and the wall meter that is named."""
+    found = _open_hardware(accelerator, environment)
+    if not wall_meter:
+        return found
+    try:
+        return replace(found, wall=Wall.open(wall_meter))
+    except MeterLostError as error:
+        return replace(found, wall_reason=str(error))
+
+
+def _open_hardware(accelerator: str | None, environment: Mapping[str, str]) -> Instruments:
     host_kinds = [kind for kind in METERS if not kind.device_types]
     if accelerator is None:
         meter, reason = _first(host_kinds, None, environment)
-        return Instruments(meter, None, None, reason, "the host's processor is watched by the worker itself")
+        second = _second(host_kinds, meter, environment)
+        return Instruments(
+            meter, None, None, reason, "the host's processor is watched by the worker itself", second_meter=second
+        )
     host_meter, _ = _first(host_kinds, None, environment)
     device_type = accelerator.partition(":")[0]
     meter, reason = _first([k for k in METERS if device_type in k.device_types], accelerator, environment)
@@ -217,18 +265,29 @@ def open_instruments(accelerator: str | None, environment: Mapping[str, str]) ->
     return Instruments(meter, monitor, host_meter, reason, monitor_reason)
 
 
+def _second(kinds: Sequence[type[Meter]], first: Meter | None, environment: Mapping[str, str]) -> Meter | None:
+    """Another meter that sees the same thing. One of another scope checks nothing, and may be slow to read."""
+    if first is None:
+        return None
+    others = [k for k in kinds if not isinstance(first, k) and k.probe(None, environment).scope == first.scope]
+    return _first(others, None, environment)[0]
+
+
 def _first(
     kinds: Sequence[type[Opened]], accelerator: str | None, environment: Mapping[str, str]
 ) -> tuple[Opened | None, str]:
-    """The first kind that can be read, opened; or every reason why none can."""
-    reasons = []
+    """The first kind that can be read, opened; or why none can: the reasons that can be helped, if any."""
+    reasons, hopeless = [], []
     for kind in kinds:
         probe = kind.probe(accelerator, environment)
         if not probe.available:
-            reasons.append(f"{kind.name}: {probe.reason}; to enable: {probe.remedy}")
+            if probe.remedy:
+                reasons.append(f"{kind.name}: {probe.reason}; to enable: {probe.remedy}")
+            else:
+                hopeless.append(f"{kind.name}: {probe.reason}")
             continue
         try:
             return kind.open(accelerator, environment), ""
         except MeterLostError as error:
             reasons.append(f"{kind.name}: it was there and is gone: {error}")
-    return None, " | ".join(reasons)
+    return None, " | ".join(reasons or hopeless)

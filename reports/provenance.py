@@ -168,10 +168,14 @@ def metering_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
         for metric in METRICS
         if metric.column == "details" and (figure := row.metric(metric.name)).value is not None
     ]
-    for reading in (record.energy, record.host_energy):
+    for reading in (record.energy, record.second_energy, record.host_energy, record.wall_energy):
         if reading is not None and reading.faults:
             faults = "; ".join(f"{f.code}: {f.text}" for f in reading.faults)
             facts.append((say("facts.meter", meter=reading.meter), faults))
+    if record.wall_energy is not None:
+        facts.append((say("facts.wall_meter"), details(record.wall_energy.device)))
+    elif record.wall_reason:
+        facts.append((say("facts.wall_meter"), say("facts.wall_meter.not_read", reason=record.wall_reason)))
     if record.telemetry is not None:
         name = say("facts.telemetry", source=record.telemetry.source)
         facts.append((name, telemetry_words(record.telemetry)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from profiler.meters import Meter
+    from profiler.meters import MeterProbe
 
 
 @click.command(short_help="Targets and meters of this machine.")
@@ -19,6 +19,8 @@ def devices(as_json: bool) -> None:
     from backends.registry import backend_names, load_backend
     from profiler.host import physical_cores
     from profiler.meters import METERS
+    from profiler.meters.wall import ENVIRONMENT, probe_wall_meter
+    from profiler.meters.wall import NAME as WALL
     from profiler.supervisor import worker_environment
 
     targets: list[dict[str, Any]] = []
@@ -31,7 +33,13 @@ def devices(as_json: bool) -> None:
         here = backend.probe("")
         targets.append(_row(name, backend.precisions, backend.summary, here.available, here.reason, here.remedy))
     environment = worker_environment(physical_cores())
-    readings = [_meter_row(meter, on, environment) for meter in METERS for on in meter.candidates(environment)]
+    readings = [
+        _meter_row(meter.name, meter.covers, on, meter.probe(on, environment))
+        for meter in METERS
+        for on in meter.candidates(environment)
+    ]
+    wall = probe_wall_meter(os.environ.get(ENVIRONMENT, ""))
+    readings.append(_meter_row(WALL, "the whole machine, at the wall socket", None, wall))
     if as_json:
         from profiler.codec import encode
 
@@ -47,14 +55,14 @@ def devices(as_json: bool) -> None:
         state = f"available{on}, {seen['grade']}" if seen["available"] else f"unavailable{on}: {seen['reason']}"
         click.echo(f"{seen['name']:<12} {state}")
         more = f"reads the {seen['scope']}" if seen["available"] else f"to enable: {seen['remedy']}"
-        click.echo(f"{'':<12} {more}")
+        if seen["available"] or seen["remedy"]:
+            click.echo(f"{'':<12} {more}")
 
 
-def _meter_row(meter: type[Meter], accelerator: str | None, environment: Mapping[str, str]) -> dict[str, Any]:
-    probe = meter.probe(accelerator, environment)
+def _meter_row(name: str, covers: str, accelerator: str | None, probe: MeterProbe) -> dict[str, Any]:
     return {
-        "name": meter.name,
-        "covers": meter.covers,
+        "name": name,
+        "covers": covers,
         "accelerator": accelerator,
         "scope": probe.scope or None,
         "grade": probe.grade,

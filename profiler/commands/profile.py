@@ -57,6 +57,16 @@ DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
     help="Where nothing can be metered, give bounds from the chip's design power, marked as modelled.",
 )
 @click.option(
+    "--wall-meter",
+    envvar="CHIPASSAY_WALL_METER",
+    show_envvar=True,
+    metavar="FILE.csv|URL",
+    help="A meter at the wall socket, read beside the others: a CSV file that a logger appends to, with the columns "
+    "timestamp (ISO 8601 or Unix seconds) and power_w and/or energy_wh, energy_kwh, energy_j (cumulative); or an http "
+    "address that answers JSON as Shelly (/rpc/Switch.GetStatus?id=0, /meter/0) or Tasmota (/cm?cmnd=Status%208) does, "
+    'or {"power_w": .., "energy_wh": .., "timestamp": ..}. It lengthens every target by up to two minutes.',
+)
+@click.option(
     "--reference",
     "reference_device",
     default="cpu",
@@ -82,6 +92,7 @@ def profile(
     precision: float,
     timeout: float | None,
     allow_modelled_energy: bool,
+    wall_meter: str | None,
     reference_device: str,
     report_dir: Path | None,
     as_json: bool,
@@ -98,6 +109,7 @@ def profile(
     from profiler.bundle import check_destination, read_bundle
     from profiler.catalogue import find_model
     from profiler.host import physical_cores
+    from profiler.meters.wall import check_wall_meter
     from profiler.progress import Progress
     from profiler.request import Request
     from profiler.session import run_session
@@ -117,8 +129,9 @@ def profile(
         budget_s=budget,
         precision_wanted=precision / 100,
         timeout_s=timeout or 900 + 4 * budget,
-        command=shlex.join(["chipassay", *sys.argv[1:]]),
+        command=_command(wall_meter),
         modelled_energy=allow_modelled_energy,
+        wall_meter=check_wall_meter(wall_meter) if wall_meter else "",
         reference_device=_reference_device(reference_device),
     )
     with Progress(Console(stderr=True)) as progress:
@@ -138,6 +151,16 @@ def profile(
         sys.exit(130)
     statuses = {record.status for record in outcome.records}
     sys.exit(3 if "unavailable" in statuses else 1 if statuses - {"ok"} else 0)
+
+
+def _command(wall_meter: str | None) -> str:
+    """The command line as it goes into the bundle: without what a wall meter's address may hold of secrets."""
+    from profiler.meters.wall import public_name
+
+    said = ["chipassay", *sys.argv[1:]]
+    if wall_meter and "://" in wall_meter:
+        said = [word.replace(wall_meter, public_name(wall_meter)) for word in said]
+    return shlex.join(said)
 
 
 def _reference_device(text: str) -> str:

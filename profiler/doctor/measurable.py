@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from profiler.inventory.files import Files
 from profiler.meters import METERS
+from profiler.meters.wall import ENVIRONMENT, probe_wall_meter
+from profiler.meters.wall import NAME as WALL
 from profiler.monitors import MONITORS
 from profiler.quantity import Grade
 
@@ -40,13 +43,18 @@ def measurable(files: Files, environment: Mapping[str, str]) -> tuple[Measurable
         Measurable("speed: TTFT, TPOT, throughput", "every target", "measured", clock),
         Measurable("memory of the worker", HOST, "measured", "the kernel's high-water mark (VmHWM)"),
     ]
+    grade: Grade
     for kind in METERS:
         for accelerator in kind.candidates(environment):
             probe = kind.probe(accelerator, environment)
             how = f"{kind.name}, of the {probe.scope}" if probe.available else f"{kind.name}: {probe.reason}"
-            grade: Grade = probe.grade if probe.available else "unavailable"
+            grade = probe.grade if probe.available else "unavailable"
             remedy = "" if probe.available else probe.remedy
             found.append(Measurable("energy and power", accelerator or HOST, grade, how, remedy))
+    wall = probe_wall_meter(os.environ.get(ENVIRONMENT, ""))
+    how = f"{WALL}, read beside the others" if wall.available else f"{WALL}: {wall.reason}"
+    grade = wall.grade if wall.available else "unavailable"
+    found.append(Measurable("energy and power", "the whole machine", grade, how, wall.remedy))
     boards = {accelerator for kind in METERS for accelerator in kind.candidates(environment) if accelerator}
     for accelerator in sorted(boards):
         for monitor in [kind for kind in MONITORS if accelerator.partition(":")[0] in kind.device_types]:

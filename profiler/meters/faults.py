@@ -15,6 +15,7 @@ LOST = "meter_lost"
 EDGE_MISSING = "edge_missing"
 DISAGREES = "sources_disagree"
 IMPRECISE = "error_too_large"
+CLOCK_STEPPED = "meter_clock_stepped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ FAULTS: dict[str, FaultKind] = {
         FaultKind(EDGE_MISSING, "was not read before and after the whole window"),
         FaultKind(DISAGREES, "and integrated power differ by more than they should", spoils=False),
         FaultKind(IMPRECISE, "is too coarse for so short a window"),
+        FaultKind(CLOCK_STEPPED, "set its own clock, so that its readings cannot be told apart in time"),
     )
 }
 """Every fault a reading may name."""

@@ -133,3 +133,14 @@ def test_an_unknown_option_is_told_with_the_nearest_one(chipassay):
     done = chipassay("profile", "--modell", "x")
     assert done.code == 2
     assert "No such option" in done.error and "--model" in done.error
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [("gone.csv", "gone.csv cannot be read: No such file"), ("volts.csv", "volts.csv needs the columns timestamp"),
+     ("mqtt://plug", "takes a CSV file or an http address, not mqtt://"), ("http://", "names no host")],
+)  # fmt: skip
+def test_a_wall_meter_that_cannot_be_one_is_refused_before_anything_runs(attempt, tmp_path, named, says):
+    (tmp_path / "volts.csv").write_text("timestamp,volts\n")
+    code, error = attempt("--wall-meter", named if "://" in named else tmp_path / named)
+    assert code == 2 and "--wall-meter" in error and says in error

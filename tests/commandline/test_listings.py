@@ -49,9 +49,26 @@ def test_doctor_tells_what_to_change_and_what_can_be_measured(chipassay):
     assert done.code == 0 and done.err == ""
     spinning = next(check for check in done.json["checks"] if "OMP_WAIT_POLICY" in check["found"])
     assert (spinning["status"], spinning["remedy"]) == ("improve", "unset OMP_WAIT_POLICY")
-    rows = {(row["figure"], row["hardware"]): row for row in done.json["measurable"]}
-    energy = rows["energy and power", "the host's processor"]
-    assert energy["grade"] in ("measured", "unavailable") and (energy["grade"] == "measured" or energy["remedy"])
+    energy = [row for row in done.json["measurable"] if row["figure"] == "energy and power"]
+    host = [row for row in energy if row["hardware"] == "the host's processor"]
+    assert len(host) == 3 and all(row["grade"] != "unavailable" or row["how"] for row in host)
+    assert host[0]["grade"] == "measured" or host[0]["remedy"]
+    (wall,) = [row for row in energy if row["hardware"] == "the whole machine"]
+    assert wall["grade"] == "unavailable" and "--wall-meter" in wall["remedy"]
+
+
+def test_a_wall_meter_that_the_environment_names_is_listed(chipassay, tmp_path):
+    file = tmp_path / "meter.csv"
+    file.write_text("timestamp,energy_wh\n1700000000,1\n1700000001,1\n")
+    (row,) = [
+        r for r in chipassay("devices", "--json", CHIPASSAY_WALL_METER=str(file)).json["meters"] if r["name"] == "wall"
+    ]
+    assert (row["available"], row["grade"], row["scope"]) == (True, "measured", "wall")
+    file.write_text("volts\n230\n")
+    assert (
+        "wall         unavailable: --wall-meter: meter.csv needs the columns"
+        in chipassay("devices", CHIPASSAY_WALL_METER=str(file)).out
+    )
 
 
 def test_doctor_reads_well_too(chipassay):

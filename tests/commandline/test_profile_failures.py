@@ -63,3 +63,15 @@ def test_an_unavailable_target_beside_a_good_one_is_recorded_and_exits_with_3(ch
     absent, wrong = read_bundle(out).targets
     assert (absent.status, wrong.status) == ("unavailable", "not_comparable")
     assert "the board is not plugged in; plug it in" in absent.failure.reason
+
+
+def test_the_bundles_command_keeps_no_password_of_a_wall_meter(monkeypatch):
+    from profiler.commands import profile
+
+    url = "http://ann:pw@plug.lan/cm?user=ann&password=pw&cmnd=Status%208"
+    for words in (["--wall-meter", url], [f"--wall-meter={url}"]):
+        monkeypatch.setattr("sys.argv", ["chipassay", "profile", *words, "--out", "run"])
+        said = profile._command(url)
+        assert "pw" not in said and "plug.lan/cm" in said and said.endswith("--out run")
+    monkeypatch.setattr("sys.argv", ["chipassay", "profile", "--wall-meter", "logs/meter.csv"])
+    assert profile._command("logs/meter.csv") == "chipassay profile --wall-meter logs/meter.csv"

@@ -207,6 +207,57 @@ def test_phases_power_and_the_second_source_have_figures_of_their_own(make_evide
     assert loaded.grade == "unavailable" and "no idle window" in loaded.method
 
 
+def wall_reading(**changes):
+    """10 W idle, 40 W at work, once a second by a clock known to a tenth of a second."""
+    watts = [10.0 if second < 20 or second >= 60 else 40.0 for second in range(80)]
+    samples = tuple(PowerSample(n * 1000 * MS, sum(watts[:n])) for n in range(81))
+    idle = ((0, 20_000 * MS), (60_000 * MS, 80_000 * MS))
+    reading = EnergyReading("wall", "wall", 10.0, *idle, samples, grade="derived", update_period_s=1.0)
+    return replace(reading, **{"power_source": "power told by the meter", "clock_uncertainty_s": 0.1, **changes})
+
+
+def test_a_wall_meter_has_figures_of_its_own_and_stands_in_where_nothing_else_was_read(make_evidence, make_repetition):
+    repetition = make_repetition(start_ms=20_000, token_ms=(20_000, 30_000, 40_000))
+    evidence = make_evidence([repetition], reason="rapl: root only")
+    alone = compute_metrics(replace(evidence, wall_energy=wall_reading()))
+    for name in ("wall_energy_per_output_token", "energy_per_output_token"):
+        assert (alone[name].value, alone[name].grade) == (pytest.approx(1600 / 3), "derived")
+        assert alone[name].method.startswith("wall (wall, power told by the meter integrated)")
+        assert "±29 J/tok from resolution, 1e+03 ms a step and 0.1 s of the meter's clock" in alone[name].method
+    assert alone["energy_per_output_token"].method.endswith("no meter of its own: rapl: root only")
+    net = "net_wall_energy_per_output_token"
+    assert alone[net].method.startswith("error_too_large"), "what idle power leaves is too little for so slow a meter"
+    quicker = compute_metrics(replace(evidence, wall_energy=wall_reading(update_period_s=0.5)))
+    assert quicker[net].value == pytest.approx(1200 / 3)
+    assert alone["mean_power"].value == pytest.approx(40)
+    own = wall_reading(meter="rapl", scope="package", clock_uncertainty_s=0.0, grade="measured")
+    beside = compute_metrics(replace(evidence, energy=own, wall_energy=wall_reading()))
+    assert beside["energy_per_output_token"].method.startswith("rapl (package)")
+    assert beside["wall_energy_per_output_token"].method.startswith("wall (wall")
+    none = compute_metrics(replace(evidence, wall_reason="it does not answer"))["wall_energy_per_output_token"]
+    assert (none.grade, none.method) == ("unavailable", "it does not answer")
+
+
+def test_a_clock_that_is_hardly_known_leaves_no_figure(make_evidence, make_repetition):
+    repetition = make_repetition(start_ms=20_000, token_ms=(20_000, 30_000, 40_000))
+    evidence = replace(make_evidence([repetition]), wall_energy=wall_reading(clock_uncertainty_s=3.0))
+    figure = compute_metrics(evidence)["wall_energy_per_output_token"]
+    assert figure.grade == "unavailable" and figure.method.startswith("error_too_large: wall leaves")
+
+
+@pytest.mark.parametrize(("factor", "flagged"), [(1.02, False), (1.5, True)])
+def test_two_meters_of_one_thing_are_compared(make_evidence, make_repetition, factor, flagged):
+    first = wall_reading(meter="rapl", scope="package", grade="measured", update_period_s=0.01)
+    samples = tuple(PowerSample(s.at_ns, s.energy_j * factor) for s in first.samples)
+    second = replace(first, meter="hwmon", samples=samples)
+    repetition = make_repetition(start_ms=20_000, token_ms=(20_000, 30_000, 40_000))
+    evidence = replace(make_evidence([repetition], energy=first), second_energy=second)
+    figure = compute_metrics(evidence)["second_meter_energy_per_output_token"]
+    assert figure.value == pytest.approx(factor * 1600 / 3) and "hwmon (package)" in figure.method
+    assert f"{100 * factor - 100:+.1f} % from rapl" in figure.method
+    assert ("sources_disagree" in figure.method) == flagged
+
+
 def test_power_that_was_integrated_is_derived_and_says_from_what(make_evidence, make_repetition):
     samples = tuple(PowerSample(ms * MS, ms * 0.05) for ms in range(0, 5001, 100))
     reading = EnergyReading("nvml", "board", 1.0, (0, 1000 * MS), (4000 * MS, 5000 * MS), samples, grade="derived",

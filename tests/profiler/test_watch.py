@@ -87,6 +87,23 @@ def test_the_joules_of_the_host_are_never_those_of_an_accelerator(
     assert (found.monitor is None) == (accelerator in (None, "npu:1"))
 
 
+def test_a_second_meter_of_the_same_scope_is_read_beside_the_first(monkeypatch):
+    class Twin(Meter):
+        name, covers, scope = "twin", "nothing", "package"
+        probe, open = StandIn.probe, StandIn.open
+        look, max_interval_s, max_power_w = StandIn.look, StandIn.max_interval_s, StandIn.max_power_w
+
+    class Whole(Locked):
+        @classmethod
+        def probe(cls, accelerator=None, environment=None):
+            return MeterProbe(True, scope="whole machine")
+
+    for kinds, second in (((StandIn, Whole, Twin), True), ((StandIn, Whole), False), ((Locked, StandIn), False)):
+        monkeypatch.setattr(watch, "METERS", kinds)
+        found = open_instruments(None, {})
+        assert found.meter.name == "stand-in" and (found.second_meter is not None) == second
+
+
 def test_a_watch_samples_idle_work_and_idle_and_tells_what_that_cost():
     observed = Watch(Instruments(StandIn(), Lamp()))
     with observed.watching():
