@@ -54,7 +54,7 @@ def test_the_page_says_how_many_targets_there_are_and_how_many_it_leaves_to_the_
     comparable, failed = 1760, 240
     left = [tuple(map(int, pair)) for pair in re.findall(r"(\d+) more of (\d+) would make this page too large", page)]
     of_each = (comparable - MOST_HELD, comparable)
-    assert left.count(of_each) == 5, "comparison, rooflines, parity, origins, how each ran"
+    assert left.count(of_each) == 7, "comparison, factors of both phases, rooflines, parity, origins, runs"
     assert all(all_ - MOST_HELD == more for more, all_ in left)
     assert page.count("was killed by signal 9 while loading") >= failed, "few enough are all on the page"
 
