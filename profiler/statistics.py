@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,6 +29,27 @@ def resampled_medians(samples: Sequence[float], random: np.random.Generator) -> 
     values = np.sort(np.asarray(samples, dtype=np.float64))
     worth = max(1, round(effective_samples(samples)))
     return np.median(values[random.integers(0, len(values), (_RESAMPLES, worth))], axis=1)
+
+
+def resampled_together(*series: Sequence[float]) -> list[np.ndarray]:
+    """:func:`resampled_medians` of each of ``series`` in turn, from the seed that never changes.
+
+    What is drawn depends on the numbers of samples alone, so thousands of series of the same sizes share the draws.
+    """
+    shapes = tuple((len(samples), max(1, round(effective_samples(samples)))) for samples in series)
+    found = []
+    for samples, (lower, upper) in zip(series, _middle_draws(shapes), strict=True):
+        values = np.sort(np.asarray(samples, dtype=np.float64))
+        found.append((values[lower] + values[upper]) / 2)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _middle_draws(shapes: tuple[tuple[int, int], ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The two middle places of each draw among sorted samples, for series of (samples, values in a draw)."""
+    random = np.random.default_rng(0)
+    draws = [np.sort(random.integers(0, count, (_RESAMPLES, worth)), axis=1) for count, worth in shapes]
+    return [(draw[:, (draw.shape[1] - 1) // 2].copy(), draw[:, draw.shape[1] // 2].copy()) for draw in draws]
 
 
 def median_ci95(samples: Sequence[float]) -> tuple[float, float] | None:

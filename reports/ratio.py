@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiler.statistics import MIN_FOR_INTERVAL, median, resampled_medians
+from profiler.statistics import MIN_FOR_INTERVAL, median, resampled_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,6 @@ def ratio_of_medians(numerator: Sequence[float], denominator: Sequence[float]) -
         return Ratio(value, None, counts, f"ratio of medians; {why}")
     import numpy as np
 
-    random = np.random.default_rng(0)
-    above, below = (resampled_medians(samples, random) for samples in (numerator, denominator))
+    above, below = resampled_together(numerator, denominator)
     low, high = np.percentile(above / below, [2.5, 97.5])
     return Ratio(value, (float(low), float(high)), counts, "ratio of medians; percentile bootstrap of both sides")

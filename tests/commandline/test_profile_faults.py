@@ -26,7 +26,6 @@ def test_a_worker_killed_at_any_stage_is_a_failed_target_and_the_others_finish(c
     for stage, record in zip(STAGES, killed, strict=True):
         assert (record.status, record.worker, record.metrics) == ("failed", None, {})
         assert record.failure.reason.startswith("was killed by signal 9")
-        assert "most likely" in record.failure.reason or "another program or user sent it" in record.failure.reason
         assert record.failure.stderr_tail.strip().endswith(f"reached {stage}")
 
 

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiler.statistics import MIN_FOR_INTERVAL, median, median_ci95, relative_half_width
+from profiler import statistics
+from profiler.statistics import (
+    MIN_FOR_INTERVAL,
+    median,
+    median_ci95,
+    relative_half_width,
+    resampled_medians,
+    resampled_together,
+)
 
 FIGURES = st.floats(1e-6, 1e9, allow_nan=False)
 SAMPLES = st.lists(FIGURES, min_size=MIN_FOR_INTERVAL, max_size=20)
@@ -74,3 +82,18 @@ def test_about_95_percent_of_intervals_cover_the_true_median(count):
         low, high = median_ci95(random.lognormal(0, 0.5, count))
         covered += low <= 1.0 <= high
     assert 0.90 <= covered / trials <= 0.99
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=9), min_size=1, max_size=3))
+def test_shared_draws_give_what_drawing_in_turn_gives(series):
+    random = np.random.default_rng(0)
+    for together, samples in zip(resampled_together(*series), series, strict=True):
+        assert np.array_equal(together, resampled_medians(samples, random))
+
+
+def test_series_of_the_same_sizes_are_drawn_once():
+    statistics._middle_draws.cache_clear()
+    for scale in range(1, 50):
+        resampled_together([scale * value for value in (3, 1, 2, 5, 4, 6, 7)], [scale * value for value in (2, 1, 3)])
+    assert statistics._middle_draws.cache_info().misses <= 2
