@@ -11,7 +11,8 @@ Understood are, in this order (``FORMS``):
 * Tasmota: ``/cm?cmnd=Status%208`` (``StatusSNS.ENERGY.Power`` in W, ``Total`` in kWh).
 
 Sources: Shelly's API documentation of both generations, Tasmota's "Power monitoring". The tests use answers that users
-recorded of second-generation Shelly and of Tasmota devices; for the first generation none was found. A name and password in the address are sent as basic authentication.
+recorded of second-generation Shelly and of Tasmota devices; for the first generation none was found. A name and
+password in the address are sent as basic authentication.
 """
 
 from __future__ import annotations
