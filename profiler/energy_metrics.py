@@ -53,6 +53,13 @@ class _EnergyMetric(Metric):
             return Quantity.unavailable(self.unit, f"{error}; {missing}" if missing else str(error))
         return replace(found, method=f"{found.method}; no meter of its own: {missing}") if missing else found
 
+    def instrument(self, evidence: Evidence) -> str:
+        """The meter with its scope, or the model that stands in for one."""
+        reading = evidence.energy or evidence.wall_energy
+        if reading is not None:
+            return _source(reading)
+        return f"model {evidence.power_model.name}" if evidence.power_model else ""
+
     @abstractmethod
     def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
         """The figure from the meter's reading; raises :class:`NoEnergyError` with the reason if there is none."""

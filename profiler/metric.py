@@ -82,5 +82,9 @@ class Metric(ABC):
     def compute(self, evidence: Evidence) -> Quantity:
         """The figure, or unavailable with the reason."""
 
+    def instrument(self, evidence: Evidence) -> str:
+        """What read the figure, where more than one thing can; figures of different instruments do not compare."""
+        return ""
+
     def _median(self, samples: Sequence[float], grade: Grade, method: str) -> Quantity:
         return Quantity(median(samples), self.unit, grade, method, len(samples), median_ci95(samples))

@@ -38,6 +38,17 @@ class Sides:
         below, above = ([run for one in side if (run := _run(one, metric))] for side in (self.baseline, self.current))
         return below, above
 
+    def instruments(self, metric: str) -> str | None:
+        """Why the figures of ``metric`` do not compare, if they were read by different instruments; else None."""
+        sides = [
+            sorted({one.instruments.get(metric, "") for one in side if _run(one, metric)})
+            for side in (self.baseline, self.current)
+        ]
+        if sides[0] == sides[1] and len(sides[0]) == 1:
+            return None
+        before, now = (" and ".join(name or "an unnamed meter" for name in side) for side in sides)
+        return f"read by {before} in the baseline and by {now} here: different instruments do not compare"
+
 
 def _run(target: TargetSeries, metric: str) -> Run | None:
     figure = target.figures.get(metric)
@@ -71,6 +82,8 @@ def judge(
     below, above = sides.runs(metric.name)
     if not below or not above:
         return _missing(blank, sides, in_baseline=bool(below))
+    if (mixed := sides.instruments(metric.name)) is not None:
+        return replace(blank, verdict="inconclusive", explanation=mixed)
     if min(min(run.samples) for run in (*below, *above)) <= 0:
         return replace(blank, explanation="a figure that is zero or negative has no ratio")
     prior = policy.prior_of(metric)

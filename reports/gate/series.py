@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from profiler.bundle import INDEX, Bundle
 from profiler.disturbance import EXTERNAL
@@ -26,7 +26,8 @@ FEWEST_UNDISTURBED = 3
 class Figure:
     """One metric of one target in one run: a sample per repetition, or the single reading of a high-water mark.
 
-    ``samples`` is empty where the metric is unavailable; ``reason`` then says why.
+    ``samples`` is empty where the metric is unavailable; ``reason`` then says why. ``instrument`` is what read it,
+    where more than one thing can.
     """
 
     unit: str
@@ -51,6 +52,8 @@ class TargetSeries:
     read_bandwidth: float | None = None
     """The best that its device read memory with during the run, in B/s; None if it was not measured. The best, because
     what disturbs the probe can only slow it: the threads of an engine that wait by spinning do."""
+    instruments: dict[str, str] = field(default_factory=dict)
+    """Metric to what read it, where more than one thing can."""
 
     @property
     def settles(self) -> bool:
@@ -131,6 +134,7 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
         figures={metric.name: _figure(metric, evidence, worker, kept) for metric in METRICS},
         parity_top1=worker.parity.top1_agreement,
         read_bandwidth=_best_bandwidth(bundle.ceilings_of(record)),
+        instruments={metric.name: name for metric in METRICS if (name := metric.instrument(evidence))},
     )
 
 
