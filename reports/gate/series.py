@@ -26,8 +26,7 @@ FEWEST_UNDISTURBED = 3
 class Figure:
     """One metric of one target in one run: a sample per repetition, or the single reading of a high-water mark.
 
-    ``samples`` is empty where the metric is unavailable; ``reason`` then says why. ``instrument`` is what read it,
-    where more than one thing can.
+    ``samples`` is empty where the metric is unavailable; ``reason`` then says why.
     """
 
     unit: str
