@@ -68,3 +68,10 @@ def test_the_memory_estimate_covers_the_weights_and_grows_with_batch(make_worklo
     assert spec.weight_bytes("float32") < one <= eight
     if kind is TorchCpu:
         assert eight - one >= 7 * spec.kv_bytes_per_token("float32") * 2100
+
+
+def test_onnx_runtimes_threads_rest_between_runs(load, make_spec, make_workload_of):
+    """Spinning ones took bandwidth from the probe that measures the ceiling beside every repetition."""
+    backend = load(OnnxCpu, synthetic_model(make_spec()), "float32", make_workload_of(4, 2))
+    options = backend._decoder.session.get_session_options()
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
