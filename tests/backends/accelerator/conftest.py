@@ -14,7 +14,7 @@ class FakeDevice:
     def __init__(self):
         self.now_ms = 0.0
         self.calls = []
-        self.capturing = None
+        self.graphs = []
         device = self
 
         class Event:
@@ -33,11 +33,10 @@ class FakeDevice:
 
         class Graph:
             def __init__(self):
-                self.recorded = None
+                device.graphs.append(self)
 
             def replay(self):
                 device.calls.append("replay")
-                self.recorded()
 
         self.Event, self.TestGraph = Event, Graph
 
