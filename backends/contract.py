@@ -1,9 +1,10 @@
-"""The contract of a backend, and nothing that any one engine needs.
+"""The contract of an execution path, and nothing that any one engine needs.
 
-A backend is a class with a ``name`` and the methods of :class:`Backend`. The worker calls them in order: ``prepare``
-in a process of its own (exports and compilations must not count as peak memory of the run), then ``load``, ``score``
-and as many ``generate`` as the measurement wants. To add one, write one file and register it in the
-``chipassay.backends`` entry-point group.
+A :class:`Backend` runs the workload. The worker calls its methods in order: ``prepare`` in a process of its own
+(exports and compilations must not count as peak memory of the run), then ``load``, ``score`` and as many ``generate``
+as the measurement wants. A :class:`CompilerPath` has no chip to run on: it asks the vendor's own compiler and
+simulator, and nothing it says is ever mixed with what was measured. To add either, write one file and register it in
+the ``chipassay.backends`` entry-point group.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from backends.compiled import Examination
 from backends.model import Model, ModelSpec
+from backends.operators import OperatorPlacement
 from backends.workload import Workload
 
 if TYPE_CHECKING:
@@ -111,12 +114,22 @@ class Trial:
     failure: str = ""
 
 
-class Backend(ABC):
-    """One engine on one kind of device."""
+@dataclass(frozen=True, slots=True)
+class WorkerCommand:
+    """How to start a path's worker in another Python environment: the command, and variables for its environment."""
+
+    command: tuple[str, ...]
+    variables: dict[str, str]
+
+
+class ExecutionPath(ABC):
+    """What every target is: a way of executing a model on one kind of device, or of finding out how it would go."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
     precisions: ClassVar[tuple[str, ...]]
+    default_precision: ClassVar[str] = "float32"
+    """What a target runs in that names no precision, if the command line names none either."""
 
     @classmethod
     @abstractmethod
@@ -148,6 +161,20 @@ class Backend(ABC):
         """Free memory of the accelerator behind ``device``; None if unknown, or if the host's memory is what counts."""
         return None
 
+    @classmethod
+    def worker(cls, device: str) -> WorkerCommand | None:
+        """The worker that measures, where the engine needs another Python environment; None for this one."""
+        return None
+
+
+class Backend(ExecutionPath):
+    """One engine on one kind of device."""
+
+    @classmethod
+    def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:
+        """Build what ``load`` needs (an export, a compilation), once, and say what was done; idempotent."""
+        return {}
+
     def device_memory(self) -> DeviceMemory | None:
         """The accelerator's memory so far; None if the model lives in the host's memory, or the engine cannot tell."""
         return None
@@ -156,10 +183,9 @@ class Backend(ABC):
         """What was tried so far to find the fastest way to execute here; empty where there is only one."""
         return ()
 
-    @classmethod
-    def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:
-        """Build what ``load`` needs (an export, a compilation), once, and say what was done; idempotent."""
-        return {}
+    def operators(self) -> tuple[OperatorPlacement, ...]:
+        """Where each operator ran, read from the run itself; empty where the engine does not tell."""
+        return ()
 
     @abstractmethod
     def load(self, execution: Execution, progress: Progress) -> EngineFacts:
@@ -176,3 +202,16 @@ class Backend(ABC):
         ``forced_ids`` is int64 ``[batch, n]``. Position ``p`` is the prediction of output token ``p`` given the prompt
         and ``forced_ids[:, :p]``. Returns float32 ``[batch, len(positions), vocab_size]``.
         """
+
+
+class CompilerPath(ExecutionPath):
+    """A vendor's compiler, simulator or model of a chip that is not here."""
+
+    @classmethod
+    @abstractmethod
+    def chip(cls, device: str) -> str:
+        """The catalogue's id of the chip that ``device`` names."""
+
+    @abstractmethod
+    def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:
+        """Compile, simulate and ask for the schedule; everything that was found out about the model on the chip."""

@@ -12,7 +12,7 @@ class ChipassayError(Exception):
     """
 
     exit_code: ClassVar[int] = 2
-    kind: ClassVar[Literal["input", "unavailable"]] = "input"
+    kind: ClassVar[Literal["input", "unavailable", "failed"]] = "input"
 
 
 class InputError(ChipassayError):
@@ -35,6 +35,7 @@ class StorageError(ChipassayError):
 
 
 class WorkerError(ChipassayError):
-    """A worker process died, hung or broke the protocol."""
+    """A worker process, or a vendor's tool that it drove, died, hung or broke the protocol."""
 
     exit_code = 1
+    kind = "failed"

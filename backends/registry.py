@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from backends.contract import Backend
+from backends.contract import Backend, CompilerPath, ExecutionPath
 from backends.errors import InputError, UnavailableError
 
 GROUP = "chipassay.backends"
@@ -47,7 +47,7 @@ def backend_names() -> list[str]:
     return sorted(_entry_points())
 
 
-def load_backend(name: str) -> type[Backend]:
+def load_backend(name: str) -> type[ExecutionPath]:
     """The class registered as ``name``; its engine is not imported by this."""
     points = _entry_points()
     if name not in points:
@@ -58,12 +58,28 @@ def load_backend(name: str) -> type[Backend]:
         raise UnavailableError(f"backend {name!r} ({points[name].value}) cannot be imported: {error}") from error
 
 
-def parse_target(text: str, default_precision: str) -> Target:
-    """Read ``backend[:device][@precision]`` and check the backend and the precision it offers."""
+def load_running(name: str) -> type[Backend]:
+    """The class registered as ``name``, which must be one that runs the model."""
+    found = load_backend(name)
+    if not issubclass(found, Backend):
+        raise InputError(f"{name} runs nothing: it asks its vendor's compiler; name a target that executes here")
+    return found
+
+
+def is_compiler(name: str) -> bool:
+    """Whether ``name`` asks a vendor's compiler instead of running the model."""
+    return issubclass(load_backend(name), CompilerPath)
+
+
+def parse_target(text: str, default_precision: str | None) -> Target:
+    """Read ``backend[:device][@precision]`` and check the backend and the precision it offers.
+
+    Without ``default_precision`` a target that names none gets the one its backend runs best in.
+    """
     path, at, precision = text.partition("@")
     name, _, device = path.partition(":")
     backend = load_backend(name)
-    wanted = precision if at else default_precision
+    wanted = precision if at else default_precision or backend.default_precision
     if wanted not in backend.precisions:
         raise unknown(f"precision for {name}", wanted, backend.precisions)
     return Target(name, device, wanted)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from backends.model import Model
 from backends.workload import Workload
 
-Task = Literal["prepare", "reference", "measure"]
+Task = Literal["prepare", "reference", "measure", "examine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Message:
     edge: bool = False
     result: dict[str, Any] | None = None
     error: str | None = None
-    error_kind: Literal["input", "unavailable"] | None = None
+    error_kind: Literal["input", "unavailable", "failed"] | None = None
 
 
 def told(error: Exception) -> str:

@@ -8,16 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from backends.compiled import Compiled
 from backends.contract import DeviceMemory, EngineFacts, Trial
 from backends.model import Model
+from backends.operators import OperatorPlacement
 from backends.workload import TokenSource
 from profiler.quantity import Grade, Quantity
 
 BUNDLE_SCHEMA = "chipassay.bundle/1"
 RECORD_SCHEMA = "chipassay.record/1"
 
-Status = Literal["ok", "not_comparable", "failed", "unavailable"]
-"""``not_comparable``: it ran, but differs too much from the reference, so it takes no part in conclusions."""
+Status = Literal["ok", "modelled", "not_comparable", "failed", "unavailable"]
+"""``modelled``: the chip is not here, and its vendor's compiler and simulator were asked instead; it takes no part in
+conclusions about what was measured. ``not_comparable``: it ran, or was simulated, but differs too much from the
+reference, so it takes no part in any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +267,22 @@ class WorkerReport:
     """What was tried to find the fastest way to execute here; none of it is in the repetitions."""
     energy_windows: tuple[EnergyWindow, ...] = ()
     """Made after the repetitions where these were too short for the meter."""
+    operators: tuple[OperatorPlacement, ...] = ()
+    """Where each operator ran, read from the run; empty where the engine does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExamineReport:
+    """The one record that an ``examine`` worker sends: what a vendor's tools say of a chip that is not here.
+
+    ``parity`` compares the simulator's logits with the float32 reference, within ``compiled.parity_scope``; None where
+    the tool computes nothing.
+    """
+
+    compiled: Compiled
+    operators: tuple[OperatorPlacement, ...] = ()
+    parity: ParityScore | None = None
+    inventory: Host | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +326,21 @@ class TargetRecord:
     """The whole machine at the wall socket; it stands in for ``energy`` where that is None."""
     wall_reason: str = ""
     """Why there is no ``wall_energy`` although a wall meter was named."""
+    examined: ExamineReport | None = None
+    """In place of ``worker`` where the chip is not here and its vendor's tools were asked."""
+
+    @property
+    def parity(self) -> ParityScore | None:
+        """How close it came to the reference; None where nothing was computed."""
+        if self.worker is not None:
+            return self.worker.parity
+        return self.examined.parity if self.examined is not None else None
+
+    @property
+    def operators(self) -> tuple[OperatorPlacement, ...]:
+        """Where its operators run, as far as it is known."""
+        report = self.worker or self.examined
+        return report.operators if report is not None else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from backends.contract import Availability
 from backends.errors import MemoryFitError, UnavailableError
 from backends.model import Model
-from backends.registry import Target, load_backend
+from backends.registry import Target, is_compiler, load_backend
 from backends.workload import Workload
 from profiler.memory import available_bytes
 
@@ -56,7 +56,8 @@ def _shortage(target: Target, request: Request) -> MemoryFitError | None:
             f"{spec.name} does not fit: {target.id} needs about {needed / 1e9:.1f} GB of {accelerator}'s memory "
             f"({weights}), {free_there / 1e9:.1f} GB are free; {advice}"
         )
-    reference = 0 if request.reference_device else spec.weight_bytes("float32") + 10**9
+    runs = not is_compiler(target.backend)
+    reference = 0 if request.reference_device or not runs else spec.weight_bytes("float32") + 10**9
     needed_here = max(0 if accelerator else needed, reference)
     free = available_bytes()
     if needed_here <= free:
@@ -66,7 +67,8 @@ def _shortage(target: Target, request: Request) -> MemoryFitError | None:
             f"the float32 reference of {spec.name} needs about {needed_here / 1e9:.1f} GB of the host's memory, "
             f"{free / 1e9:.1f} GB are free; have it computed on the device: --reference {accelerator}"
         )
+    beside = " with its float32 reference" if runs else ""
     return MemoryFitError(
-        f"{spec.name} does not fit: {target.id} with its float32 reference needs about {needed_here / 1e9:.1f} GB of "
+        f"{spec.name} does not fit: {target.id}{beside} needs about {needed_here / 1e9:.1f} GB of "
         f"memory ({weights}), {free / 1e9:.1f} GB are free; {advice}"
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from backends.cache import cached_folder
+from backends.contract import WorkerCommand
 from backends.errors import (
     ChipassayError,
     InputError,
@@ -20,12 +21,13 @@ from backends.errors import (
     UnavailableError,
     WorkerError,
 )
-from backends.registry import Target, load_backend
+from backends.registry import Target, is_compiler, load_backend
 from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.ceilings import CeilingProbe
 from profiler.codec import decode, encode
 from profiler.host import read_host
 from profiler.metrics import Evidence, compute_metrics
+from profiler.modelled_metrics import modelled_metrics
 from profiler.observed import add_observed
 from profiler.parity import scored_positions, shortfall
 from profiler.plan import Plan, Task
@@ -35,6 +37,7 @@ from profiler.record import (
     BUNDLE_SCHEMA,
     RECORD_SCHEMA,
     BundleIndex,
+    ExamineReport,
     Failure,
     ReferenceRecord,
     TargetRecord,
@@ -42,7 +45,7 @@ from profiler.record import (
     WorkloadRecord,
 )
 from profiler.request import Request, hindrance
-from profiler.supervisor import WorkerFailedError, run_worker, worker_environment
+from profiler.supervisor import WORKER, WorkerFailedError, run_worker, worker_environment
 from profiler.watch import Watch, open_instruments
 
 T = TypeVar("T")
@@ -91,7 +94,7 @@ class _Session:
         try:
             self._run()
         except BaseException as error:
-            if not any(record.worker for record in self.finished):
+            if not any(record.worker or record.examined for record in self.finished):
                 self.writer.discard()
                 raise
             if not isinstance(error, KeyboardInterrupt):
@@ -114,7 +117,8 @@ class _Session:
 
     def _run(self) -> None:
         self.writer.put("host.json", read_host())
-        reference = self._reference()
+        running = [target for target in self.request.targets if not is_compiler(target.backend)]
+        reference = self._reference() if any(not self.hindrances[target.id] for target in running) else Path()
         for target in self.request.targets:
             record = self._target(target, reference)
             device = record.accelerator or CPU
@@ -154,6 +158,7 @@ class _Session:
         log: str,
         on_pause: Callable[[], None] = lambda: None,
         on_edge: Callable[[], None] = lambda: None,
+        elsewhere: WorkerCommand | None = None,
     ) -> T:
         path = self.writer.folder / "logs" / f"{log.replace(':', '_')}.txt"
         return run_worker(
@@ -164,6 +169,8 @@ class _Session:
             on_event=self.progress.event,
             on_pause=on_pause,
             on_edge=on_edge,
+            command=elsewhere.command if elsewhere else WORKER,
+            variables=elsewhere.variables if elsewhere else {},
         )
 
     def _reference(self) -> Path:
@@ -221,6 +228,8 @@ class _Session:
         try:
             if (error := self.hindrances[target.id]) is not None:
                 raise error
+            if is_compiler(target.backend):
+                return self._examined(target, blank)
             return self._measured(target, reference, blank)
         except UnavailableError as error:
             record = dataclasses.replace(blank, status="unavailable", failure=Failure(str(error)))
@@ -257,7 +266,8 @@ class _Session:
                 plan = self._plan(
                     "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
                 )
-                worker = self._work(plan, WorkerReport, target.id, pause, watch.edge)
+                elsewhere = load_backend(target.backend).worker(target.device)
+                worker = self._work(plan, WorkerReport, target.id, pause, watch.edge, elsewhere)
             self._check_weights(worker)
             record = add_observed(dataclasses.replace(blank, preparation=preparation), worker, watch)
         assert record.worker is not None
@@ -270,6 +280,21 @@ class _Session:
             status="ok" if worker.parity.passed else "not_comparable",
             failure=None if worker.parity.passed else Failure(shortfall(worker.parity)),
             metrics=compute_metrics(evidence),
+        )
+        self.progress.done(_summary(record))
+        return record
+
+    def _examined(self, target: Target, blank: TargetRecord) -> TargetRecord:
+        """What a vendor's tools say of a chip that is not here: nothing is run, nothing is metered."""
+        plan = self._plan("examine", backend=target.backend, device=target.device, precision=target.precision)
+        report = self._work(plan, ExamineReport, target.id)
+        passed = report.parity is None or report.parity.passed
+        record = dataclasses.replace(
+            blank,
+            status="modelled" if passed else "not_comparable",
+            failure=None if report.parity is None or passed else Failure(shortfall(report.parity)),
+            examined=report,
+            metrics=modelled_metrics(report.compiled, self.request.workload),
         )
         self.progress.done(_summary(record))
         return record
@@ -301,8 +326,11 @@ def _device(target: Target) -> str:
 def _summary(record: TargetRecord) -> str:
     rate = record.metrics["decode_throughput"]
     speed = f"decode {rate.value:.2f} {rate.unit}" if rate.value is not None else "one token"
-    assert record.worker is not None
-    parity = record.worker.parity
+    if record.examined is not None:
+        speed = f"modelled, {speed}" if rate.value is not None else "compiled and simulated, no times"
+    parity = record.parity
+    if parity is None:
+        return f"{speed}; nothing was computed"
     verdict = "parity passed" if parity.passed else "NOT COMPARABLE, parity failed"
     return f"{speed}; {verdict} (top-1 {100 * parity.top1_agreement:.0f} %, KL {parity.kl_mean:.2g})"
 

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, TypeVar
 
 import msgspec
@@ -21,6 +22,9 @@ from backends.errors import ChipassayError, InputError, UnavailableError, Worker
 from profiler.plan import Event, Message, Plan
 
 T = TypeVar("T")
+
+WORKER = (sys.executable, "-m", "profiler.worker")
+"""The command of a worker in this Python environment."""
 
 STDERR_TAIL_LINES = 30
 
@@ -60,10 +64,12 @@ def run_worker(
     on_event: Callable[[Event], None],
     on_pause: Callable[[], None] = lambda: None,
     on_edge: Callable[[], None] = lambda: None,
-    command: tuple[str, ...] = (sys.executable, "-m", "profiler.worker"),
+    command: tuple[str, ...] = WORKER,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> T:
     """Run ``plan`` in a fresh process and return its result as ``kind``.
 
+    ``command`` and ``variables`` start a worker in another Python environment.
     Standard error goes to ``log``. ``on_pause`` and ``on_edge`` run while the worker stands still. Raises
     :class:`WorkerFailedError` when the worker dies, speaks rubbish or takes longer than ``timeout_s``, and the worker's
     own :class:`ChipassayError` when it explained itself. The process and all its children are gone when this returns,
@@ -76,7 +82,7 @@ def run_worker(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=worker_environment(plan.threads),
+            env={**worker_environment(plan.threads), **variables},
             start_new_session=True,
         )
     try:

@@ -92,9 +92,9 @@ def main() -> int:
 
 
 def _prepare(plan: Plan, channel: Channel) -> dict[str, Any]:
-    from backends.registry import load_backend
+    from backends.registry import load_running
 
-    return load_backend(plan.backend).prepare(_execution(plan), lambda text: channel.emit(Event("prepare", text)))
+    return load_running(plan.backend).prepare(_execution(plan), lambda text: channel.emit(Event("prepare", text)))
 
 
 def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
 def _measure(plan: Plan, channel: Channel) -> Any:
     import numpy as np
 
-    from backends.registry import load_backend
+    from backends.registry import load_running
     from profiler.energy_windows import make_windows
     from profiler.inventory import take_inventory
     from profiler.memory import read_memory
@@ -131,7 +131,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     from profiler.repetition import measure
 
     assert plan.reference_path is not None
-    backend = load_backend(plan.backend)()
+    backend = load_running(plan.backend)()
     began = time.perf_counter()
     engine = backend.load(_execution(plan), lambda text: channel.emit(Event("load", text)))
     load_s = time.perf_counter() - began
@@ -165,7 +165,24 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         device_memory=device_memory,
         trials=backend.trials(),
         energy_windows=windows,
+        operators=backend.operators(),
     )
+
+
+def _examine(plan: Plan, channel: Channel) -> Any:
+    from backends.contract import CompilerPath
+    from backends.registry import load_backend
+    from profiler.inventory import take_inventory
+    from profiler.parity import score
+    from profiler.record import ExamineReport
+
+    path = load_backend(plan.backend)()
+    assert isinstance(path, CompilerPath)
+    found = path.examine(_execution(plan), plan.workload, lambda text: channel.emit(Event("examine", text)))
+    parity = None
+    if found.logits is not None and found.expected is not None:
+        parity = score(found.logits, found.expected, plan.precision, (), ())
+    return ExamineReport(found.compiled, found.operators, parity, take_inventory(engines=False))
 
 
 def _execution(plan: Plan) -> Execution:
@@ -189,6 +206,7 @@ TASKS: dict[str, Callable[[Plan, Channel], Any]] = {
     "prepare": _prepare,
     "reference": _reference,
     "measure": _measure,
+    "examine": _examine,
 }
 
 if __name__ == "__main__":

@@ -23,7 +23,11 @@ DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
     show_default=True,
     help="backend[:device][@precision]; repeat it for several.",
 )
-@click.option("--dtype", default="float32", show_default=True, help="Precision of targets that do not name their own.")
+@click.option(
+    "--dtype",
+    help="Precision of targets that do not name their own; default: float32, and for a vendor's compiler the one its "
+    "chips run best in.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is already there, once the new one is complete.")
 @click.option("--prompt-tokens", type=click.IntRange(min=1), help="Length of the prompt, instead of the workload's.")
@@ -79,7 +83,7 @@ def profile(
     model: str,
     workload: str,
     targets: tuple[str, ...],
-    dtype: str,
+    dtype: str | None,
     out: Path,
     overwrite: bool,
     prompt_tokens: int | None,
@@ -150,7 +154,7 @@ def profile(
     if outcome.interrupted:
         sys.exit(130)
     statuses = {record.status for record in outcome.records}
-    sys.exit(3 if "unavailable" in statuses else 1 if statuses - {"ok"} else 0)
+    sys.exit(3 if "unavailable" in statuses else 1 if statuses - {"ok", "modelled"} else 0)
 
 
 def _command(wall_meter: str | None) -> str:

@@ -1,0 +1,1 @@
+"""Vendor compilers as execution paths: for chips that are not here, by the vendor's own compiler and simulator."""

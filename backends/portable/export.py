@@ -1,0 +1,155 @@
+"""Graphs of a model: prefill or decode step, whole or in parts, with the KV cache as inputs and outputs.
+
+Layers of a Qwen decoder are alike, so a compiler that cannot take a whole model takes one layer and the ends; what it
+says of the layer counts once for every layer. The caller chooses by :class:`Form`.
+
+Names: ``input_ids`` int64 ``[batch, tokens]`` or ``hidden``; in a decode step ``cos``, ``sin`` ``[1, 1, 1, head_dim]``
+and ``mask`` ``[1, 1, 1, context]`` (0 or a large negative number), ``past.N.key``/``past.N.value``
+``[batch, kv_heads, past_tokens, head_dim]``. Out: ``logits`` ``[batch, 1, vocab_size]`` or ``hidden_out``, and
+``present.N.key``/``present.N.value``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnx_ir as ir
+
+from backends.errors import UnavailableError
+from backends.model import Model
+from backends.portable.qwen import Attend, QwenWriter, Rotation, rotary_tables
+from backends.portable.weights import weight_reader
+from backends.portable.writer import Writer
+
+Part = Literal["whole", "layer", "head"]
+Phase = Literal["prefill", "decode"]
+Cache = Literal["rows", "buffer"]
+
+LOWEST = float(np.finfo(np.float32).min)
+"""What transformers adds where a position must not be attended to."""
+
+PROTOBUF_LIMIT_BYTES = 2**31 - 1
+"""A protobuf message ends here; vendor tools that read one file can take no larger graph."""
+
+
+class GraphTooLargeError(UnavailableError):
+    """A graph does not fit one protobuf file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Which graph. ``tokens`` are new ones (1 in a decode step); ``past_tokens`` is the room of the cache given to it.
+
+    ``rows``: the graph gives out keys and values of the new tokens, the host puts them into the cache, and a step
+    attends to ``past_tokens + 1`` positions. ``buffer``: it gives out the whole cache of ``past_tokens`` positions,
+    with the new row written where the input ``slot`` (bool ``[1, 1, past_tokens, 1]``) is true.
+    """
+
+    phase: Phase
+    part: Part
+    tokens: int
+    past_tokens: int = 0
+    batch: int = 1
+    cache: Cache = "rows"
+
+    @property
+    def name(self) -> str:
+        """Short and unique among the graphs of one path."""
+        return self.part if self.part == "head" else f"{self.phase}_{self.part}"
+
+
+def build_graph(model: Model, form: Form) -> ir.Model:
+    """The graph of ``form`` with the weights of ``model`` (of its first layer, for the part ``layer``)."""
+    spec = model.spec
+    writer = Writer(f"{spec.name}_{form.name}")
+    qwen = QwenWriter(writer, spec, weight_reader(model), form.batch, form.tokens)
+    if form.part == "head":
+        hidden = writer.input("hidden", (form.batch, form.tokens, spec.hidden_size))
+        writer.output(qwen.head(hidden), "logits")
+        return writer.model()
+    if form.part == "whole":
+        ids = writer.input("input_ids", (form.batch, form.tokens), ir.DataType.INT64)
+        hidden = qwen.embedding(ids)
+    else:
+        hidden = writer.input("hidden", (form.batch, form.tokens, spec.hidden_size))
+    rotation, mask, slot = _positions(qwen, form)
+    present: list[tuple[str, ir.Value]] = []
+    for number in range(spec.layers if form.part == "whole" else 1):
+        attend = _prefill(qwen, form) if form.phase == "prefill" else _decode(qwen, form, number, slot)
+        hidden, keys, values = qwen.layer(number, hidden, rotation, mask, attend)
+        present += [(f"present.{number}.key", keys), (f"present.{number}.value", values)]
+    if form.part == "whole":
+        writer.output(qwen.head(hidden), "logits")
+    else:
+        writer.output(hidden, "hidden_out")
+    for name, value in present:
+        writer.output(value, name)
+    return writer.model()
+
+
+def save_graph(graph: ir.Model, path: Path, *, one_file: bool = True) -> None:
+    """Write ``graph``; with ``one_file`` False the weights go into a file beside it.
+
+    Raises:
+        GraphTooLargeError: If one protobuf file cannot hold it.
+    """
+    size = sum(value.const_value.nbytes for value in graph.graph.initializers.values() if value.const_value is not None)
+    if not one_file:
+        ir.save(graph, path, external_data=f"{path.name}.data")
+        return
+    if size > PROTOBUF_LIMIT_BYTES - 10**6:
+        raise GraphTooLargeError(
+            f"the graph {graph.graph.name} has {size / 1e9:.2f} GB of float32 weights and one ONNX file holds 2.15 GB; "
+            "use a smaller model"
+        )
+    ir.save(graph, path)
+
+
+def _positions(qwen: QwenWriter, form: Form) -> tuple[Rotation, ir.Value, ir.Value | None]:
+    w, spec = qwen.writer, qwen.spec
+    if form.phase == "prefill":
+        cos, sin = rotary_tables(spec, np.arange(form.tokens))
+        hidden = np.triu(np.full((form.tokens, form.tokens), LOWEST, np.float32), 1)[None, None]
+        rotation = Rotation(w.constant("cos", cos), w.constant("sin", sin))
+        return rotation, w.constant("mask", hidden), None
+    rotation = Rotation(w.input("cos", (1, 1, 1, spec.head_dim)), w.input("sin", (1, 1, 1, spec.head_dim)))
+    context = form.past_tokens + (form.cache == "rows")
+    mask = w.input("mask", (1, 1, 1, context))
+    slot = w.input("slot", (1, 1, form.past_tokens, 1), ir.DataType.BOOL) if form.cache == "buffer" else None
+    return rotation, mask, slot
+
+
+def _prefill(qwen: QwenWriter, form: Form) -> Attend:
+    """Attend to the prompt itself; a buffer is filled up with zeros."""
+    w, spec = qwen.writer, qwen.spec
+
+    def attend(key: ir.Value, value: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value, ir.Value, int]:
+        if form.cache == "rows":
+            return key, value, key, value, form.tokens
+        room = form.past_tokens - form.tokens
+        zeros = w.constant("empty_cache", np.zeros((form.batch, spec.kv_heads, room, spec.head_dim), np.float32))
+        shape = (form.batch, spec.kv_heads, form.past_tokens, spec.head_dim)
+        kept = [w.op("Concat", [new, zeros], shape, axis=2) for new in (key, value)]
+        return key, value, kept[0], kept[1], form.tokens
+
+    return attend
+
+
+def _decode(qwen: QwenWriter, form: Form, number: int, slot: ir.Value | None) -> Attend:
+    w, spec = qwen.writer, qwen.spec
+    past_shape = (form.batch, spec.kv_heads, form.past_tokens, spec.head_dim)
+    past = [w.input(f"past.{number}.{kind}", past_shape) for kind in ("key", "value")]
+
+    def attend(key: ir.Value, value: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value, ir.Value, int]:
+        if slot is None:
+            context = form.past_tokens + 1
+            shape = (form.batch, spec.kv_heads, context, spec.head_dim)
+            both = [w.op("Concat", [old, new], shape, axis=2) for old, new in zip(past, (key, value), strict=True)]
+            return both[0], both[1], key, value, context
+        both = [w.op("Where", [slot, new, old], past_shape) for old, new in zip(past, (key, value), strict=True)]
+        return both[0], both[1], both[0], both[1], form.past_tokens
+
+    return attend

@@ -1,0 +1,170 @@
+"""Small graph passes that bring the portable export into the form a toolchain takes; each with its reason.
+
+A pass changes the form of a graph and never what it computes; the tests run it before and after. Which toolchain gets
+which stands with the toolchain's own path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+FINITE_MASK = np.float32(-1e4)
+"""Far below any score, and within float16."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One pass. ``apply`` changes the model in place and says how many places it changed."""
+
+    name: str
+    reason: str
+    seen_with: str
+    apply: Callable[[ir.Model], int]
+
+
+def reduce_axes_to_attribute(model: ir.Model) -> int:
+    """Opset 18 to 17: the axes of ReduceMean from an input to an attribute."""
+    changed = 0
+    for node in model.graph:
+        if node.op_type == "ReduceMean" and len(node.inputs) > 1:
+            node.attributes["axes"] = ir.AttrInt64s("axes", _constant(node.inputs[1]).tolist())
+            node.resize_inputs(1)
+            changed += 1
+    model.graph.opset_imports[""] = 17
+    _drop_unused(model)
+    return changed
+
+
+def divide_in_rms_norm(model: ir.Model) -> int:
+    """``w * (x * (1 / s))`` to ``(x / s) * w``."""
+    changed = 0
+    for node in list(model.graph):
+        if node.op_type != "Mul":
+            continue
+        scaled = node.inputs[1].producer() if node.inputs[1] is not None else None
+        if scaled is None or scaled.op_type != "Mul" or scaled.inputs[1] is None:
+            continue
+        root = _inverted(scaled.inputs[1].producer())
+        if root is None:
+            continue
+        x, weight = scaled.inputs[0], node.inputs[0]
+        divided = ir.node("Div", [x, root], name=f"{scaled.name}_divided", outputs=[
+            ir.Value(name=f"{scaled.name}_divided_out", shape=scaled.outputs[0].shape, type=scaled.outputs[0].type)
+        ])  # fmt: skip
+        model.graph.insert_before(node, divided)
+        node.replace_input_with(0, divided.outputs[0])
+        node.replace_input_with(1, weight)
+        changed += 1
+    _drop_unused(model)
+    return changed
+
+
+def drop_allowzero(model: ir.Model) -> int:
+    """Remove the attribute ``allowzero`` of Reshape, where no dimension is zero and it means nothing."""
+    changed = 0
+    for node in model.graph:
+        if node.op_type == "Reshape" and "allowzero" in node.attributes:
+            shape = node.inputs[1]
+            if shape is not None and shape.const_value is not None and 0 in shape.const_value.numpy():
+                continue
+            del node.attributes["allowzero"]
+            changed += 1
+    return changed
+
+
+def finite_mask(model: ir.Model) -> int:
+    """Masks that add the lowest float32, or minus infinity, add -10,000: both overflow float16 to infinity."""
+    changed = 0
+    for value in model.graph.initializers.values():
+        if value.const_value is None or value.const_value.dtype != ir.DataType.FLOAT:
+            continue
+        if not any(node.op_type == "Add" for node, _ in value.uses()):
+            continue
+        array = value.const_value.numpy()
+        if (array < FINITE_MASK).any():
+            value.const_value = ir.Tensor(np.maximum(array, FINITE_MASK), name=value.name)
+            changed += 1
+    return changed
+
+
+def older_ir_version(model: ir.Model) -> int:
+    """IR version 8, which every onnx since 1.10 reads."""
+    changed = int(model.ir_version > 8)
+    model.ir_version = min(model.ir_version, 8)
+    return changed
+
+
+REWRITES: dict[str, Rewrite] = {
+    rewrite.name: rewrite
+    for rewrite in (
+        Rewrite(
+            "reduce_axes_to_attribute",
+            "the converter knows no ReduceMean of opset 18: 'Unsupport opset for ReduceMean'",
+            "tpu-mlir 1.30.2",
+            reduce_axes_to_attribute,
+        ),
+        Rewrite(
+            "divide_in_rms_norm",
+            "RMSNorm in PyTorch's form is compiled as a LayerNorm by nncase (wrong results, no warning), and not fused "
+            "by rknn-toolkit2",
+            "nncase 2.11.0, rknn-toolkit2 2.5.0",
+            divide_in_rms_norm,
+        ),
+        Rewrite(
+            "drop_allowzero",
+            "'Not support reshape attribute: allowzero', and the process aborts",
+            "nncase 2.11.0",
+            drop_allowzero,
+        ),
+        Rewrite(
+            "finite_mask",
+            "the lowest float32 becomes minus infinity in float16, and infinity minus infinity is not a number",
+            "every float16 path",
+            finite_mask,
+        ),
+        Rewrite(
+            "older_ir_version",
+            "the tools bring their own onnx, which reads no newer format",
+            "tpu-mlir 1.30.2 (onnx 1.14.1), rknn-toolkit2 2.5.0 (onnx up to 1.18)",
+            older_ir_version,
+        ),
+    )
+}
+
+
+def apply_rewrites(model: ir.Model, names: Sequence[str]) -> dict[str, int]:
+    """Apply the passes called ``names`` in their order; how many places each changed."""
+    return {name: REWRITES[name].apply(model) for name in names}
+
+
+def _inverted(node: ir.Node | None) -> ir.Value | None:
+    """What ``node`` is one over; None if it is no such thing."""
+    if node is None:
+        return None
+    if node.op_type == "Reciprocal":
+        return node.inputs[0]
+    if node.op_type == "Div" and node.inputs[0] is not None and node.inputs[0].const_value is not None:
+        one = node.inputs[0].const_value.numpy()
+        return node.inputs[1] if (one == 1).all() else None
+    return None
+
+
+def _constant(value: ir.Value | None) -> np.ndarray:
+    assert value is not None and value.const_value is not None
+    array: np.ndarray = value.const_value.numpy()
+    return array
+
+
+def _drop_unused(model: ir.Model) -> None:
+    """Nodes and constants that nothing reads any more."""
+    outputs = {id(value) for value in model.graph.outputs}
+    for node in reversed(list(model.graph)):
+        if all(not value.uses() and id(value) not in outputs for value in node.outputs):
+            model.graph.remove(node, safe=True)
+    for name, value in list(model.graph.initializers.items()):
+        if not value.uses():
+            del model.graph.initializers[name]

@@ -1,0 +1,91 @@
+"""Writes an ONNX graph node by node; every value carries its static shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+OPSET = 18
+IR_VERSION = 10
+
+FLOAT = ir.DataType.FLOAT
+
+
+class Writer:
+    """A graph in the making. Names of nodes and values are unique and say where in the model they are."""
+
+    def __init__(self, name: str) -> None:
+        self._graph_name = name
+        self._inputs: list[ir.Value] = []
+        self._outputs: list[ir.Value] = []
+        self._nodes: list[ir.Node] = []
+        self._constants: dict[str, ir.Value] = {}
+        self._scope: list[str] = []
+        self._used: set[str] = set()
+
+    def scope(self, *parts: str) -> Writer:
+        """Name what follows ``/part/part/...``; returns itself."""
+        self._scope = list(parts)
+        return self
+
+    def input(self, name: str, shape: Sequence[int], dtype: ir.DataType = FLOAT) -> ir.Value:
+        """An input of the graph."""
+        value = ir.Value(name=name, shape=ir.Shape(shape), type=ir.TensorType(dtype))
+        self._inputs.append(value)
+        return value
+
+    def output(self, value: ir.Value, name: str) -> None:
+        """Make ``value`` an output called ``name``."""
+        value.name = name
+        self._outputs.append(value)
+
+    def constant(self, name: str, array: np.ndarray) -> ir.Value:
+        """A tensor stored in the graph, once a name; arrays are not copied."""
+        if name not in self._constants:
+            tensor = ir.Tensor(array, name=name)
+            self._constants[name] = ir.Value(
+                name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
+            )
+        return self._constants[name]
+
+    def ints(self, *values: int) -> ir.Value:
+        """A constant vector of int64, shared by all who need the same."""
+        return self.constant("ints_" + "_".join(map(str, values)).replace("-", "m"), np.asarray(values, np.int64))
+
+    def scalar(self, value: float) -> ir.Value:
+        """A float32 constant without dimensions, shared by all who need the same."""
+        return self.constant(f"float_{value!r}", np.asarray(value, np.float32))
+
+    def op(
+        self, operator: str, inputs: Sequence[ir.Value], shape: Sequence[int], name: str = "", **attributes: Any
+    ) -> ir.Value:
+        """Add a node of the standard domain with one float32 output of ``shape``."""
+        unique = self._unique(name or operator)
+        output = ir.Value(name=f"{unique}_out", shape=ir.Shape(shape), type=ir.TensorType(FLOAT))
+        node = ir.node(operator, inputs, attributes=attributes, outputs=[output], name=unique)
+        self._nodes.append(node)
+        return output
+
+    def model(self) -> ir.Model:
+        """The finished model."""
+        graph = ir.Graph(
+            self._inputs,
+            self._outputs,
+            nodes=self._nodes,
+            initializers=list(self._constants.values()),
+            opset_imports={"": OPSET},
+            name=self._graph_name,
+        )
+        return ir.Model(graph, ir_version=IR_VERSION, producer_name="chipassay")
+
+    def _unique(self, leaf: str) -> str:
+        base = "/" + "/".join([*self._scope, leaf])
+        name, number = base, 1
+        while name in self._used:
+            number += 1
+            name = f"{base}_{number}"
+        self._used.add(name)
+        return name
