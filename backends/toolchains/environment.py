@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib.metadata import distributions
 from pathlib import Path
 
+from backends.contract import WorkerCommand
 from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.fittings import Fittings, fittings_of
 from backends.toolchains.own_packages import own_packages
@@ -59,15 +60,15 @@ class ToolEnvironment:
             joined[name] = os.pathsep.join([*map(str, folders), *([before] if before else [])])
         return {"PYTHONNOUSERSITE": "1", **fitted.variables(self.folder, self.site_packages), **joined}
 
-    def worker_command(self) -> tuple[str, ...]:
-        """Starts chipassay's own worker here; to be run with :meth:`worker_variables`."""
-        return (str(self.python), "-P", "-m", "profiler.worker")
+    def worker_command(self) -> WorkerCommand:
+        """Starts chipassay's own worker here: its packages are on ``PYTHONPATH``, and nothing that lies beside them.
 
-    def worker_variables(self) -> dict[str, str]:
-        """As :meth:`variables`, with chipassay's own packages on ``PYTHONPATH`` and nothing that lies beside them."""
+        Backends of other packages are not found there.
+        """
         theirs = self.variables()
         path = [str(own_packages()), *([theirs["PYTHONPATH"]] if "PYTHONPATH" in theirs else [])]
-        return {**theirs, "PYTHONPATH": os.pathsep.join(path)}
+        variables = {**theirs, "PYTHONPATH": os.pathsep.join(path)}
+        return WorkerCommand((str(self.python), "-P", "-m", "profiler.worker"), variables)
 
     def run(
         self,
