@@ -132,7 +132,7 @@ def run_tool(
         said = answer.read()
     watch(log)
     told: dict[str, Any] = json.loads(said) if said else {}
-    status: int = told.get("status", keeper.returncode)
+    status: int = told["status"] if "status" in told else keeper.wait()
     if "error" in told:
         return ToolRun(program, NOT_STARTED, f"cannot start {command[0]}: {told['error']}", took_s, 0, log)
     return ToolRun(
