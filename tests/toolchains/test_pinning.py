@@ -40,9 +40,5 @@ def test_pip_is_asked_for_the_wheel_and_installs_nothing(workshop, monkeypatch):
     }
     assert not workshop.data.exists()
 
-    monkeypatch.setenv("PIP_FIND_LINKS", str(page.parent))
-    page.unlink()
-    with pytest.raises(UnavailableError, match="no SHA-256 is given"):
-        ask_pip(python, ["chipassay-lathe==1.0"])
-    with pytest.raises(UnavailableError, match="No matching distribution found for chipassay-lathe==2.0"):
+    with pytest.raises(UnavailableError, match="No matching distribution found for chipassay-lathe"):
         ask_pip(python, ["chipassay-lathe==2.0"])
