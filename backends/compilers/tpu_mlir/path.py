@@ -60,6 +60,11 @@ class TpuMlir(CompilerPath):
         return known.catalogue_id if known else ""
 
     @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Every chip that the compiler is known to work for."""
+        return tuple(CHIPS)
+
+    @classmethod
     def arithmetic(cls, precision: str) -> str:
         """Quantised weights multiply float16."""
         return "float16" if precision in ("int8", "int4") else precision
