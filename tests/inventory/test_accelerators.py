@@ -68,7 +68,8 @@ def test_an_ascend_server_is_described_by_its_tool_and_the_bus(tools, tree, reco
     [
         ("19e5", "d802", "120000", "Huawei HiSilicon", "npu-smi is not on PATH"),
         ("1ed5", "0400", "030200", "Moore Threads", "mthreads-gmi is not on PATH"),
-        ("1e3e", "0001", "030200", "Iluvatar CoreX", "chipassay does not read ixsmi yet"),
+        ("1e3e", "0001", "030200", "Iluvatar CoreX", "ixsmi is not on PATH"),
+        ("1f1c", "0001", "120000", "Sophgo", "chipassay does not read bm-smi yet"),
         ("10de", "2330", "030200", "NVIDIA", "NVML does not describe this device"),
     ],
 )

@@ -1,28 +1,29 @@
 """Hygon DCU through ``hy-smi --json``, a relative of ``rocm-smi`` that counts memory in MiB.
 
 Where a version refuses ``--json``, the table that ``hy-smi`` draws still tells how many cards there are and their power
-limits; it names neither model nor memory, and then the names say so.
+limits; it names neither model nor memory, and then the names say so. A version of 2026 leaves out commas in its JSON.
 """
 
 from __future__ import annotations
 
 import re
 
-from profiler.inventory.accelerators.fields import number, present
-from profiler.inventory.accelerators.rocm_smi import smi_components
+from profiler.inventory.accelerators.card import Card, Sensors
+from profiler.inventory.accelerators.fields import FIGURE, celsius, present, share, watts
+from profiler.inventory.accelerators.rocm_smi import LIVE, smi_cards
 from profiler.inventory.accelerators.tool import Answers, Tool
 from profiler.record import Component
 
-_TABLE_ROW = re.compile(r"^\s*(\d{1,4})\s+\S+C\s+\S+W\s")
+_TABLE_ROW = re.compile(r"^\s*(\d{1,4})\s+\S+C\s+\S+W\s", re.ASCII)
 
 
-def parse(answers: Answers) -> tuple[Component, ...]:
-    """One component a card: from the JSON answers, or from the table."""
+def cards(answers: Answers) -> tuple[Card, ...]:
+    """One card for each that is named: from the JSON answers, or from the table."""
     questions = {question: text for question, text in answers.items() if question}
-    return smi_components(questions, "hy-smi") or _from_table(answers.get("", ""))
+    return smi_cards(questions, "hy-smi") or _from_table(answers.get("", ""))
 
 
-def _from_table(text: str) -> tuple[Component, ...]:
+def _from_table(text: str) -> tuple[Card, ...]:
     columns: list[str] = []
     found = []
     for line in text.splitlines():
@@ -31,9 +32,16 @@ def _from_table(text: str) -> tuple[Component, ...]:
             columns = words
         elif columns and _TABLE_ROW.match(line) and len(words) == len(columns):
             row = dict(zip(columns, words, strict=True))
-            details = {"index": int(words[0]), "power_limit_w": number(row.get("PwrCap"), r"^(\d+(?:\.\d+)?)W")}
+            sensors = Sensors(
+                power_w=watts(row["AvgPwr"], rf"^{FIGURE}W$"),
+                power_limit_w=watts(row.get("PwrCap"), rf"^{FIGURE}W$"),
+                temperature_c=celsius(row["Temp"], rf"^{FIGURE}C$"),
+                utilisation=share(row.get("HCU%", row.get("DCU%")), rf"^{FIGURE}%$"),
+            )
+            details = {"index": int(words[0]), "power_limit_w": sensors.power_limit_w}
             note = "hy-smi's table does not name the model"
-            found.append(Component("accelerator", "Hygon DCU", "Hygon", "CN", present(details), "hy-smi", note))
+            part = Component("accelerator", "Hygon DCU", "Hygon", "CN", present(details), "hy-smi", note)
+            found.append(Card(part, sensors))
     return tuple(found)
 
 
@@ -44,7 +52,11 @@ TOOL = Tool(
         "--showproductname --showmeminfo vram --json",
         "--showserial --showmaxpower --showbus --json",
         "--showdriverversion --json",
+        LIVE,
         "",
     ),
-    parse,
+    cards,
+    device_types=("cuda",),
+    visible=("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
+    watched=(LIVE, ""),
 )
