@@ -162,6 +162,7 @@ def test_hy_smi_as_json_as_lines_and_as_a_table(recorded):
         300.0,
         "TESTSERIAL01",
     )
+    assert "no recorded output was found" in card.note
     lines = hy_smi.TOOL.parse({"--showproductname": recorded("hy-smi_lines_Z100SM.txt")})
     assert [facts(card, "index", "total_bytes", "driver_version") for card in lines] == [
         (index, 16368 * MIB, "6.2.26") for index in range(4)
@@ -275,6 +276,7 @@ def test_hygons_json_without_its_commas_is_read_all_the_same(recorded):
         ("BW", 0, 65520 * MIB),
         ("BW", 1, 65520 * MIB),
     ]
+    assert {card.note for card in found} == {""}
 
 
 ALL = sorted(path.name for path in RECORDED.iterdir())

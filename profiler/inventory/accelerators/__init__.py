@@ -15,6 +15,7 @@ from profiler.inventory.accelerators import (
     rocm_smi,
     xpu_smi,
 )  # fmt: skip
+from profiler.inventory.accelerators.card import Card
 from profiler.inventory.accelerators.nvidia import NVIDIA, read_nvidia
 from profiler.inventory.accelerators.tool import Enquiry, Heard, Tool
 from profiler.inventory.findings import Findings, merge
@@ -31,6 +32,20 @@ TOOLS: tuple[Tool, ...] = (
 def start_tools() -> Enquiry:
     """Begin to ask every tool that is on PATH; the answers are collected by :func:`read_accelerators`."""
     return Enquiry(TOOLS)
+
+
+def read_boards() -> list[tuple[Heard, tuple[Card, ...]]]:
+    """What each tool on PATH tells of its boards now; nothing for a program that only shares a tool's name.
+
+    A tool that goes by two names is heard once.
+    """
+    boards: list[tuple[Heard, tuple[Card, ...]]] = []
+    for heard in start_tools().finish():
+        cards = heard.tool.cards(heard.answers)
+        known = {id(tool.cards) for tool in (before.tool for before, _ in boards)}
+        if id(heard.tool.cards) not in known and (cards or not heard.tool.shared_name):
+            boards.append((heard, cards))
+    return boards
 
 
 def read_accelerators(enquiry: Enquiry, devices: list[PciDevice]) -> Findings:

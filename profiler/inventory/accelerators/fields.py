@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 _NOTHING = {"", "-", "na", "n/a", "none", "null", "unknown", "/", "[n/a]", "not supported", "[not supported]"}
-FIGURE = r"(?<![\d.\-])(\d+(?:\.\d+)?)(?![\d.])"
+FIGURE = r"(?<![\w.,\-])(\d+(?:\.\d+)?)(?![\d.,])"
 """A decimal number, whole: never a part of a longer or a negative one."""
 
-COUNT = r"(?<![\d.\-])(\d+)(?![\d.])"
+COUNT = r"(?<![\w.,\-])(\d+)(?![\d.,])"
 """Likewise a whole number."""
 
 MOST_POWER_W = 10_000.0

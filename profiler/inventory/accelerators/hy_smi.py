@@ -7,20 +7,26 @@ limits; it names neither model nor memory, and then the names say so. A version 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from profiler.inventory.accelerators.card import Card, Sensors
-from profiler.inventory.accelerators.fields import FIGURE, celsius, present, share, watts
+from profiler.inventory.accelerators.fields import FIGURE, celsius, json_object, present, share, watts
 from profiler.inventory.accelerators.rocm_smi import LIVE, smi_cards
 from profiler.inventory.accelerators.tool import Answers, Tool
 from profiler.record import Component
 
+BOARD = "--showserial --showmaxpower --showbus --json"
+DOCUMENTED = "serial, address and power limit are read as clients of hy-smi do: no recorded output was found"
 _TABLE_ROW = re.compile(r"^\s*(\d{1,4})\s+\S+C\s+\S+W\s", re.ASCII)
 
 
 def cards(answers: Answers) -> tuple[Card, ...]:
     """One card for each that is named: from the JSON answers, or from the table."""
     questions = {question: text for question, text in answers.items() if question}
-    return smi_cards(questions, "hy-smi") or _from_table(answers.get("", ""))
+    found = smi_cards(questions, "hy-smi")
+    if json_object(answers.get(BOARD, "")):
+        found = tuple(replace(card, component=replace(card.component, note=DOCUMENTED)) for card in found)
+    return found or _from_table(answers.get("", ""))
 
 
 def _from_table(text: str) -> tuple[Card, ...]:
@@ -50,7 +56,7 @@ TOOL = Tool(
     "1d94",
     (
         "--showproductname --showmeminfo vram --json",
-        "--showserial --showmaxpower --showbus --json",
+        BOARD,
         "--showdriverversion --json",
         LIVE,
         "",

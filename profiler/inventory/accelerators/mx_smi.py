@@ -40,7 +40,7 @@ def cards(answers: Answers) -> tuple[Card, ...]:
     for at, line in enumerate(lines[:-1]):
         start, second = _DEVICE.match(line), lines[at + 1]
         address = pci_address(line)
-        total = mebibytes(second, rf"\d+\s*/\s*{COUNT}\s*MiB")
+        total = mebibytes(second, rf"\d\s*/\s*{COUNT}\s*MiB")
         if start is None or address is None or total is None or not told(start[2]):
             continue
         sensors = Sensors(

@@ -192,5 +192,5 @@ def _pci_id(board: dict[str, str]) -> str | None:
 
 TOOL = Tool(
     "npu-smi", "19e5", ("info", "info -m"), cards, follow_up,
-    device_types=("npu",), visible=("ASCEND_RT_VISIBLE_DEVICES",), watched=("info",),
+    device_types=("npu",), visible=("ASCEND_RT_VISIBLE_DEVICES",), watched=("info",), numbered_by=("info -m",),
 )  # fmt: skip

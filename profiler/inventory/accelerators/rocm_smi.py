@@ -147,4 +147,5 @@ TOOL = Tool(
     device_types=("cuda",),
     visible=("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
     watched=(LIVE,),
+    also_of=("Hygon",),
 )

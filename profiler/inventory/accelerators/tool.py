@@ -34,7 +34,8 @@ class Tool:
 
     ``follow_up`` derives further questions from the first answers; ``pci_vendor`` is the id of the devices described.
     ``device_types`` are PyTorch's words for them, and ``visible`` the environment variables that renumber them.
-    ``watched`` are the questions that tell their state, the best first: the first that does so is asked over and over.
+    ``watched`` are the questions that tell their state, the best first: the first that does so is asked over and over,
+    together with what ``numbered_by`` told once of their numbers. ``also_of`` are other makers whose devices it reads.
     ``shared_name``: another maker ships a program of that name, which is nothing to complain about.
     """
 
@@ -46,6 +47,8 @@ class Tool:
     device_types: tuple[str, ...] = ()
     visible: tuple[str, ...] = ()
     watched: tuple[str, ...] = ("",)
+    numbered_by: tuple[str, ...] = ()
+    also_of: tuple[str, ...] = ()
     shared_name: bool = False
 
     def parse(self, answers: Answers) -> tuple[Component, ...]:
