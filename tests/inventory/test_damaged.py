@@ -128,6 +128,16 @@ def test_damage_to_a_real_output_makes_no_parser_raise_or_invent(name, data, rec
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_no_part_of_what_is_no_number_is_taken_for_one(name, recorded):
+    text = recorded(name)
+    for found in re.finditer(r"\d+(?:\.\d+)?", text):
+        for odd in ("88.2.5", "-5", "1,234", "1e5", "٣٣", "9" * 30):
+            for tool in TOOLS:
+                if reads(tool, name) and tool.name != "xpu_smi":
+                    check(tool, text[: found.start()] + odd + text[found.end() :])
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_every_beginning_of_a_real_output_is_read_without_invention(name, recorded):
     text = recorded(name)
     for tool in TOOLS:

@@ -78,6 +78,13 @@ def test_watts_of_more_than_one_chip_say_so(recorded, name, scopes):
     assert [card.sensors.power_scope for card in found] == scopes
 
 
+def test_rocm_smi_counts_memory_in_bytes(recorded):
+    tool = BY_NAME["rocm-smi"]
+    (card,) = tool.cards(dict.fromkeys(tool.questions, recorded("rocm-smi_Vega10_all.json.txt")))
+    assert card.sensors == Sensors(15.0, 170.0, 40.0, 0.0, 17776640, 17163091968)
+    assert card.component.vendor == "Advanced Micro Devices"
+
+
 @pytest.mark.parametrize("percent", ["", "N/A", "-5", "101", "1000"])
 def test_a_share_that_is_none_is_not_made_one(recorded, percent):
     text = recorded("mx-smi_2.2.4_C550.txt").replace("| 0%  ", f"| {percent}%")

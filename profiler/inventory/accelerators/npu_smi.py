@@ -16,6 +16,7 @@ from typing import Any
 
 from profiler.inventory.accelerators.card import Card, Sensors
 from profiler.inventory.accelerators.fields import (
+    COUNT,
     FIGURE,
     cells,
     celsius,
@@ -30,7 +31,7 @@ from profiler.inventory.accelerators.fields import (
 from profiler.inventory.accelerators.tool import Answers, Tool
 from profiler.record import Component
 
-_USAGE = re.compile(r"(?<![\d.])(\d+)\s*/\s*(\d+)(?![\d.])", re.ASCII)
+_USAGE = re.compile(rf"{COUNT}\s*/\s*{COUNT}", re.ASCII)
 _MAX_BOARDS = 32
 _MOST_DIGITS = 20
 

@@ -25,7 +25,7 @@ from profiler.inventory.accelerators.fields import (
 from profiler.inventory.accelerators.tool import Answers, Tool
 from profiler.record import Component
 
-_TEXT = re.compile(r"^\s*(?:GPU|DCU|HCU)\[(\d{1,4})\]\s*:\s*([^:]+?)\s*:\s*(.+?)\s*$")
+_TEXT = re.compile(r"^\s*(?:GPU|DCU|HCU)\[(\d{1,4})\]\s*:\s*([^:]+?)\s*:\s*(.+?)\s*$", re.ASCII)
 _POWER = ("average graphics package power (w)", "current socket graphics package power (w)")
 _TEMPERATURE = ("temperature (sensor edge) (c)", "temperature (sensor junction) (c)")
 _USE = ("gpu use (%)", "hcu use (%)", "dcu use (%)")
@@ -71,7 +71,7 @@ def _component(card: str, name: str, fields: dict[str, Any], source: str) -> Com
     index = card.removeprefix("card")
     power = watts(told(fields.get("max graphics package power (w)")), rf"^{FIGURE}")
     details: dict[str, Any] = {
-        "index": int(index) if index.isdecimal() and len(index) < 5 else None,
+        "index": int(index) if index.isascii() and index.isdecimal() and len(index) < 5 else None,
         "pci_address": pci_address(told(fields.get("pci bus"))),
         "total_bytes": _memory_bytes(fields, "vram total memory"),
         "driver_version": told(fields.get("driver version")),
