@@ -40,10 +40,8 @@ def machine(tree, monkeypatch):
         monkeypatch.setattr(behind, "ask_pytorch", lambda word: found)
         components = tuple(Component("accelerator", name, vendor, source="tool") for name, vendor in parts)
         monkeypatch.setattr(behind, "read_accelerators", lambda enquiry, devices: Findings(components))
-        behind._names.cache_clear()
 
-    yield build
-    behind._names.cache_clear()
+    return build
 
 
 @pytest.mark.parametrize(
@@ -64,6 +62,18 @@ def machine(tree, monkeypatch):
 def test_boards_of_one_maker_settle_it(machine, boards, accelerator, maker):
     machine(*boards)
     assert maker_behind(accelerator) == maker
+
+
+@pytest.mark.parametrize(("parts", "maker"), [((), None), ((("MetaX C500", "MetaX"),), "MetaX")])
+def test_without_a_bus_the_tools_say_whose_boards_are_here(machine, parts, maker):
+    machine(parts=parts)
+    assert maker_behind("cuda:0") == maker
+
+
+def test_without_a_bus_boards_of_several_makers_are_not_guessed_either(machine):
+    machine(parts=(("Iluvatar BI-V150", "Iluvatar CoreX"), ("MetaX C500", "MetaX")))
+    with pytest.raises(SeveralMakersError, match="boards of Iluvatar CoreX and MetaX are here"):
+        maker_behind("cuda:0")
 
 
 PARTS = (("NVIDIA H100 80GB HBM3", "NVIDIA"), ("MetaX C500", "MetaX"))
@@ -132,7 +142,7 @@ class Red(Board):
     ],
 )
 def test_only_an_instrument_of_the_boards_maker_is_opened(machine, monkeypatch, boards, pytorch, name):
-    machine(*boards, pytorch=pytorch, parts=PARTS)
+    machine(*boards, pytorch=pytorch, parts=PARTS if boards else ())
     monkeypatch.setattr(watch, "METERS", ())
     monkeypatch.setattr(watch, "MONITORS", (Green, Red))
     assert watch.open_instruments("cuda:0", {}).monitor.name == name

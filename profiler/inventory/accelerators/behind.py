@@ -1,12 +1,10 @@
 """Whose chip is behind a word of PyTorch's: ``cuda`` may mean NVIDIA, AMD, Hygon, MetaX, Iluvatar or Kunlunxin.
 
-The PCI bus says whose boards are here. Where boards of several makers answer to one word, the name that PyTorch gives
-the device is looked up among the names of the inventory.
+The PCI bus says whose boards are here, or else the tools do. Where boards of several makers answer to one word, the name
+that PyTorch gives the device is looked up among the names of the inventory.
 """
 
 from __future__ import annotations
-
-from functools import cache
 
 from backends.accelerator.discovery import ask_pytorch
 from profiler.inventory.accelerators import TOOLS, read_accelerators, start_tools
@@ -23,29 +21,33 @@ class SeveralMakersError(Exception):
 
 
 def maker_behind(accelerator: str) -> str | None:
-    """The maker of the device that PyTorch calls ``accelerator``; None where the bus shows no board that it could be.
+    """The maker of the device that PyTorch calls ``accelerator``; None where no board that it could be is to be seen.
 
     Raises:
         SeveralMakersError: If it could be one of several makers'.
     """
     word, _, number = accelerator.partition(":")
+    candidates = makers_of(word)
     devices = read_devices(Files())
-    here = sorted(makers_of(word, devices))
+    here = {device.vendor.name for device in devices if device.is_accelerator and device.vendor} & candidates
+    if len(here) == 1 or len(candidates) < 2:
+        return next(iter(here), None)
+    described = [(name, maker) for name, maker in _described(devices) if maker in candidates]
+    here = here or {maker for _, maker in described}
     if len(here) <= 1:
-        return here[0] if here else None
+        return next(iter(here), None)
     name = _pytorchs_name(word, int(number or 0))
-    known = {part_maker for part, part_maker in _names() if name and _same(part, name)} & set(here)
+    known = {maker for part, maker in described if name and _same(part, name)}
     if len(known) == 1:
         return known.pop()
-    reason = f"boards of {' and '.join(here)} are here, and which of them {accelerator} is cannot be told"
+    reason = f"boards of {' and '.join(sorted(here))} are here, and which of them {accelerator} is cannot be told"
     raise SeveralMakersError(reason + (f" from its name {name!r}" if name else ""))
 
 
-def makers_of(word: str, devices: list[PciDevice]) -> set[str]:
-    """The makers of boards on the bus that PyTorch may call ``word``."""
+def makers_of(word: str) -> set[str]:
+    """The makers whose boards PyTorch may call ``word``."""
     ids = {tool.pci_vendor for tool in TOOLS if word in tool.device_types}.union(_BUILT_IN.get(word, ()))
-    names = {maker.name for vendor_id in ids if (maker := pci_vendor(vendor_id))}
-    return {device.vendor.name for device in devices if device.is_accelerator and device.vendor} & names
+    return {maker.name for vendor_id in ids if (maker := pci_vendor(vendor_id))}
 
 
 def _pytorchs_name(word: str, number: int) -> str:
@@ -53,11 +55,10 @@ def _pytorchs_name(word: str, number: int) -> str:
     return "" if isinstance(found, str) or number >= len(found) else found[number].name
 
 
-@cache
-def _names() -> tuple[tuple[str, str], ...]:
+def _described(devices: list[PciDevice]) -> list[tuple[str, str]]:
     """Name and maker of every accelerator that NVML or a vendor's tool describes."""
-    parts = read_accelerators(start_tools(), read_devices(Files())).components
-    return tuple((part.name, part.vendor) for part in parts if part.vendor and part.source != "/sys/bus/pci")
+    parts = read_accelerators(start_tools(), devices).components
+    return [(part.name, part.vendor) for part in parts if part.vendor and part.source != "/sys/bus/pci"]
 
 
 def _same(part: str, name: str) -> bool:
