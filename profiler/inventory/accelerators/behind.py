@@ -1,7 +1,7 @@
 """Whose chip is behind a word of PyTorch's: ``cuda`` may mean NVIDIA, AMD, Hygon, MetaX, Iluvatar or Kunlunxin.
 
-The PCI bus says whose boards are here, or else the tools do. Where boards of several makers answer to one word, the name
-that PyTorch gives the device is looked up among the names of the inventory.
+The PCI bus says whose boards are here, or else the tools do. Where boards of several makers answer to one word, the
+name that PyTorch gives the device is looked up among the names of the inventory.
 """
 
 from __future__ import annotations
