@@ -62,7 +62,7 @@ def install(
     agreed = _agreement(tool, accept_licence)
     if tool.licence.accept and not agreed:
         raise UnavailableError(
-            f"{tool.name} is under the {tool.licence.name} ({tool.licence.terms}); read it at {tool.licence.where}; "
+            f"{tool.name} is under the {tool.licence.name}: {tool.licence.terms}; read it: {tool.licence.where}; "
             f"chipassay neither ships nor redistributes it: pip fetches it for you, and if you agree to it, run "
             f"chipassay toolchain install {tool.name} --accept-licence"
         )

@@ -1,4 +1,4 @@
-"""Real toolchains: nncase is installed and used; the worker runs in onnxruntime-cann's environment if that is here."""
+"""Vendors' real toolchains: one is installed anew, each that is here is used, and chipassay's worker runs in another's."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.commandline.conftest import COMMAND
 WITHOUT_NETWORK = re.compile("index cannot be reached|no index pip uses offers")
 
 
-@pytest.mark.toolchain
+@pytest.mark.toolchain("nncase")
 def test_nncase_is_installed_and_compiles_and_simulates(tmp_path):
     environment = {**os.environ, "CHIPASSAY_DATA": str(tmp_path)}
     command = [*COMMAND, "toolchain"]
@@ -58,12 +58,22 @@ compiler.import_onnx(model, nncase.ImportOptions())
 """
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.toolchain(name))
+        for name in ("rknn-toolkit2", "msopmodeling", "onnxruntime-cann")
+    ],
+)
+def test_what_was_installed_still_does_its_first_use(name, tmp_path):
+    environment = find_toolchain(name).environment()
+    assert "one MatMul" in environment.fittings.check(environment, tmp_path)
+
+
+@pytest.mark.toolchain("onnxruntime-cann")
 def test_the_worker_starts_in_another_environment_and_refuses_cleanly(make_spec, tmp_path):
     """Beside NumPy 1 it reads a plan, finds the backends, and says in its protocol what is wrong."""
-    tool = find_toolchain("onnxruntime-cann")
-    if not (here := tool.availability()).available:
-        pytest.skip(f"{here.reason}; {here.remedy}")
-    worker = tool.environment().worker_command()
+    worker = find_toolchain("onnxruntime-cann").environment().worker_command()
     plan = Plan(
         task="prepare",
         backend="onnx-nowhere",
