@@ -129,7 +129,8 @@ class Workshop:
 
     def state(self) -> dict[str, object]:
         """The toolchain as ``toolchain list --json`` has it."""
-        return self.run("list", "--json").json["toolchains"][0]
+        (row,) = [row for row in self.run("list", "--json").json["toolchains"] if row["name"] == "lathe"]
+        return row
 
 
 def last_line(done: Finished) -> str:

@@ -117,6 +117,13 @@ def test_a_mistake_is_shown_with_its_line(tmp_path, old, new, line, told):
     assert told in str(caught.value)
 
 
+def test_a_catalogue_of_ones_own_takes_the_place_of_what_it_names(workshop):
+    text = (workshop.folder / "toolchains.yaml").read_text().replace("name: lathe", "name: nncase")
+    (workshop.folder / "toolchains.yaml").write_text(text)
+    rows = {row["name"]: row["vendor"] for row in workshop.run("list", "--json").json["toolchains"]}
+    assert (rows["nncase"], rows["tpu-mlir"]) == ("Nobody", "Sophgo")
+
+
 def test_a_catalogue_that_cannot_be_read_is_one_line(workshop):
     done = workshop.run("list", CHIPASSAY_TOOLCHAINS=str(workshop.folder / "no.yaml"))
     assert (done.code, done.out) == (2, "")

@@ -251,6 +251,8 @@ def test_devices_shows_each_toolchain_with_its_state(furnished):
     assert "lathe             1.0, Nobody: installed" in done.stdout
     nowhere = furnished.environment(CHIPASSAY_DATA=str(furnished.folder / "empty"))
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, env=nowhere, check=True)
-    (row,) = json.loads(done.stdout)["toolchains"]
+    rows = json.loads(done.stdout)["toolchains"]
+    assert [row["name"] for row in rows][-1] == "lathe" and len(rows) > 1
+    row = rows[-1]
     assert (row["name"], row["state"], row["remedy"]) == ("lathe", "not installed", "chipassay toolchain install lathe")
     assert not (furnished.folder / "empty").exists()

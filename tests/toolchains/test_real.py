@@ -1,4 +1,4 @@
-"""Vendors' real toolchains: one is installed anew, each that is here is used, and chipassay's worker runs in another's."""
+"""Vendors' real toolchains: one is installed anew, others are used, and chipassay's worker runs in one."""
 
 import json
 import os
