@@ -73,7 +73,9 @@ def test_the_users_pip_settings_cannot_lead_the_packages_elsewhere(workshop):
     elsewhere = workshop.folder / "elsewhere"
     constraints = workshop.folder / "constraints.txt"
     constraints.write_text("chipassay-lathe==2.0\n")
-    done = workshop.run("install", "lathe", PIP_TARGET=str(elsewhere), PIP_CONSTRAINT=str(constraints), PIP_USER="1")
+    settings = workshop.folder / "pip.conf"
+    settings.write_text(f"[global]\nconstraint = {constraints}\n")
+    done = workshop.run("install", "lathe", PIP_TARGET=str(elsewhere), PIP_USER="1", PIP_CONFIG_FILE=str(settings))
     assert done.code == 0, done.err
     assert not elsewhere.exists()
 
