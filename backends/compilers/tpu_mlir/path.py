@@ -61,7 +61,7 @@ class TpuMlir(CompilerPath):
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
-        """The chips, as the compiler calls them."""
+        """Every chip that the compiler is known to work for."""
         return tuple(CHIPS)
 
     @classmethod

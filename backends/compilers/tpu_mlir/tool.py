@@ -64,6 +64,7 @@ class TpuMlirTool(VendorTool):
             types=types,
         )
         info = read_model_info(self._commands.info(name, folder))
+        self._require_type(info)
         profiles = sorted(folder.glob("compiler_profile_*.txt"), key=lambda path: int(path.stem.rpartition("_")[2]))
         schedule = read_schedule([path.read_text(errors="replace") for path in profiles])
         operators = read_operators(_only(folder, "*_final.mlir").read_text(errors="replace"))
@@ -82,6 +83,16 @@ class TpuMlirTool(VendorTool):
             working_bytes=info.instruct_bytes + info.runtime_bytes,
             details=_details(schedule, info, transformed, deployed),
         )
+
+    def _require_type(self, info: ModelInfo) -> None:
+        """The compiler may compute in another type than it was told, and say nothing of it."""
+        wanted = "float16" if self._precision in ("int8", "int4") else self._precision
+        other = {tensor.kind for tensor in info.inputs} - {wanted}
+        if other:
+            raise WorkerError(
+                f"tpu-mlir was told {PRECISIONS[self._precision]} for {self._chip.name} and compiled inputs of "
+                f"{', '.join(sorted(other))}: it computes in another type than asked"
+            )
 
     def simulate(self, name: str, inputs: Arrays) -> Arrays:
         """The outputs by their names in the ONNX graph."""
