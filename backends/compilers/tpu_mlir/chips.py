@@ -17,7 +17,8 @@ class Chip:
     """One chip by the compiler's name, which is also the target's device.
 
     ``catalogue_id`` is empty where the catalogue of chips does not have it. ``cores`` are the tensor cores a model is
-    compiled for: all of the chip's, as the compiler's own debugger and runtime have them. ``lacks`` are precisions it cannot run, with the reason.
+    compiled for: all of the chip's, as the compiler's own debugger and runtime have them. ``lacks`` are precisions it
+    cannot run, with the reason.
     """
 
     name: str
