@@ -10,7 +10,9 @@ from backends.errors import WorkerError
 from backends.toolchains import ToolRun
 
 _FAILURE = re.compile(r"\[!Error\]|\[Failed\]|^Traceback \(most recent call last\)|Assertion .* failed|stack smashing")
-_CAUSE = re.compile(r"\bASSERT\b|Assertion .* failed|\bFATAL\b|Not Implemented|not support|Unsupport", re.IGNORECASE)
+_CAUSE = re.compile(
+    r"\bASSERT (?!info)|Assertion .* failed|\bFATAL\b|Not Implemented|not support|Unsupport", re.IGNORECASE
+)
 _COMPARED = re.compile(r"^(\d+) compared", re.MULTILINE)
 
 

@@ -28,7 +28,7 @@ def test_bytes_are_those_the_compiler_counts_a_copy_twice():
 def test_cycles_by_operator_are_the_busy_tensor_units():
     found = read_schedule([recorded(PROFILE)])
     assert sum(found.operator_cycles.values()) == found.tensor_cycles
-    assert list(found.operator_cycles)[0] == "MatMul" and "RMSNorm" in found.operator_cycles
+    assert next(iter(found.operator_cycles)) == "MatMul" and "RMSNorm" in found.operator_cycles
     assert "Load" not in found.operator_cycles and "Store" not in found.operator_cycles
     assert found.dma_cycles < found.cycles < found.dma_cycles + found.tensor_cycles
 
