@@ -70,10 +70,18 @@ def test_every_known_difference_is_said():
     assert "includes the host" in told
 
 
-def test_the_same_precision_is_taken_where_there_is_one():
-    assert not any(
-        "weights:" in one for check in board_check(compiled(), SPEC, workload(), "int4") for one in check.differences
-    )
+def test_the_same_precision_is_taken_where_there_is_one(monkeypatch):
+    fact = next(one for one in published_boards() if one.model == "qwen2.5-1.5b")
+    facts = (replace(fact, precision="int8", value=30.0), fact)
+    monkeypatch.setattr("reports.board_check.published_boards", lambda: facts)
+    taken = {
+        precision: board_check(compiled(), SPEC, workload(), precision) for precision in ("int4", "int8", "float16")
+    }
+    assert {precision: [check.published for check in checks] for precision, checks in taken.items()} == {
+        "int4": [fact],
+        "int8": [facts[0]],
+        "float16": list(facts),
+    }
 
 
 def test_a_bfloat16_result_is_told_from_a_float16_estimate():
