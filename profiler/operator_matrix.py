@@ -97,7 +97,9 @@ def print_matrix(matrix: Matrix) -> None:
     used = {one.evidence for path in matrix.paths for one in path.placements if one.where != "unknown"}
     places = {one.where for path in matrix.paths for one in path.placements}
     _say(console, "; ".join(_WHERE_TEXT[where] for where in WHERES if where in places) + ".", "dim")
-    _say(console, "; ".join(_EVIDENCE_TEXT[evidence] for evidence in EVIDENCES if evidence in used) + ".", "dim")
+    for evidence in EVIDENCES:
+        if evidence in used:
+            _say(console, _EVIDENCE_TEXT[evidence], "dim", hanging=2)
     for number, text in enumerate(notes.told(), 1):
         _say(console, f"{_superscript(number)} {text}", "dim", hanging=len(str(number)) + 1)
     console.print()
@@ -202,7 +204,10 @@ def _shares(console: Any, matrix: Matrix) -> None:
             told = [(kind[where], where) for kind in (found.flops, found.bytes_moved) for where in WHERES]
             for column, (share, where) in zip(columns, told, strict=True):
                 column.append(Text(percent(share), style=_STYLES[where] if share else "dim"))
-    _tables(console, names, columns, repeated=2)
+    half = len(WHERES)
+    whole = sum(_width([_plain(cell) for cell in cells]) for cells in names) + sum(map(_width, columns))
+    for part in [columns] if whole <= console.width else [columns[:half], columns[half:]]:
+        _tables(console, names, part, repeated=2)
 
 
 def percent(share: float) -> str:
