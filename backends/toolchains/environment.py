@@ -9,8 +9,10 @@ from functools import cached_property
 from importlib.metadata import distributions
 from pathlib import Path
 
+from backends.contract import WorkerCommand
 from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.fittings import Fittings, fittings_of
+from backends.toolchains.own_packages import own_packages
 from backends.toolchains.running import ToolRun, run_tool
 
 _OURS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONSAFEPATH", "VIRTUAL_ENV", "CONDA_PREFIX",
@@ -57,6 +59,16 @@ class ToolEnvironment:
             before = os.environ.get(name, "") if name not in _OURS else ""
             joined[name] = os.pathsep.join([*map(str, folders), *([before] if before else [])])
         return {"PYTHONNOUSERSITE": "1", **fitted.variables(self.folder, self.site_packages), **joined}
+
+    def worker_command(self) -> WorkerCommand:
+        """Starts chipassay's own worker here: its packages are on ``PYTHONPATH``, and nothing that lies beside them.
+
+        Backends of other packages are not found there.
+        """
+        theirs = self.variables()
+        path = [str(own_packages()), *([theirs["PYTHONPATH"]] if "PYTHONPATH" in theirs else [])]
+        variables = {**theirs, "PYTHONPATH": os.pathsep.join(path)}
+        return WorkerCommand((str(self.python), "-P", "-m", "profiler.worker"), variables)
 
     def run(
         self,
