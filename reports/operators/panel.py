@@ -19,13 +19,18 @@ MOST_COLUMNS = 8
 
 
 def operators_panel(group: Group, comparison: Comparison, say: Words) -> Panel | None:
-    """A matrix a phase, operators by targets, with what must be known below; None if no record places operators."""
+    """A matrix a phase, operators by targets, with what must be known below; None if no record places operators.
+
+    Where nothing was measured there is no section of dependence, and the shares stand here.
+    """
     rows = placed_rows(group.rows)
     if not rows:
         return None
-    grids = [
+    outside = None if group.conclusive else dependence_grid(rows, say)
+    grids = [outside] if outside else []
+    grids += [
         _matrix(rows[first : first + MOST_COLUMNS], phase, say)
-        for phase in PHASES
+        for phase in reversed(PHASES)
         for first in range(0, len(rows), MOST_COLUMNS)
         if any(one.phase == phase for row in rows for one in row.record.operators)
     ]
@@ -100,7 +105,9 @@ def _matrix(rows: Sequence[Row], phase: Phase, say: Words) -> Grid:
     ]  # fmt: skip
     head = [say(f"operators.column.{name}") for name in ("operator", "count", "flops", "bytes")]
     caption = say("operators.matrix", phase=phase_name(phase, say))
-    return Grid(caption, (*head, *(row.label for row in rows)), tuple(shown), most_open=len(shown))
+    return Grid(
+        caption, (*head, *(row.label for row in rows)), tuple(shown), most_open=len(shown) if phase == "decode" else 0
+    )
 
 
 def _cell(those: Sequence[OperatorPlacement], say: Words) -> str:
