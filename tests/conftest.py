@@ -17,6 +17,21 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that drives a vendor's toolchain says why it cannot; where the toolchain was promised, it fails instead.
+
+    ``CHIPASSAY_REQUIRE_TOOLCHAINS`` names, with spaces between, those that the caller has installed.
+    """
+    from backends.toolchains import find_toolchain
+
+    for mark in item.iter_markers("toolchain"):
+        (name,) = mark.args
+        here = find_toolchain(name).availability()
+        if not here.available:
+            said = f"no toolchain {name}: {here.reason}; {here.remedy}"
+            (pytest.fail if name in os.environ.get("CHIPASSAY_REQUIRE_TOOLCHAINS", "").split() else pytest.skip)(said)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The user's cache is never touched; exports and references are shared by the tests of one run."""
