@@ -134,7 +134,7 @@ class ExecutionPath(ABC):
     @classmethod
     @abstractmethod
     def probe(cls, device: str) -> Availability:
-        """Say whether ``device`` can run here, importing no engine."""
+        """Say whether ``device`` can run here, importing no engine; an empty one asks whether any can."""
 
     @classmethod
     @abstractmethod

@@ -245,12 +245,12 @@ def restricted_text(restricted: bool | None, say: Words = ENGLISH) -> str:
 
 def limits(comparison: Comparison, say: Words) -> str:
     """What the report does not say, as one paragraph."""
-    modelled = any(row.modelled for row in comparison.rows)
-    unmeasured = [name for name, holds in (("projected", comparison.project_on), ("modelled", modelled)) if holds] or [
-        "measured_only"
-    ]
+    said = [say("page.limits_projected")] if comparison.project_on else []
+    if any(row.modelled for row in comparison.rows):
+        said.append(say("page.limits_modelled"))
+    unmeasured = said or [say("page.limits_measured_only")]
     last = (horizon_note(comparison, say), say("report.not_legal_advice"))
-    return say.together([say("page.limits_text"), *(say(f"page.limits_{name}") for name in unmeasured), *last])
+    return say.together([say("page.limits_text"), *unmeasured, *last])
 
 
 def horizon_note(comparison: Comparison, say: Words = ENGLISH) -> str:

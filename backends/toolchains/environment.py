@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import distributions
@@ -14,6 +15,7 @@ from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.fittings import Fittings, fittings_of
 from backends.toolchains.own_packages import own_packages
 from backends.toolchains.running import ToolRun, run_tool
+from backends.toolchains.state import in_use
 
 _OURS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONSAFEPATH", "VIRTUAL_ENV", "CONDA_PREFIX",
          "__PYVENV_LAUNCHER__")  # fmt: skip
@@ -26,6 +28,8 @@ class ToolEnvironment:
 
     toolchain: Toolchain
     folder: Path
+    being_made: bool = False
+    """Only its maker, who holds the lock, may use it before it is finished."""
 
     @property
     def python(self) -> Path:
@@ -86,4 +90,5 @@ class ToolEnvironment:
         """
         inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
         environment = {**inherited, **self.variables(), **(variables or {})}
-        return run_tool(argv, cwd=cwd, environment=environment, timeout_s=timeout_s, log=log, watch=watch)
+        with nullcontext() if self.being_made else in_use(self.folder):
+            return run_tool(argv, cwd=cwd, environment=environment, timeout_s=timeout_s, log=log, watch=watch)

@@ -112,6 +112,12 @@ def series_of(bundle: Bundle) -> RunSeries:
     )
 
 
+def measured_ids(bundle: Bundle) -> tuple[str, ...]:
+    """The targets asked for, less those that only a vendor's tools answered for."""
+    asked = {record.id for record in bundle.targets if record.compiler_path}
+    return tuple(name for name in bundle.index.target_ids if name not in asked)
+
+
 def not_judged(bundles: Sequence[Bundle]) -> list[str]:
     """That targets which nothing was measured of are left out, by name; empty if there are none.
 
