@@ -9,7 +9,7 @@ import pytest
 
 from profiler.catalogue import presets
 from tests.reports.bundles import bundle, write_bundle
-from tests.reports.placed import placed_bundles, placements
+from tests.reports.placed import placed_bundles, placements, with_operators
 
 PATHS = [
     "onnx-cann graph", "onnx-cann sub-graph", "onnx-cann single-op", "ascend-model", "tpu-mlir", "rknn",
@@ -49,7 +49,7 @@ def test_the_matrix_fits_the_terminal_and_loses_no_column(chipassay, width):
     assert "…" not in done.out
     rows = [line for line in done.out.splitlines() if line.startswith("MatMul ")]
     places = " ".join(rows)
-    assert places.count("chip p") == 3 and places.count("chip d") == 1
+    assert places.count("chip p") == 3 and places.count("chip d") == 1, places
     assert places.count("chip c") == 3 and places.count("host c") == 1
     told = " ".join(done.out.split())
     assert "RMSNorm in PyTorch's form is compiled as a LayerNorm" in told and "com.microsoft::MatMulNBits" in told
@@ -146,3 +146,19 @@ def test_no_engine_is_imported(environment):
 
 def test_the_placements_of_the_tests_are_of_the_model():
     assert {one.phase for one in placements()} == {"prefill", "decode"}
+
+
+def test_notes_and_parts_of_one_place_are_one_cell(chipassay, tmp_path):
+    """As nncase records them: the same place twice, for the model's own nodes and for those the compiler put in."""
+    made = placed_bundles()[2]
+    record = next(one for one in made.targets if one.operators)
+    first = next(one for one in record.operators if (one.phase, one.operator) == ("decode", "Reshape"))
+    added = replace(first, count=61, note="put in by the compiler")
+    told = with_operators(record, (*record.operators, added))
+    folder = write_bundle(
+        replace(made, targets=(told,), index=replace(made.index, target_ids=(told.id,))), tmp_path / "n"
+    )
+    text = chipassay("operators", "--bundle", folder, "--toolchain", "tpu-mlir", COLUMNS="120").out
+    (row,) = [line for line in text.splitlines() if line.startswith("Reshape ")]
+    assert row.split()[-2:] == ["chip", "c¹"], row
+    assert "¹ Reshape: put in by the compiler" in text

@@ -97,7 +97,8 @@ def test_a_chip_is_placed_as_it_was_seen():
 
 def test_quantisation_takes_the_kpu_and_nothing_else_does():
     assert where("nncase", "MatMul", precision="int8") == ("accelerator", "compiled")
-    assert where("nncase", "Softmax", precision="int8")[0] == "unknown"
+    assert where("nncase", "Softmax", precision="int8") == ("host", "compiled")
+    assert where("nncase", "ReduceMean", precision="int8")[0] == "unknown", "split between the two"
     assert where("nncase", "Gelu", precision="int8") == ("rejected", "compiled")
 
 
@@ -145,7 +146,7 @@ GOOD = files("backends.operators.support").joinpath("nncase.yaml").read_text()
     ("  Abs: {result: ok", "  Abs: {result: fine", "Abs: the result must be one of ok, rejected, found 'fine'"),
     ("[Abs, Acos", "[Abs, Abs, Acos", "'operators' has 'Abs' twice"),
     ("  - name: ptq", "  - name: float", "'modes' must list at least one mode, and each name once"),
-    ("accelerator: [MatMul]", "accelerator: [MatMul]\n        host: [MatMul]", "'MatMul' stands in two places"),
+    ("host: [Concat, Div,", "host: [Concat, MatMul, Div,", "'MatMul' stands in two places"),
     ("precisions: [int8, int4]", "precisions: int8", "'precisions' must list texts"),
     ("chips: [k230]", "chips: [k230", "not valid YAML"),
 ])  # fmt: skip
