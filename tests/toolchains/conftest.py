@@ -89,7 +89,9 @@ class Workshop:
     def python(self) -> Path:
         return self.home / "bin" / "python"
 
-    def catalogue(self, python: str = "", licence: str = "{name: MIT, where: here}", installed_bytes: int = 1000) -> None:
+    def catalogue(
+        self, python: str = "", licence: str = "{name: MIT, where: here}", installed_bytes: int = 1000
+    ) -> None:
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
         text = CATALOGUE.format(python=python or own, licence=licence, installed_bytes=installed_bytes)
         (self.folder / "toolchains.yaml").write_text(text)

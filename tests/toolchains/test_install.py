@@ -159,7 +159,9 @@ def test_a_wheel_with_another_hash_is_not_installed(workshop):
 
 def test_without_a_network_that_is_said(workshop):
     # Port 9 of this machine: nothing listens there, and nothing is sent anywhere.
-    done = workshop.run("install", "lathe", PIP_NO_INDEX="", PIP_FIND_LINKS="", PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    done = workshop.run(
+        "install", "lathe", PIP_NO_INDEX="", PIP_FIND_LINKS="", PIP_INDEX_URL="http://127.0.0.1:9/simple"
+    )
     assert done.code == 3
     assert "the package index cannot be reached (111: Connection refused)" in last_line(done)
     assert not workshop.home.exists()
@@ -225,7 +227,13 @@ def test_a_licence_must_be_accepted_and_that_is_recorded(workshop):
     workshop.catalogue(licence='{name: Guild Licence, where: the hall, accept: true, terms: "for members only"}')
     refused = workshop.run("install", "lathe")
     assert refused.code == 3
-    for part in ("Guild Licence", "for members only", "the hall", "neither ships nor redistributes", "--accept-licence"):
+    for part in (
+        "Guild Licence",
+        "for members only",
+        "the hall",
+        "neither ships nor redistributes",
+        "--accept-licence",
+    ):
         assert part in refused.error
     assert not workshop.data.exists()
     assert "--accept-licence" in workshop.state()["remedy"]
