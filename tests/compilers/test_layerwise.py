@@ -129,14 +129,6 @@ def test_what_is_not_a_number_is_as_far_from_right_as_can_be(run):
     assert not parity.passed
 
 
-def test_one_output_token_leaves_the_decode_step_compiled_and_not_simulated(run, make_workload_of):
-    tool = OrtTool()
-    found, _ = run(tool, make_workload_of(prompt_tokens=12, output_tokens=1))
-    decode = next(one for one in found.graphs if one.name == "decode_layer")
-    assert (decode.cycles, decode.cosine, decode.simulate_s) == (1000, None, None)
-    assert found.logits.shape == (1, 1, 512) and tool.runs == {"prefill_layer": 1, "head": 1}
-
-
 def test_a_wrong_graph_is_told_apart_from_the_right_ones(run):
     found, _ = run(WrongTool())
     cosine = {one.name: one.cosine for one in found.graphs}

@@ -263,7 +263,7 @@ def test_the_panel_has_every_figure_of_every_graph_and_what_they_leave_out(mixed
         "Sophgo BM1684X · designed in CN; named by the target tpu-mlir:bm1684x, not found in the machine"
     )
     assert told["Times are from"] == "the compiler's static schedule"
-    assert told["Left out of the figures"] == "the embedding look-up on the host is not in the times."
+    assert told["Left out of the figures"] == "the embedding look-up on the host is not in the times"
     assert told["Rewrites of the export"] == "finite_mask (×3) and reduce_axes_to_attribute (×12)"
     assert told["Parity"].startswith("passed in simulation; computed by the vendor's cmodel, not by a chip")
     assert "as of 2026-11-23 for CN" in told["Export control"]
