@@ -42,7 +42,7 @@ def _graphs(row: Row, say: Words) -> Grid:
 def _graph(graph: CompiledGraph, say: Words) -> tuple[str, ...]:
     phases = say.listing([say(f"dependence.phase.{phase}") for phase in graph.phases])
     return (
-        f"{say(f'modelled.part.{graph.part}')}, {phases}",
+        say("modelled.graph", part=say(f"modelled.part.{graph.part}"), phases=phases),
         str(graph.copies),
         _figure(graph.duration_s, "s"),
         notation.DASH if graph.cycles is None else f"≈{graph.cycles:,}".replace(",", notation.THIN_SPACE),

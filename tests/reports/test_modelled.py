@@ -151,6 +151,8 @@ def test_the_first_sentence_tells_what_ran_from_what_was_asked(mixed, alone, mea
     assert said(measured).endswith("; 2 targets on AMD EPYC 7B13.")
     assert "测量了 2 条执行路径，另有 3 条只经厂商工具" in said(mixed, "zh")
     assert "测量" not in said(alone, "zh")
+    left = compare([modelled_bundle(unfinished=("tpu-mlir:bm1688@int4", "onnx-cpu@int8"))])
+    assert said(left).endswith("; 3 targets on AMD EPYC 7B13, and 4 more through vendors' tools, without the chip.")
 
 
 def test_the_brief_says_what_is_expected_of_which_chip_and_that_nothing_rests_on_it(mixed):
