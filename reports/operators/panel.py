@@ -19,13 +19,18 @@ MOST_COLUMNS = 8
 
 
 def operators_panel(group: Group, comparison: Comparison, say: Words) -> Panel | None:
-    """A matrix a phase, operators by targets, with what must be known below; None if no record places operators."""
+    """A matrix a phase, operators by targets, with what must be known below; None if no record places operators.
+
+    Where nothing was measured there is no section of dependence, and the shares stand here.
+    """
     rows = placed_rows(group.rows)
     if not rows:
         return None
-    grids = [
+    outside = None if group.conclusive else dependence_grid(rows, say)
+    grids = [outside] if outside else []
+    grids += [
         _matrix(rows[first : first + MOST_COLUMNS], phase, say)
-        for phase in PHASES
+        for phase in reversed(PHASES)
         for first in range(0, len(rows), MOST_COLUMNS)
         if any(one.phase == phase for row in rows for one in row.record.operators)
     ]
@@ -100,18 +105,22 @@ def _matrix(rows: Sequence[Row], phase: Phase, say: Words) -> Grid:
     ]  # fmt: skip
     head = [say(f"operators.column.{name}") for name in ("operator", "count", "flops", "bytes")]
     caption = say("operators.matrix", phase=phase_name(phase, say))
-    return Grid(caption, (*head, *(row.label for row in rows)), tuple(shown), most_open=len(shown))
+    return Grid(
+        caption, (*head, *(row.label for row in rows)), tuple(shown), most_open=len(shown) if phase == "decode" else 0
+    )
 
 
 def _cell(those: Sequence[OperatorPlacement], say: Words) -> str:
     """Where it runs and how that is known; where it is split, each place with its number of nodes."""
-    told = []
+    counts: dict[str, int] = {}
     for one in sorted(those, key=lambda one: WHERES.index(one.where)):
         where = say(f"operators.where.{one.where}")
         known = say("operators.known", where=where, evidence=say(f"operators.evidence.{one.evidence}"))
         text = where if one.where == "unknown" else known
-        told.append(say("operators.counted", count=one.count, place=text) if len(those) > 1 else text)
-    return "\n".join(told) if told else notation.DASH
+        counts[text] = counts.get(text, 0) + one.count
+    if len(counts) > 1:
+        counts = {say("operators.counted", count=count, place=text): count for text, count in counts.items()}
+    return "\n".join(counts) if counts else notation.DASH
 
 
 def _notes(rows: Sequence[Row], say: Words) -> list[str]:
