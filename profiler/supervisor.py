@@ -77,14 +77,17 @@ def run_worker(
     """
     kills_before = out_of_memory_kills()
     with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env={**worker_environment(plan.threads), **variables},
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**worker_environment(plan.threads), **variables},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WorkerFailedError(f"cannot be started: {command[0]}: {error.strerror}; install it again") from error
     try:
         return _converse(process, plan, kind, timeout_s, on_event, on_pause, on_edge, log, kills_before)
     finally:
