@@ -15,7 +15,7 @@ from backends.errors import InputError
 from backends.model import Model, ModelSpec
 from backends.registry import unknown
 from backends.synthetic import synthetic_model
-from profiler.yaml_lines import Located, load_located
+from backends.yaml_lines import Located, load_located
 
 SCHEMA = "chipassay.models/1"
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "doctor": "profiler.commands.doctor",
     "inspect": "profiler.commands.inspect",
     "models": "profiler.commands.models",
+    "toolchain": "profiler.commands.toolchain",
     "profile": "profiler.commands.profile",
     "report": "reports.command",
     "check": "reports.gate.command",

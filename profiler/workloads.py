@@ -14,7 +14,7 @@ from backends.errors import InputError
 from backends.model import Model
 from backends.registry import unknown
 from backends.workload import Workload
-from profiler.yaml_lines import load_located
+from backends.yaml_lines import load_located
 
 SCHEMA = "chipassay.workloads/1"
 

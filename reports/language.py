@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from backends.errors import InputError
 from backends.registry import unknown
+from backends.yaml_lines import Located, load_located
 from profiler.metrics import Metric
-from profiler.yaml_lines import Located, load_located
 
 Language = Literal["en", "zh"]
 LANGUAGES: dict[Language, str] = {"en": "en", "zh": "zh-Hans"}

@@ -14,9 +14,9 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from backends.errors import InputError
+from backends.yaml_lines import load_located
 from profiler.chips import Chip, load_chips
 from profiler.record import TargetRecord
-from profiler.yaml_lines import load_located
 from reports.comparison import Row
 from reports.standing import Standing
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from backends.errors import InputError
 from backends.registry import unknown
+from backends.yaml_lines import Located
 from profiler.chips.chip import Chip, Source
 from profiler.chips.names import Match, NameIndex
 from profiler.chips.reading import SourceTable, file_error, read_chips, read_sources
-from profiler.yaml_lines import Located
 
 _SOURCES = "sources.yaml"
 

@@ -11,8 +11,8 @@ import msgspec
 
 from backends.errors import InputError
 from backends.registry import unknown
+from backends.yaml_lines import Located, load_located
 from profiler.chips.chip import GROUPS, Bounds, Chip, Cpu, Evidence, Source
-from profiler.yaml_lines import Located, load_located
 
 CHIPS_SCHEMA = "chipassay.chips/1"
 SOURCES_SCHEMA = "chipassay.sources/1"

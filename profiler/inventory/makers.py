@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from backends.errors import InputError
-from profiler.yaml_lines import load_located
+from backends.yaml_lines import load_located
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from backends.registry import unknown
-from profiler.yaml_lines import Located
+from backends.yaml_lines import Located
 from reports.export_control.figures import Interval
 
 Scalar = Fraction | bool | str

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from backends.registry import unknown
-from profiler.yaml_lines import Located, load_located
+from backends.yaml_lines import Located, load_located
 from reports.export_control.conditions import Condition, Leaf, leaves, read_condition
 
 SCHEMA = "chipassay.rules/1"

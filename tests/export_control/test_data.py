@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from backends.errors import InputError
-from profiler.yaml_lines import load_located
+from backends.yaml_lines import load_located
 from reports.export_control.destinations import find_country, groups_of
 from reports.export_control.rules import read_rules, rule_sources, rules
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-from profiler.yaml_lines import Located, load_located
+from backends.yaml_lines import Located, load_located
 
 
 def text_of(name: str) -> str:

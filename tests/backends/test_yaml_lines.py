@@ -3,7 +3,7 @@
 import pytest
 
 from backends.errors import InputError
-from profiler.yaml_lines import load_located
+from backends.yaml_lines import load_located
 
 
 @pytest.mark.parametrize(

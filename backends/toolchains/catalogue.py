@@ -1,0 +1,195 @@
+"""The catalogue of toolchains: ``toolchains.yaml``, validated when loaded, every fact with its source."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from backends.contract import Availability
+from backends.errors import InputError, UnavailableError
+from backends.registry import unknown
+from backends.yaml_lines import Located, load_located
+
+if TYPE_CHECKING:
+    from backends.toolchains.environment import ToolEnvironment
+
+SCHEMA = "chipassay.toolchains/1"
+CATALOGUE_VARIABLE = "CHIPASSAY_TOOLCHAINS"
+"""Environment variable that names another catalogue file: newer versions, or a toolchain of one's own."""
+
+_UNSOURCED = {"name", "purpose", "requirements", "sources", "distribution", "imports"}
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What the vendor's licence is called and where it is read; ``accept`` if the user must agree before installing."""
+
+    name: str
+    where: str
+    accept: bool = False
+    terms: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the facts named in ``of`` were read or measured."""
+
+    of: tuple[str, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """One entry of the catalogue: what a vendor's tool is and what its environment is made of.
+
+    ``targets`` are the targets it serves; ``python`` the versions it runs on, the preferred one first; ``machine`` the
+    platform its wheels are for. ``requirements`` is the file of pinned, hash-checked packages; ``distribution`` the
+    package whose version counts. The sizes are those of the packages downloaded and of the finished environment.
+    """
+
+    name: str
+    version: str
+    vendor: str
+    purpose: str
+    targets: tuple[str, ...]
+    python: tuple[str, ...]
+    system: str
+    machine: str
+    licence: Licence
+    distribution: str
+    requirements: Path
+    download_bytes: int
+    installed_bytes: int
+    traps: tuple[str, ...]
+    sources: tuple[Source, ...]
+    imports: tuple[str, ...] = ()
+
+    def availability(self) -> Availability:
+        """Whether it can be used here: cheap, it starts nothing."""
+        from backends.toolchains.state import look
+
+        if unsupported := self.unsupported_here():
+            return Availability(False, unsupported, f"use a machine with {self.system} on {self.machine}")
+        found = look(self)
+        if found.usable:
+            return Availability(True)
+        return Availability(False, f"the toolchain {self.name} is {found.told()}", self.how_to_install())
+
+    def environment(self) -> ToolEnvironment:
+        """Its environment.
+
+        Raises:
+            UnavailableError: It is not installed, broken or interrupted.
+        """
+        from backends.toolchains.environment import ToolEnvironment
+        from backends.toolchains.state import folder_of
+
+        here = self.availability()
+        if not here.available:
+            raise UnavailableError(f"{here.reason}; {here.remedy}")
+        return ToolEnvironment(self, folder_of(self))
+
+    def unsupported_here(self) -> str:
+        """Why its packages cannot run on this kind of machine, or nothing."""
+        system, machine = platform.system(), platform.machine()
+        if (system, machine) == (self.system, self.machine):
+            return ""
+        wanted = f"{self.system} on {self.machine}"
+        return f"{self.vendor} publishes {self.name} for {wanted} only; this is {system} on {machine}"
+
+    def how_to_install(self) -> str:
+        """The command that installs it."""
+        agree = " --accept-licence, once you have read its licence" if self.licence.accept else ""
+        return f"chipassay toolchain install {self.name}{agree}"
+
+
+@cache
+def toolchains() -> dict[str, Toolchain]:
+    """Every toolchain by its name, in the order of the file."""
+    path = Path(os.environ.get(CATALOGUE_VARIABLE) or Path(__file__).with_name("toolchains.yaml"))
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{CATALOGUE_VARIABLE}: cannot read {path}: {error}; give a YAML file") from error
+    return load_toolchains(text, str(path) if os.environ.get(CATALOGUE_VARIABLE) else path.name, path.parent)
+
+
+def find_toolchain(name: str) -> Toolchain:
+    """The toolchain called ``name``; :class:`InputError` with the nearest name if there is none."""
+    known = toolchains()
+    if name not in known:
+        raise unknown("toolchain", name, known)
+    return known[name]
+
+
+def load_toolchains(text: str, origin: str, folder: Path) -> dict[str, Toolchain]:
+    """Toolchains from YAML, their requirement files beside it in ``folder``; errors name file, line and field."""
+    root = load_located(text, origin)
+    if root.value.get("schema") != SCHEMA:
+        raise root.error(f"schema must be {SCHEMA!r}, found {root.value.get('schema')!r}", "schema")
+    found: dict[str, Toolchain] = {}
+    for entry in root.items("toolchains"):
+        tool = _toolchain(entry, folder)
+        if tool.name in found:
+            raise entry.error(f"{tool.name!r} appears twice", "name")
+        found[tool.name] = tool
+    return found
+
+
+def _toolchain(entry: Located, folder: Path) -> Toolchain:
+    value: dict[str, Any] = dict(entry.value)
+    names = {field.name for field in fields(Toolchain)}
+    for key in value:
+        if key not in names:
+            raise entry.error(str(unknown("field", str(key), names)), str(key))
+    requirements = value.pop("requirements", None)
+    if not isinstance(requirements, str):
+        raise entry.error(f"{value.get('name')!r} names no requirements file", "requirements")
+    try:
+        tool = msgspec.convert({**value, "requirements": folder / requirements}, Toolchain, dec_hook=_as_is)
+    except msgspec.ValidationError as error:
+        raise entry.error(f"{value.get('name')!r}: {error}", _key_of(str(error))) from error
+    _check(tool, entry)
+    return tool
+
+
+def _as_is(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, Path):
+        return value
+    raise NotImplementedError
+
+
+def _check(tool: Toolchain, entry: Located) -> None:
+    if not tool.name.replace("-", "").isalnum() or tool.name.startswith("-"):
+        raise entry.error(f"name: {tool.name!r} names a folder: letters, digits and hyphens only", "name")
+    if not tool.version or "/" in tool.version or tool.version.startswith("."):
+        raise entry.error(f"version: {tool.version!r} names a folder", "version")
+    if not tool.python:
+        raise entry.error("python: names no version", "python")
+    if not tool.requirements.is_file():
+        raise entry.error(f"requirements: there is no file {tool.requirements.name}", "requirements")
+    for name in ("download_bytes", "installed_bytes"):
+        if getattr(tool, name) <= 0:
+            raise entry.error(f"{name}: must be positive, not {getattr(tool, name)}", name)
+    if tool.licence.accept and not tool.licence.terms:
+        raise entry.error("licence: one to be accepted must say its key terms", "licence")
+    facts = {field.name for field in fields(Toolchain)} - _UNSOURCED
+    backed = {name for source in tool.sources for name in source.of}
+    for name in sorted(backed - facts):
+        raise entry.error(f"sources: {unknown('fact', name, facts)}", "sources")
+    for name in sorted(facts - backed):
+        raise entry.error(f"{name}: has no source; name it under 'sources'", name)
+
+
+def _key_of(message: str) -> str:
+    """The top field a validation error speaks of."""
+    _, dollar, path = message.partition("`$.")
+    if not dollar:
+        _, _, path = message.partition("field `")
+    return path.partition("`")[0].partition(".")[0].partition("[")[0]

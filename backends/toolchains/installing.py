@@ -1,0 +1,253 @@
+"""Makes and removes the environment of a toolchain: whole or not at all, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from backends.errors import UnavailableError
+from backends.toolchains.catalogue import Toolchain
+from backends.toolchains.environment import ToolEnvironment
+from backends.toolchains.pip_failures import why_pip_failed
+from backends.toolchains.pythons import Python, find_python
+from backends.toolchains.running import run_tool
+from backends.toolchains.state import (
+    BEGUN,
+    FINISHED,
+    RECORD_VERSION,
+    ROOT_VARIABLE,
+    Installation,
+    digest_of,
+    folder_of,
+    lock_of,
+    locked,
+    look,
+)
+
+Say = Callable[[str], None]
+"""Called with a short text when the next part begins."""
+
+VENV_TIMEOUT_S = 300.0
+PIP_TIMEOUT_S = 3600.0
+
+_PROGRESS = re.compile(
+    r"^\s*(?:Downloading|Using cached) (?P<wheel>[^-\s/]+-[^-\s]+)-\S*\.whl(?:\.metadata)?(?P<size> \(.*\))?$"
+    r"|^(?P<last>Installing collected)"
+)
+_PIP_OUTSIDE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_EDITABLE",
+                "PIP_UPGRADE", "PIP_DRY_RUN", "PIP_REPORT", "PIP_LOG", "PIP_QUIET")  # fmt: skip
+"""The user's settings of pip that would install elsewhere or something else; indexes, proxies and wheels stay theirs."""
+
+
+def install(
+    tool: Toolchain, *, python: Path | None, accept_licence: bool, force: bool, say: Say
+) -> Installation | None:
+    """Make the environment of ``tool``; None if it was there already.
+
+    Raises:
+        UnavailableError: It cannot be made here; nothing is left that could be mistaken for an installation.
+        InputError: ``python`` is no file.
+    """
+    if unsupported := tool.unsupported_here():
+        raise UnavailableError(unsupported)
+    if tool.licence.accept and not accept_licence and not look(tool).usable:
+        raise UnavailableError(
+            f"{tool.name} is under the {tool.licence.name} ({tool.licence.terms}); read it at {tool.licence.where}; "
+            f"chipassay neither ships nor redistributes it: pip fetches it for you, and if you agree to it, run "
+            f"chipassay toolchain install {tool.name} --accept-licence"
+        )
+    folder = folder_of(tool)
+    if not force and look(tool).usable:
+        return None
+    with _one_line(folder.parent, "writing"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with locked(lock_of(tool), f"another process installs or removes {tool.name}; waiting for it", say):
+            before = look(tool, holding=True)
+            if before.usable and not force:
+                return None
+            found = find_python(tool.python, python, tool.name)
+            if folder.exists():
+                say(f"removing what is there ({before.told()})")
+                _remove_tree(folder)
+            _require_room(folder.parent, tool)
+            try:
+                return _make(tool, folder, found, accept_licence, say)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+
+
+def remove(tool: Toolchain, say: Say) -> list[Path]:
+    """Remove every version of ``tool`` that chipassay made; the folders that are gone.
+
+    Raises:
+        UnavailableError: A folder there is not chipassay's, or cannot be removed.
+    """
+    home = folder_of(tool).parent
+    if not home.is_dir():
+        return []
+    gone = []
+    with _one_line(home, "removing"):
+        for folder in sorted(one for one in home.iterdir() if one.suffix not in (".lock", ".log")):
+            with locked(home / f"{folder.name}.lock", f"another process uses {folder}; waiting for it", say):
+                _remove_tree(folder)
+                gone.append(folder)
+        for left in home.iterdir():
+            if left.suffix in (".lock", ".log"):
+                left.unlink()
+        home.rmdir()
+    return gone
+
+
+def _make(tool: Toolchain, folder: Path, python: Python, accepted: bool, say: Say) -> Installation:
+    began = time.perf_counter()
+    folder.mkdir()
+    (folder / BEGUN).write_text(f"{tool.name} {tool.version}, made by chipassay, to be removed by it\n")
+    log = folder.with_name(f"{tool.version}.log")
+    say(f"making an environment with Python {python.version} ({python.path})")
+    made = run_tool(
+        [python.path, "-I", "-m", "venv", folder],
+        cwd=folder,
+        environment=_clean_environment(),
+        timeout_s=VENV_TIMEOUT_S,
+        log=log,
+    )
+    if not made.succeeded:
+        raise UnavailableError(f"Python {python.version} ({python.path}) made no environment: {made.told()}")
+    environment = ToolEnvironment(tool, folder)
+    _install_packages(tool, environment, log, say)
+    say("checking it with a first use")
+    mended = environment.fittings.mend(environment)
+    for done in mended:
+        say(done)
+    scratch = folder / "check"
+    scratch.mkdir()
+    check_began = time.perf_counter()
+    try:
+        check = environment.fittings.check(environment, scratch)
+    except UnavailableError as error:
+        raise UnavailableError(
+            f"{tool.name} was installed but does not work here: {error}; its log is {log}"
+        ) from error
+    check_s = time.perf_counter() - check_began
+    shutil.rmtree(scratch, ignore_errors=True)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    installation = Installation(
+        record=RECORD_VERSION,
+        name=tool.name,
+        version=tool.version,
+        python=python.version,
+        python_path=str(python.path),
+        requirements_sha256=digest_of(tool.requirements),
+        installed_at=now,
+        installation_s=round(time.perf_counter() - began, 1),
+        installed_bytes=_size(folder),
+        mended=mended,
+        check=check,
+        check_s=round(check_s, 1),
+        licence=tool.licence.name,
+        licence_accepted=f"{now}, by --accept-licence" if tool.licence.accept and accepted else "",
+    )
+    _write_whole(folder / FINISHED, msgspec.json.format(msgspec.json.encode(installation), indent=1))
+    return installation
+
+
+def _install_packages(tool: Toolchain, environment: ToolEnvironment, log: Path, say: Say) -> None:
+    say(f"downloading and installing its packages, about {tool.download_bytes / 1e6:.0f} MB")
+    no_constraints = environment.folder / ".no-constraints.txt"
+    no_constraints.write_text("")
+    shown = 0
+
+    def progress(path: Path) -> None:
+        nonlocal shown
+        lines = path.read_text(errors="replace").splitlines()
+        for line in lines[shown:]:
+            if (match := _PROGRESS.match(line)) is not None:
+                say(
+                    "installing the packages" if match["last"] else f"downloading {match['wheel']}{match['size'] or ''}"
+                )
+        shown = len(lines)
+
+    done = run_tool(
+        [
+            environment.python, "-I", "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary=:all:",
+            "--no-input", "--disable-pip-version-check", "--progress-bar=off", "--retries=2", "--requirement",
+            tool.requirements,
+        ],
+        cwd=environment.folder,
+        environment={**_clean_environment(), "PIP_CONSTRAINT": str(no_constraints)},
+        timeout_s=PIP_TIMEOUT_S,
+        log=log,
+        watch=progress,
+    )  # fmt: skip
+    if not done.succeeded:
+        raise UnavailableError(f"{tool.name} was not installed: {why_pip_failed(done)}; the whole output is in {log}")
+
+
+def _clean_environment() -> dict[str, str]:
+    """The user's environment without what would reach into the new one."""
+    return {
+        name: value for name, value in os.environ.items() if name not in _PIP_OUTSIDE and not name.startswith("PYTHON")
+    }
+
+
+def _require_room(folder: Path, tool: Toolchain) -> None:
+    """The download lies beside the installed packages for a while."""
+    needed = tool.installed_bytes + tool.download_bytes
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UnavailableError(
+            f"not enough room in {folder} for {tool.name}: {needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free; "
+            f"free some, or set {ROOT_VARIABLE} to another disk"
+        )
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder chipassay made; refuse any other."""
+    if folder.is_symlink() or not folder.is_dir() or (not (folder / BEGUN).is_file() and any(folder.iterdir())):
+        raise UnavailableError(f"{folder} was not made by chipassay (it has no {BEGUN}); move it away yourself")
+    # The mark of a finished installation goes first: what an interruption leaves is seen to be unfinished.
+    (folder / FINISHED).unlink(missing_ok=True)
+    for entry in folder.iterdir():
+        if entry.name == BEGUN:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    (folder / BEGUN).unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def _size(folder: Path) -> int:
+    """Bytes the files of a folder take on disk."""
+    return sum(one.lstat().st_blocks * 512 for one in folder.rglob("*") if not one.is_symlink() and one.is_file())
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    scratch = path.with_name(f".{path.name}")
+    with scratch.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    scratch.replace(path)
+
+
+@contextmanager
+def _one_line(folder: Path, doing: str) -> Iterator[None]:
+    """Turn the operating system's refusal into one line."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnavailableError(
+            f"{doing} {error.filename or folder} failed: {reason}; set {ROOT_VARIABLE} to a writable folder with room"
+        ) from error

@@ -1,0 +1,204 @@
+"""Runs a vendor's program to whatever end it comes to: crash, hang and rubbish are results here, not exceptions."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.errors import InputError
+
+OUTPUT_LIMIT_BYTES = 16_000_000
+"""How much of a program's output is handed on; the file keeps all of it."""
+
+RUNAWAY_BYTES = 1_000_000_000
+"""A program that has printed this much is stopped: the disk is not its."""
+
+WATCH_S = 0.5
+"""How often a running program is looked at."""
+
+_TELLING = re.compile(
+    r"error|exception|assert|abort|terminated|fault|failed|fatal|not found|not support|unsupport|cannot|invalid|smash",
+    re.IGNORECASE,
+)
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_TELLING_LINES = 60
+_TOLD_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRun:
+    """How one run of a program ended.
+
+    ``status`` is its exit status, negative for the signal that ended it (as in :mod:`subprocess`). ``output`` is
+    standard output and standard error in the order they were written. ``peak_resident_bytes`` is the largest resident
+    size any one process of it had. ``stopped`` says why chipassay ended it; empty where it ended by itself.
+    """
+
+    program: str
+    status: int
+    output: str
+    duration_s: float
+    peak_resident_bytes: int
+    log: Path
+    stopped: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it ended by itself with status 0."""
+        return self.status == 0 and not self.stopped
+
+    def told(self) -> str:
+        """One line: how it ended, with the last line of its output that tells why."""
+        if self.stopped:
+            how = self.stopped
+        elif self.status < 0:
+            how = f"was ended by {_signal_name(-self.status)}"
+        elif self.status > 128:
+            how = f"ended with status {self.status} ({_signal_name(self.status - 128)})"
+        else:
+            how = f"ended with status {self.status}"
+        line = telling_line(self.output)
+        return f"{self.program} {how}" + (f": {line}" if line else "")
+
+
+def telling_line(output: str) -> str:
+    """The last line that speaks of an error, or else the last line that says anything."""
+    lines = [line for line in (_ANSI.sub("", line).strip() for line in output.splitlines()) if line]
+    recent = lines[-_TELLING_LINES:]
+    chosen = next((line for line in reversed(recent) if _TELLING.search(line)), recent[-1] if recent else "")
+    chosen = " ".join("".join(c if c.isprintable() else " " for c in chosen).split())
+    return chosen if len(chosen) <= _TOLD_CHARACTERS else f"{chosen[:_TOLD_CHARACTERS]}…"
+
+
+def run_tool(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    timeout_s: float,
+    log: Path | None = None,
+    watch: Callable[[Path], None] = lambda log: None,
+) -> ToolRun:
+    """Run ``argv`` in ``cwd``, in a session of its own, and wait for its end; nothing of it is left alive.
+
+    Its output goes to ``log``, or to a new file in ``cwd``. ``watch`` is called with that file now and then. A program
+    that cannot be started counts as one that ended with status 127.
+
+    Raises:
+        InputError: ``cwd`` is no folder.
+    """
+    if not cwd.is_dir():
+        raise InputError(f"{cwd} is no folder to run a tool in; make it first")
+    command = [str(part) for part in argv]
+    program = _name(command)
+    if log is None:
+        handle, path = tempfile.mkstemp(prefix=f"{Path(program).stem}-", suffix=".log", dir=cwd)
+        os.close(handle)
+        log = Path(path)
+    began = time.perf_counter()
+    with log.open("wb") as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = f"cannot start {command[0]}: {error.strerror or error}"
+            return ToolRun(program, 127, reason, time.perf_counter() - began, 0, log)
+    return _wait(process, program, log, began, timeout_s, watch)
+
+
+def _wait(
+    process: subprocess.Popen[bytes],
+    program: str,
+    log: Path,
+    began: float,
+    timeout_s: float,
+    watch: Callable[[Path], None],
+) -> ToolRun:
+    ended = threading.Event()
+    ended_at = [began]
+
+    def wait() -> None:
+        # Leaves it unreaped: its number, and its group's, stay taken until the group has been killed.
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        ended_at[0] = time.perf_counter()
+        ended.set()
+
+    waiter = threading.Thread(target=wait, daemon=True)
+    waiter.start()
+    stopped = ""
+    try:
+        while not ended.wait(min(WATCH_S, max(0.0, began + timeout_s - time.perf_counter()))):
+            watch(log)
+            if time.perf_counter() >= began + timeout_s:
+                stopped = f"gave no result within {timeout_s:g} s and was stopped"
+            elif log.stat().st_size > RUNAWAY_BYTES:
+                stopped = f"printed more than {RUNAWAY_BYTES / 1e9:g} GB and was stopped"
+            if stopped:
+                break
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        waiter.join()
+        _, wait_status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(wait_status)
+    watch(log)
+    return ToolRun(
+        program,
+        process.returncode,
+        _read(log),
+        ended_at[0] - began,
+        usage.ru_maxrss * 1024,
+        log,
+        stopped,
+    )
+
+
+def _read(log: Path) -> str:
+    """The output; of a very long one the beginning and the end, with a line that says how much is left out."""
+    size = log.stat().st_size
+    with log.open("rb") as handle:
+        if size <= OUTPUT_LIMIT_BYTES:
+            return handle.read().decode(errors="replace")
+        half = OUTPUT_LIMIT_BYTES // 2
+        first = handle.read(half)
+        handle.seek(size - half)
+        last = handle.read()
+    left_out = f"\n[chipassay leaves out {size - 2 * half} bytes here; {log.name} has all of it]\n"
+    return first.decode(errors="replace") + left_out + last.decode(errors="replace")
+
+
+def _name(command: Sequence[str]) -> str:
+    """What to call a command: its script or module where an interpreter runs one."""
+    name = Path(command[0]).name
+    if not name.startswith("python"):
+        return name
+    words = iter(command[1:])
+    for word in words:
+        if word in ("-m", "-c"):
+            return next(words, name) if word == "-m" else name
+        if not word.startswith("-"):
+            return Path(word).name
+    return name
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
