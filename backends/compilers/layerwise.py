@@ -20,7 +20,7 @@ import numpy as np
 
 from backends.compiled import CompiledGraph
 from backends.contract import Execution, Progress
-from backends.errors import WorkerError
+from backends.errors import InputError, WorkerError
 from backends.model import Model
 from backends.portable import Form, apply_rewrites, build_graph, save_graph
 from backends.portable.export import LOWEST
@@ -115,11 +115,16 @@ def compile_and_simulate(
     """Export, check, compile and simulate; ``folder`` takes every file.
 
     Raises:
+        InputError: If the workload has no decode step.
         WorkerError: If the export disagrees with the float32 reference, or the vendor's tool fails.
         GraphTooLargeError: If a graph does not fit one ONNX file.
     """
     cut = cut_to_one_layer(execution.model)
     steps = min(DECODE_STEPS, workload.output_tokens - 1)
+    if not steps:
+        raise InputError(
+            "a compiler is asked about a decode step too: use at least 2 output tokens (--output-tokens 2)"
+        )
     short = dataclasses.replace(workload, output_tokens=steps + 1)
     progress("float32 reference of one layer with the ends")
     reference = compute_reference(cut, short, tuple(range(steps + 1)), execution.threads, lambda _: None)
@@ -144,7 +149,10 @@ def compile_and_simulate(
                 f"the export ({one.suffix[1:]}) differs from the float32 reference by {error:.2g} on ONNX Runtime "
                 f"(at most {EXPORT_ERROR_MAX:g} is right): no toolchain was asked; please report this"
             )
-    probe = Probe(dict(runtime.inputs), dict(runtime.outputs))
+    probe = Probe(
+        {name: list(seen) for name, seen in runtime.inputs.items()},
+        {name: list(seen) for name, seen in runtime.outputs.items()},
+    )
 
     graphs: dict[str, CompiledGraph] = {}
     for form in forms.all():
@@ -240,7 +248,7 @@ class _Compared:
     def __call__(self, name: str, inputs: Arrays) -> Arrays:
         self._progress(f"simulating {name}")
         began = time.perf_counter()
-        found = self._tool.simulate(name, inputs)
+        found = {key: value.astype(np.float32) for key, value in self._tool.simulate(name, inputs).items()}
         took_s = time.perf_counter() - began
         if name not in self.closeness:
             self.closeness[name] = {**_closeness(found, self._runtime(name, inputs)), "simulate_s": took_s}

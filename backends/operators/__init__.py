@@ -1,5 +1,5 @@
 """Which operators a model is made of, and where each of them runs on a path."""
 
-from backends.operators.placement import Evidence, OperatorPlacement, Where
+from backends.operators.placement import Evidence, OperatorPlacement, Place, Where, place_nodes
 
-__all__ = ["Evidence", "OperatorPlacement", "Where"]
+__all__ = ["Evidence", "OperatorPlacement", "Place", "Where", "place_nodes"]

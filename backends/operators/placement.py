@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from backends.operators.count import NodeCost
+
+Phase = Literal["prefill", "decode"]
 
 Where = Literal["accelerator", "host", "rejected", "unknown"]
 """On the accelerator; on the host's processor (or the chip's own CPU cores); refused by the toolchain; not known."""
@@ -26,7 +32,7 @@ class OperatorPlacement:
     or run it was read from; ``note`` says what else must be known.
     """
 
-    phase: Literal["prefill", "decode"]
+    phase: Phase
     operator: str
     count: int
     flops: float
@@ -35,3 +41,36 @@ class OperatorPlacement:
     evidence: Evidence
     source: str
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something runs, how that is known, from what source, and what else must be known."""
+
+    where: Where
+    evidence: Evidence
+    source: str
+    note: str = ""
+
+
+def place_nodes(
+    phase: Phase, costs: Iterable[NodeCost], place_of: Callable[[NodeCost], Place]
+) -> tuple[OperatorPlacement, ...]:
+    """Placements of a whole model from the place of each of its nodes, in the order in which they are met.
+
+    ``costs`` are those of :func:`backends.operators.count.count_model`; nodes of one operator with the same place are
+    one placement.
+    """
+    sums: dict[tuple[str, Place], tuple[int, float, float]] = {}
+    for cost in costs:
+        key = (cost.operator, place_of(cost))
+        count, flops, moved = sums.get(key, (0, 0.0, 0.0))
+        sums[key] = (
+            count + cost.copies,
+            flops + cost.copies * cost.flops,
+            moved + cost.copies * cost.bytes_moved,
+        )
+    return tuple(
+        OperatorPlacement(phase, operator, *total, place.where, place.evidence, place.source, place.note)
+        for (operator, place), total in sums.items()
+    )

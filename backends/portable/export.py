@@ -62,7 +62,10 @@ class Form:
 
 
 def build_graph(model: Model, form: Form) -> ir.Model:
-    """The graph of ``form`` with the weights of ``model`` (of its first layer, for the part ``layer``)."""
+    """The graph of ``form`` with the weights of ``model`` (of its first layer, for the part ``layer``).
+
+    Weights are read, or made, when a constant of the graph is; its structure alone needs none.
+    """
     spec = model.spec
     writer = Writer(f"{spec.name}_{form.name}")
     qwen = QwenWriter(writer, spec, weight_reader(model), form.batch, form.tokens)
@@ -111,10 +114,15 @@ def save_graph(graph: ir.Model, path: Path, *, one_file: bool = True) -> None:
 def _positions(qwen: QwenWriter, form: Form) -> tuple[Rotation, ir.Value, ir.Value | None]:
     w, spec = qwen.writer, qwen.spec
     if form.phase == "prefill":
-        cos, sin = rotary_tables(spec, np.arange(form.tokens))
-        hidden = np.triu(np.full((form.tokens, form.tokens), LOWEST, np.float32), 1)[None, None]
-        rotation = Rotation(w.constant("cos", cos), w.constant("sin", sin))
-        return rotation, w.constant("mask", hidden), None
+        tokens, table = form.tokens, (1, 1, form.tokens, spec.head_dim)
+        cos = w.deferred("cos", table, lambda: rotary_tables(spec, np.arange(tokens))[0])
+        sin = w.deferred("sin", table, lambda: rotary_tables(spec, np.arange(tokens))[1])
+        mask = w.deferred(
+            "mask",
+            (1, 1, tokens, tokens),
+            lambda: np.triu(np.full((tokens, tokens), LOWEST, np.float32), 1)[None, None],
+        )
+        return Rotation(cos, sin), mask, None
     rotation = Rotation(w.input("cos", (1, 1, 1, spec.head_dim)), w.input("sin", (1, 1, 1, spec.head_dim)))
     context = form.past_tokens + (form.cache == "rows")
     mask = w.input("mask", (1, 1, 1, context))

@@ -42,10 +42,11 @@ class QwenWriter:
     def __init__(self, writer: Writer, spec: ModelSpec, weights: Weights, batch: int, tokens: int) -> None:
         self.writer, self.spec, self.weights = writer, spec, weights
         self.batch, self.tokens = batch, tokens
+        self._shapes = spec.tensor_shapes()
 
     def embedding(self, token_ids: ir.Value) -> ir.Value:
         """Rows of the embedding."""
-        table = self.writer.constant("model.embed_tokens.weight", self.weights("model.embed_tokens.weight"))
+        table = self._weight("model.embed_tokens.weight")
         shape = (self.batch, self.tokens, self.spec.hidden_size)
         return self.writer.scope("model", "embed_tokens").op("Gather", [table, token_ids], shape, axis=0)
 
@@ -59,7 +60,7 @@ class QwenWriter:
         w.scope("model", "norm")
         hidden = self._rms_norm(hidden, "model.norm.weight", (self.batch, 1, spec.hidden_size))
         name = "model.embed_tokens.weight" if spec.tied_embeddings else "lm_head.weight"
-        matrix = w.constant("lm_head.matrix", np.ascontiguousarray(self.weights(name).T))
+        matrix = self._transposed(name, "lm_head.matrix")
         return w.scope("lm_head").op("MatMul", [hidden, matrix], (self.batch, 1, spec.vocab_size))
 
     def layer(
@@ -96,6 +97,14 @@ class QwenWriter:
         w.scope(*at)
         return w.op("Add", [hidden, down], wide), kept_keys, kept_values
 
+    def _weight(self, name: str) -> ir.Value:
+        return self.writer.deferred(name, self._shapes[name], lambda: self.weights(name))
+
+    def _transposed(self, weight: str, name: str) -> ir.Value:
+        """A matrix as ``[in, out]``."""
+        rows, columns = self._shapes[weight]
+        return self.writer.deferred(name, (columns, rows), lambda: np.ascontiguousarray(self.weights(weight).T))
+
     def _rms_norm(self, x: ir.Value, weight: str, shape: tuple[int, ...]) -> ir.Value:
         w = self.writer
         one = (*shape[:-1], 1)
@@ -104,12 +113,13 @@ class QwenWriter:
         root = w.op("Sqrt", [w.op("Add", [mean, w.scalar(self.spec.rms_norm_eps)], one)], one)
         inverse = w.op("Div", [w.scalar(1.0), root], one)
         scaled = w.op("Mul", [x, inverse], shape)
-        return w.op("Mul", [w.constant(weight, self.weights(weight)), scaled], shape)
+        return w.op("Mul", [self._weight(weight), scaled], shape)
 
     def _project(self, x: ir.Value, weight: str, columns: int) -> ir.Value:
-        matrix = self.writer.constant(weight, np.ascontiguousarray(self.weights(weight).T))
         leaf = weight.rsplit(".", 2)[-2]
-        return self.writer.op("MatMul", [x, matrix], (self.batch, self.tokens, columns), f"{leaf}/MatMul")
+        return self.writer.op(
+            "MatMul", [x, self._transposed(weight, weight)], (self.batch, self.tokens, columns), f"{leaf}/MatMul"
+        )
 
     def _heads(self, x: ir.Value, prefix: str, part: str, heads: int) -> ir.Value:
         """A projection as ``[batch, heads, tokens, head_dim]``, normed per head in Qwen3's queries and keys."""
@@ -117,8 +127,8 @@ class QwenWriter:
         width = heads * spec.head_dim
         flat = self._project(x, f"{prefix}self_attn.{part}_proj.weight", width)
         if spec.architecture == "qwen2":
-            bias = f"{prefix}self_attn.{part}_proj.bias"
-            flat = w.op("Add", [flat, w.constant(bias, self.weights(bias))], (self.batch, self.tokens, width))
+            bias = self._weight(f"{prefix}self_attn.{part}_proj.bias")
+            flat = w.op("Add", [flat, bias], (self.batch, self.tokens, width))
         split = (self.batch, self.tokens, heads, spec.head_dim)
         shaped = w.op("Reshape", [flat, w.ints(*split)], split)
         if spec.architecture == "qwen3" and part != "v":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,17 @@ class Writer:
             tensor = ir.Tensor(array, name=name)
             self._constants[name] = ir.Value(
                 name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
+            )
+        return self._constants[name]
+
+    def deferred(self, name: str, shape: Sequence[int], make: Callable[[], np.ndarray]) -> ir.Value:
+        """A float32 constant that is made when it is first read: of a graph's structure it costs nothing."""
+        if name not in self._constants:
+            tensor = ir.LazyTensor(
+                lambda: ir.Tensor(make(), name=name), dtype=FLOAT, shape=ir.Shape(shape), cache=True, name=name
+            )
+            self._constants[name] = ir.Value(
+                name=name, shape=ir.Shape(shape), type=ir.TensorType(FLOAT), const_value=tensor
             )
         return self._constants[name]
 
