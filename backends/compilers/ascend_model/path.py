@@ -49,10 +49,12 @@ class AscendModel(CompilerPath):
     @classmethod
     def probe(cls, device: str) -> Availability:
         """Available for the chips the tool offers, where its environment is installed."""
-        if device not in CHIPS:
-            near = str(unknown("chip", device, CHIPS)) if device else "it names no chip"
-            return Availability(False, near, f"ask for {cls.name}:{next(iter(CHIPS))}")
-        return find_toolchain(TOOLCHAIN).availability()
+        if device and device not in CHIPS:
+            return Availability(False, str(unknown("chip", device, CHIPS)), f"ask for {cls.name}:{next(iter(CHIPS))}")
+        here = find_toolchain(TOOLCHAIN).availability()
+        if here.available and not device:
+            return Availability(False, "it names no chip", f"ask for {' or '.join(f'{cls.name}:{c}' for c in CHIPS)}")
+        return here
 
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
@@ -158,18 +160,21 @@ def placements(
     placed = []
     for phase in PHASES:
         costs = count_model(spec, workload.prompt_tokens, workload.total_tokens, phase, precision, workload.batch)
-        groups: dict[tuple[str, ...], list[NodeCost]] = {}
+        groups: dict[bool, list[NodeCost]] = {True: [], False: []}
+        stands_in: dict[str, set[str]] = {}
         for cost in costs:
-            groups.setdefault(ascend_operators(cost.name, cost.operator), []).append(cost)
-        for operators, members in groups.items():
+            operators = ascend_operators(cost.name, cost.operator)
             known = bool(operators) and modelled.issuperset(operators)
+            groups[known].append(cost)
+            stands_in.setdefault(cost.operator, set()).update(operators if known else ())
+        for known, members in groups.items():
             where: Where = "accelerator" if known else "unknown"
             origin = source if known else f"{TOOLCHAIN} has no latency model of it"
-            note = f"as {', '.join(operators)}" if operators else ""
-            placed += [
-                OperatorPlacement(
-                    phase, one.operator, one.count, one.flops, one.bytes_moved, where, "declared", origin, note
+            for one in sum_by_operator(members):
+                note = f"as {', '.join(sorted(stands_in[one.operator]))}" if known else ""
+                placed.append(
+                    OperatorPlacement(
+                        phase, one.operator, one.count, one.flops, one.bytes_moved, where, "declared", origin, note
+                    )
                 )
-                for one in sum_by_operator(members)
-            ]
     return tuple(placed)
