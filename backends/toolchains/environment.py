@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.fittings import Fittings, fittings_of
+from backends.toolchains.own_packages import own_packages
 from backends.toolchains.running import ToolRun, run_tool
 
 _OURS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONSAFEPATH", "VIRTUAL_ENV", "CONDA_PREFIX",
@@ -57,6 +58,16 @@ class ToolEnvironment:
             before = os.environ.get(name, "") if name not in _OURS else ""
             joined[name] = os.pathsep.join([*map(str, folders), *([before] if before else [])])
         return {"PYTHONNOUSERSITE": "1", **fitted.variables(self.folder, self.site_packages), **joined}
+
+    def worker_command(self) -> tuple[str, ...]:
+        """Starts chipassay's own worker here; to be run with :meth:`worker_variables`."""
+        return (str(self.python), "-P", "-m", "profiler.worker")
+
+    def worker_variables(self) -> dict[str, str]:
+        """As :meth:`variables`, with chipassay's own packages on ``PYTHONPATH`` and nothing that lies beside them."""
+        theirs = self.variables()
+        path = [str(own_packages()), *([theirs["PYTHONPATH"]] if "PYTHONPATH" in theirs else [])]
+        return {**theirs, "PYTHONPATH": os.pathsep.join(path)}
 
     def run(
         self,

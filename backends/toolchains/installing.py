@@ -44,7 +44,7 @@ _PROGRESS = re.compile(
 )
 _PIP_OUTSIDE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_EDITABLE",
                 "PIP_UPGRADE", "PIP_DRY_RUN", "PIP_REPORT", "PIP_LOG", "PIP_QUIET")  # fmt: skip
-"""The user's settings of pip that would install elsewhere or something else; indexes, proxies and wheels stay theirs."""
+"""The user's settings of pip that would install elsewhere or something else; index, proxy and wheels stay theirs."""
 
 
 def install(
