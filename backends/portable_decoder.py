@@ -48,7 +48,8 @@ class PortableDecoder:
             self._cos, self._sin = (tables[name].astype(self._kind) for name in ("cos", "sin"))
         vocabulary = next(node.shape for node in self.decode.get_outputs() if node.name == "logits")
         self._logits = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(vocabulary, np.float32))
-        sets = [{name: self._buffer(node.shape) for name, node in cache.items()} for _ in range(2)]
+        # Kept: on the processor a binding does not own the memory of the array that a value was made from.
+        self._sets = sets = [{name: self._buffer(node.shape) for name, node in cache.items()} for _ in range(2)]
         self._first = self._bind(self.prefill, {}, sets[0])
         self._steps = [self._bind(self.decode, sets[0], sets[1]), self._bind(self.decode, sets[1], sets[0])]
         self._mask = np.empty((1, 1, 1, self.capacity), self._kind)
@@ -59,9 +60,9 @@ class PortableDecoder:
         return np.float16 if self._half else np.float32
 
     def _buffer(self, shape: list[int]) -> Any:
-        return onnxruntime.OrtValue.ortvalue_from_shape_and_type(
-            shape, self._kind, self._place.device, self._place.number
-        )
+        # From an array: onnxruntime-cann 1.24.4 refuses to make one on its device from a shape.
+        zeros = np.zeros(shape, self._kind)
+        return onnxruntime.OrtValue.ortvalue_from_numpy(zeros, self._place.device, self._place.number)
 
     def _bind(self, session: Any, past: dict[str, Any], present: dict[str, Any]) -> Any:
         binding = session.io_binding()
@@ -82,8 +83,7 @@ class PortableDecoder:
         self._length = self._prompt_tokens
         self._mask.fill(MASKED)
         self._mask[..., : self._length] = 0
-        self._first.bind_cpu_input("input_ids", np.ascontiguousarray(prompt_ids))
-        return self._run(self.prefill, self._first)
+        return self._run(self.prefill, self._first, {"input_ids": prompt_ids})
 
     def step(self, token_ids: np.ndarray) -> np.ndarray:
         """One decode step with int64 ``[batch, 1]``; logits as :meth:`start` gives them."""
@@ -92,15 +92,20 @@ class PortableDecoder:
             raise ValueError(f"the cache is full: {self.capacity} tokens")
         self._mask[..., at] = 0
         binding = self._steps[(at - self._prompt_tokens) % 2]
-        binding.bind_cpu_input("input_ids", np.ascontiguousarray(token_ids))
-        binding.bind_cpu_input("cos", np.ascontiguousarray(self._cos[:, :, at : at + 1]))
-        binding.bind_cpu_input("sin", np.ascontiguousarray(self._sin[:, :, at : at + 1]))
-        binding.bind_cpu_input("mask", self._mask)
-        binding.bind_cpu_input("slot", (np.arange(self.capacity) == at)[None, None, :, None])
         self._length += 1
-        return self._run(self.decode, binding)
+        inputs = {
+            "input_ids": token_ids,
+            "cos": self._cos[:, :, at : at + 1],
+            "sin": self._sin[:, :, at : at + 1],
+            "mask": self._mask,
+            "slot": (np.arange(self.capacity) == at)[None, None, :, None],
+        }
+        return self._run(self.decode, binding, inputs)
 
-    def _run(self, session: Any, binding: Any) -> np.ndarray:
+    def _run(self, session: Any, binding: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        held = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        for name, array in held.items():
+            binding.bind_cpu_input(name, array)
         session.run_with_iobinding(binding)
         binding.synchronize_outputs()
         logits: np.ndarray = self._logits.numpy()

@@ -84,7 +84,7 @@ def placements(
 
 def _export(execution: Execution, folder: Path) -> None:
     from backends.operators.count import count_graph
-    from backends.portable import Form, apply_rewrites, build_graph, save_graph
+    from backends.portable import Form, GraphTooLargeError, apply_rewrites, build_graph, save_graph
     from backends.portable.half import to_float16
     from backends.portable.qwen import rotary_tables
     from backends.portable_decoder import TABLES
@@ -98,7 +98,11 @@ def _export(execution: Execution, folder: Path) -> None:
             to_float16(graph)
         width = 2.0 if execution.precision == "float16" else 4.0
         costs[phase] = [[one.name, one.operator, one.flops, one.bytes_moved] for one in count_graph(graph, width)]
-        save_graph(graph, folder / f"{phase}.onnx", one_file=False)
+        # In one file if it can be: of weights in another file the provider gives CANN the name alone, and CANN fails.
+        try:
+            save_graph(graph, folder / f"{phase}.onnx")
+        except GraphTooLargeError:
+            save_graph(graph, folder / f"{phase}.onnx", one_file=False)
     cos, sin = rotary_tables(execution.model.spec, np.arange(room))
     np.savez(folder / TABLES, cos=cos, sin=sin)
     (folder / COSTS).write_text(json.dumps(costs))

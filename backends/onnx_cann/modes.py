@@ -11,7 +11,7 @@ import numpy as np
 
 from backends.contract import Trial
 from backends.errors import WorkerError
-from backends.onnx_cann.session import MESSAGE_LIMIT_BYTES, MODES, open_session, placed_nodes
+from backends.onnx_cann.session import MODES, open_session, placed_nodes
 from backends.portable_decoder import DECODE, PREFILL, Place, PortableDecoder
 from backends.trials import choose, try_one
 
@@ -56,12 +56,13 @@ _WORK = "prefill and decode steps"
 
 def too_large(folder: Path) -> str:
     """Why CANN cannot be given a graph of ``folder`` whole, or nothing."""
-    size = max((folder / f"{name}.data").stat().st_size for name in (PREFILL, DECODE))
-    if size <= MESSAGE_LIMIT_BYTES:
+    beside = [path for name in (PREFILL, DECODE) if (path := folder / f"{name}.data").is_file()]
+    if not beside:
         return ""
+    size = max(path.stat().st_size for path in beside)
     return (
-        f"a graph has {size / 1e9:.2f} GB of weights, and the provider hands it to CANN as one protobuf message of at "
-        "most 2.15 GB; use float16, a smaller model, or --layers"
+        f"a graph has {size / 1e9:.2f} GB of weights, and the provider hands it to CANN as one protobuf message, which "
+        "holds 2.15 GB; use float16, a smaller model, or --layers"
     )
 
 

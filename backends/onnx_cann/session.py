@@ -25,9 +25,6 @@ MODES: dict[str, dict[str, str]] = {
 KEPT_TYPES = "must_keep_origin_dtype"
 """Of CANN's precision modes the one that computes in the graph's own types: by default float32 may become float16."""
 
-MESSAGE_LIMIT_BYTES = 2**31 - 1
-"""In both graph modes the provider hands a graph with its weights to CANN as one protobuf message."""
-
 
 @dataclass(frozen=True, slots=True)
 class PlacedNode:
@@ -81,6 +78,6 @@ def placed_nodes(session: Any) -> tuple[PlacedNode, ...]:
 
 
 def said(error: Exception) -> str:
-    """The last part of ONNX Runtime's long first line: what went wrong, without where in its sources."""
-    first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return first.rpartition(" : ")[2][-300:]
+    """The end of ONNX Runtime's long first line: what went wrong, without where in its sources."""
+    first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return first.rpartition(" : ")[2].rpartition(") ")[2][-300:]

@@ -1,11 +1,14 @@
 // A REHEARSAL, not CANN: stands in for libascendcl.so, libacl_op_compiler.so and libfmk_onnx_parser.so, so that the
 // execution provider of the wheel onnxruntime-cann starts on a machine without an Ascend, takes its options and
 // partitions graphs. "Device" memory is the host's. It computes nothing by itself: a compiled graph is handed to whoever
-// registered with stand_in_register(), and a single operator always fails.
+// registered with stand_in_register(), and a single operator always fails. CANN_STAND_IN_EXECUTOR names a Python file
+// that registers; without one nothing compiles.
 //
 // What it is asked is appended, a line each, to the file named by CANN_STAND_IN_RECORD. CANN_STAND_IN_DEVICES is the
 // number of devices, 1 unless set. Signatures: CANN's acl.h and ge_ir_build.h; symbols: nm -D on the wheel's
 // libonnxruntime_providers_cann.so 1.24.4 (59 of acl, 8 of ge).
+#include <dlfcn.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -124,7 +127,17 @@ uint32_t aclgrphSaveModel(const char*, const ModelBufferData&) { return 0; }
 extern "C" {
 void stand_in_register(Load loader, Run runner) { load = loader, run = runner; }
 
-int aclInit(const char*) { return record("aclInit"), 0; }
+int aclInit(const char*) {
+  record("aclInit");
+  const char* path = std::getenv("CANN_STAND_IN_EXECUTOR");
+  auto lock = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "PyGILState_Ensure"));
+  auto unlock = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "PyGILState_Release"));
+  auto python = reinterpret_cast<int (*)(const char*)>(dlsym(RTLD_DEFAULT, "PyRun_SimpleString"));
+  if (!path || !lock || !unlock || !python) return 0;
+  int state = lock();
+  int status = python((std::string("import runpy; stand_in = runpy.run_path('") + path + "')").c_str());
+  return unlock(state), status;
+}
 int aclFinalize() { return 0; }
 const char* aclGetRecentErrMsg() { return "the stand-in for CANN computes nothing"; }
 const char* aclrtGetSocName() { return "Ascend910B1"; }
