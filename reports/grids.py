@@ -36,13 +36,15 @@ ROLES: tuple[Role, ...] = ("design", "fabrication", "memory", "engine", "stack")
 class Grid:
     """A table: ``head`` has a title a column, every row begins with what it is about.
 
-    ``most_open`` rows are shown before the rest is folded away; None leaves it to the format.
+    ``most_open`` rows are shown before the rest is folded away; None leaves it to the format. A grid of ``prose`` has
+    sentences in its cells, and is set from the left.
     """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     most_open: int | None = None
+    prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Panel:
     """One section that stands beside the measured ones and is never mixed with them.
 
     ``name`` is its anchor and CSS class; ``intro`` and ``notes`` are sentences; ``terms`` are explained below it. A
-    line break in a cell parts a figure from its interval.
+    line break in a cell parts a figure from its interval. One that is not for the terminal is left to the files.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Panel:
     grids: tuple[Grid, ...]
     notes: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
+    in_terminal: bool = True
 
 
 def dependence_grid(study: Study, say: Words) -> Grid:
@@ -264,6 +267,9 @@ def feasible_sentences(group: Group, study: Study, say: Words, most: int) -> lis
     apart = [f"{row.label}: {say(f'status.{row.record.status}')}" for row in study.infeasible]
     if 0 < len(apart) <= most:
         said.append(say("dependence.infeasible", count=len(apart), who=say.clauses(apart)))
+    modelled = [row.label for row in study.modelled]
+    if 0 < len(modelled) <= most:
+        said.append(say("dependence.modelled", count=len(modelled), who=say.listing(modelled)))
     if scopes := energy_scopes(study, say):
         said.append(scopes)
     return said

@@ -56,7 +56,7 @@ class Origin:
     parts: tuple[Part, ...]
     work_share: float | None
     share_key: str
-    """How the share is known: ``host``, ``placement`` or ``not_recorded``."""
+    """How the share is known: ``host``, ``placement`` or ``not_recorded``; ``not_run`` where there was no work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ def origin_of(row: Row, standing: Standing) -> Origin:
     """The origin of every part of the path that a target took."""
     parts = [*_chip_parts(row, standing), *_software_parts(row, standing)]
     placed = placement(row.record)
+    if row.record.compiler_path:
+        return Origin(tuple(parts), None, "not_run")
     if row.record.accelerator is None:
         return Origin(tuple(parts), 1.0, "host")
     shares = [one.flops_share for one in placed if one.device == row.record.accelerator]
@@ -130,7 +132,10 @@ def _evidence(chip: Chip | None, fact: str, otherwise: str = "") -> dict[str, An
 
 
 def _software_parts(row: Row, standing: Standing) -> Iterable[Part]:
-    worker = row.record.worker
+    worker, examined = row.record.worker, row.record.examined
+    if examined is not None:
+        compiled = examined.compiled
+        yield _software("engine", f"{compiled.toolchain} {compiled.version}".strip(), compiled.toolchain)
     if worker is None:
         return
     yield _software("engine", f"{worker.engine.engine} {worker.engine.version}", worker.engine.engine)

@@ -9,7 +9,7 @@ from reports.brief import brief
 from reports.comparison import Comparison, Group, Row
 from reports.dependence import Factors, Loss, Match, Study, dependence
 from reports.dependence.decompose import Gap
-from reports.dependence.study import PhaseStudy
+from reports.dependence.study import PhaseStudy, processor_key
 from reports.dependence.wording import reason_text
 from reports.grids import no_gap_text
 from reports.language import ENGLISH
@@ -55,6 +55,11 @@ def dependence_document(group: Group, comparison: Comparison) -> dict[str, Any]:
             {"label": row.label, "status": row.record.status,
              "reason": row.record.failure.reason if row.record.failure else ""}
             for row in study.infeasible
+        ],
+        "modelled": [
+            {"label": row.label, "processor": processor_key(row, study.standings[row.place]),
+             "restricted": study.standings[row.place].restricted}
+            for row in study.modelled
         ],
         "phases": {one.phase: _phase(one, study) for one in study.phases},
         "energy_dependence": _loss(study.energy, study),

@@ -1,4 +1,4 @@
-"""``chipassay devices``: every target here, available or why not, and the meters."""
+"""``chipassay devices``: every target here, available or why not, the toolchains and the meters."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from backends.contract import Availability
     from profiler.meters import MeterProbe
 
 
-@click.command(short_help="Targets and meters of this machine.")
+@click.command(short_help="Targets, toolchains and meters of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def devices(as_json: bool) -> None:
-    """List every backend and meter: available here, or why not and how to enable it."""
+    """List every backend, toolchain and meter: available here, or why not and how to enable it."""
+    from backends.contract import Availability, CompilerPath
     from backends.errors import UnavailableError
     from backends.registry import backend_names, load_backend
+    from profiler.commands.toolchain import echo_toolchain, toolchain_rows
     from profiler.host import physical_cores
     from profiler.meters import METERS
     from profiler.meters.wall import ENVIRONMENT, probe_wall_meter
@@ -28,10 +31,12 @@ def devices(as_json: bool) -> None:
         try:
             backend = load_backend(name)
         except UnavailableError as error:
-            targets.append(_row(name, (), "", False, str(error), "reinstall the package that provides it"))
+            here = Availability(False, str(error), "reinstall the package that provides it")
+            targets.append(_row(name, (), "", here, None, ()))
             continue
-        here = backend.probe("")
-        targets.append(_row(name, backend.precisions, backend.summary, here.available, here.reason, here.remedy))
+        figures, chips = ("modelled", backend.devices()) if issubclass(backend, CompilerPath) else ("measured", ())
+        targets.append(_row(name, backend.precisions, backend.summary, backend.probe(""), figures, chips))
+    tools = toolchain_rows()
     environment = worker_environment(physical_cores())
     readings = [
         _meter_row(meter.name, meter.covers, on, meter.probe(on, environment))
@@ -43,12 +48,18 @@ def devices(as_json: bool) -> None:
     if as_json:
         from profiler.codec import encode
 
-        click.echo(encode({"targets": targets, "meters": readings}).decode(), nl=False)
+        click.echo(encode({"targets": targets, "toolchains": tools, "meters": readings}).decode(), nl=False)
         return
     for target in targets:
         state = "available" if target["available"] else f"unavailable: {target['reason']}; {target['remedy']}"
         click.echo(f"{target['name']:<12} {state}")
         click.echo(f"{'':<12} {target['summary']}; {', '.join(target['precisions'])}")
+        if target["figures"] == "modelled":
+            chips = f"; chips: {', '.join(target['chips'])}" if target["chips"] else ""
+            click.echo(f"{'':<12} runs nothing here: its figures are modelled and stand apart{chips}")
+    click.echo()
+    for tool in tools:
+        echo_toolchain(tool)
     click.echo()
     for seen in readings:
         on = f" on {seen['accelerator']}" if seen["accelerator"] else ""
@@ -73,13 +84,17 @@ def _meter_row(name: str, covers: str, accelerator: str | None, probe: MeterProb
 
 
 def _row(
-    name: str, precisions: tuple[str, ...], summary: str, available: bool, reason: str, remedy: str
-) -> dict[str, Any]:
+    name: str, precisions: tuple[str, ...], summary: str, here: Availability, figures: str | None,
+    chips: tuple[str, ...],
+) -> dict[str, Any]:  # fmt: skip
+    """``figures`` says whether they would be measured or modelled; None where the path cannot be loaded."""
     return {
         "name": name,
         "precisions": precisions,
         "summary": summary,
-        "available": available,
-        "reason": reason,
-        "remedy": remedy,
+        "figures": figures,
+        "chips": chips,
+        "available": here.available,
+        "reason": here.reason,
+        "remedy": here.remedy,
     }

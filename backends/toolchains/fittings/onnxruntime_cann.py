@@ -20,7 +20,7 @@ class OnnxruntimeCann(Fittings):
             [environment.python, "-P", *arguments],
             cwd=scratch,
             timeout_s=60.0,
-            variables=environment.worker_variables(),
+            variables=environment.worker_command().variables,
         )
         provider = self.succeeded(done).output.strip().rpartition("\n")[2]
         return f"one MatMul ran on the {provider}, and chipassay's worker can be imported"
