@@ -159,8 +159,7 @@ def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
         variables = ", ".join(f"{key}={value}" for key, value in worker.environment.items())
         facts.append((say("facts.environment"), variables))
     if row.record.preparation:
-        shown = {key: value for key, value in row.record.preparation.items() if key != "placement"}
-        facts += [(say("facts.preparation"), details(shown))] if shown else []
+        facts.append((say("facts.preparation"), details(row.record.preparation)))
     return facts
 
 
