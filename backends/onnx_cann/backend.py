@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from backends.contract import (
@@ -77,11 +78,9 @@ class OnnxCann(Backend):
     @classmethod
     def worker(cls, device: str) -> WorkerCommand:
         """The worker in the environment of onnxruntime-cann, with CANN's libraries in reach."""
-        environment = find_toolchain(TOOLCHAIN).environment()
-        variables = environment.worker_variables()
-        if path := cann.library_path():
-            variables["LD_LIBRARY_PATH"] = path
-        return WorkerCommand(environment.worker_command(), variables)
+        command = find_toolchain(TOOLCHAIN).environment().worker_command()
+        path = cann.library_path()
+        return replace(command, variables=command.variables | ({"LD_LIBRARY_PATH": path} if path else {}))
 
     @classmethod
     def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:

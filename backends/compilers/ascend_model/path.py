@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from backends.compiled import Compiled, CompiledGraph, Examination
 from backends.compilers.ascend_model.msopmodeling import DATA_TYPES, Latency, ask
@@ -17,6 +15,7 @@ from backends.compilers.ascend_model.operations import (
     head_operations,
     layer_operations,
 )
+from backends.compilers.scratch import scratch_folder
 from backends.contract import Availability, CompilerPath, Execution, Progress
 from backends.model import ModelSpec
 from backends.operators import OperatorPlacement
@@ -48,13 +47,16 @@ class AscendModel(CompilerPath):
 
     @classmethod
     def probe(cls, device: str) -> Availability:
-        """Available for the chips the tool offers, where its environment is installed."""
-        if device and device not in CHIPS:
-            return Availability(False, str(unknown("chip", device, CHIPS)), f"ask for {cls.name}:{next(iter(CHIPS))}")
-        here = find_toolchain(TOOLCHAIN).availability()
-        if here.available and not device:
-            return Availability(False, "it names no chip", f"ask for {' or '.join(f'{cls.name}:{c}' for c in CHIPS)}")
-        return here
+        """Available for the chips the tool offers, where it is installed; an empty ``device`` asks for the tool."""
+        if device and device.lower() not in CHIPS:
+            reason = f"msopmodeling has no model of {device!r}, only of {' and '.join(CHIPS)}"
+            return Availability(False, reason, f"ask for {cls.name}:{next(iter(CHIPS))}")
+        return find_toolchain(TOOLCHAIN).availability()
+
+    @classmethod
+    def refuses(cls, device: str, precision: str) -> str:
+        """A target without a chip."""
+        return "" if device else f"it names no chip; ask for {' or '.join(f'{cls.name}:{chip}' for chip in CHIPS)}"
 
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
@@ -64,7 +66,14 @@ class AscendModel(CompilerPath):
     @classmethod
     def chip(cls, device: str) -> str:
         """``huawei-ascend-910b1`` for ``910b1``."""
-        return f"huawei-ascend-{device}"
+        if device.lower() not in CHIPS:
+            raise unknown("chip", device, CHIPS)
+        return f"huawei-ascend-{device.lower()}"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """The chips the tool offers."""
+        return tuple(CHIPS)
 
     def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:
         """Ask for every operator of a prefill layer, a decode layer and the head."""
@@ -79,9 +88,9 @@ class AscendModel(CompilerPath):
         }
         calls = [operation.call for operations in graphs.values() for operation in operations]
         progress(f"asking {tool.name} for the latencies of {len(set(calls))} operators")
-        chip = CHIPS[execution.device]
-        with tempfile.TemporaryDirectory(prefix="chipassay-ascend-model-") as folder:
-            latencies = ask(environment, chip, execution.precision, calls, Path(folder))
+        chip = CHIPS[execution.device.lower()]
+        with scratch_folder(self.name, 10_000_000) as folder:
+            latencies = ask(environment, chip, execution.precision, calls, folder)
         compiled = Compiled(
             toolchain=tool.name,
             version=tool.version,
