@@ -80,4 +80,4 @@ def placed_nodes(session: Any) -> tuple[PlacedNode, ...]:
 def said(error: Exception) -> str:
     """The end of ONNX Runtime's long first line: what went wrong, without where in its sources."""
     first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return first.rpartition(" : ")[2].rpartition(") ")[2][-300:]
+    return first.rpartition(" : ")[2].rpartition("&) ")[2][-300:]
