@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,17 +95,16 @@ class OnnxCann(Backend):
         """Open the graphs in the mode that runs fastest; a session that is not on the Ascend is an error."""
         import onnxruntime
 
-        from backends.onnx_cann.graphs import portable_graphs
+        from backends.onnx_cann.graphs import prepared_graphs
         from backends.onnx_cann.modes import fastest
         from backends.onnx_cann.session import KEPT_TYPES
 
-        folder, _ = portable_graphs(execution, progress)
-        # The provider loads libraries and compiled graphs from the current folder where one has a fitting name.
-        self._scratch = tempfile.TemporaryDirectory(prefix="chipassay-onnx-cann-")
-        os.chdir(self._scratch.name)
+        self._folder = prepared_graphs(execution)
         progress("compiling the graphs")
-        self._folder = folder
-        self._decoder, self._trials = fastest(folder, int(execution.device or 0), execution.threads)
+        # Opening and the first run look in the current folder for libraries, and for compiled graphs by a name that
+        # does not depend on the weights.
+        with tempfile.TemporaryDirectory(prefix="chipassay-onnx-cann-") as empty, contextlib.chdir(empty):
+            self._decoder, self._trials = fastest(self._folder, int(execution.device or 0), execution.threads)
         mode = next(trial.way for trial in self._trials if trial.chosen)
         details: dict[str, Any] = {
             "mode": mode,

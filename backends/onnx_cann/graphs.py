@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from backends.cache import cached_folder
+from backends.cache import cache_root, cached_folder
 from backends.contract import Execution, Progress
 from backends.errors import InputError, WorkerError
 from backends.onnx_cann.session import PROVIDER, PlacedNode
@@ -30,6 +30,9 @@ ERROR_MAX = {"float32": 1e-4, "float16": 0.02}
 """Largest logit error of a graph on ONNX Runtime's CPU, over the largest logit of the float32 reference."""
 
 CHECKED_TOKENS = 3
+
+KIND = "portable"
+"""Their folder in the cache."""
 
 _RECIPE = 1
 
@@ -62,7 +65,19 @@ def portable_graphs(execution: Execution, progress: Progress) -> tuple[Path, boo
 
     spec = execution.model.spec
     matrices = spec.weight_bytes(execution.precision) * (2 if spec.tied_embeddings else 1)
-    return cached_folder("portable", graphs_key(execution), build, 2 * matrices + 50_000_000)
+    return cached_folder(KIND, graphs_key(execution), build, 2 * matrices + 50_000_000)
+
+
+def prepared_graphs(execution: Execution) -> Path:
+    """The folder of the graphs, made before by :func:`portable_graphs`.
+
+    Raises:
+        WorkerError: If the cache has lost it.
+    """
+    folder = (cache_root() / KIND / graphs_key(execution)).resolve()
+    if not folder.is_dir():
+        raise WorkerError(f"the exported graphs are gone from {folder.parent} since they were made; run it again")
+    return folder
 
 
 def placements(

@@ -87,7 +87,10 @@ def test_a_session_that_is_not_on_cann_is_an_error(make_spec, make_workload_of):
         session.open_session(folder / "prefill.onnx", 0, "graph", 1)
 
 
-def test_static_graphs_need_the_prompts_length(make_spec):
+def test_graphs_must_have_been_prepared_for_the_prompts_length(make_spec):
+    execution = Execution(synthetic_model(make_spec(), seed=5), "float32", 1, 1, 20, "", 12)
+    with pytest.raises(WorkerError, match=r"the exported graphs are gone from .* since they were made; run it again"):
+        graphs.prepared_graphs(execution)
     with pytest.raises(InputError, match="need the prompt's length"):
         graphs.portable_graphs(Execution(synthetic_model(make_spec()), "float32", 1, 1, 20), quiet)
 

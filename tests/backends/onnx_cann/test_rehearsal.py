@@ -7,6 +7,7 @@ of CANN a stand-in takes each compiled graph and has it computed on the CPU. Not
 import json
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import pytest
 import yaml
@@ -167,7 +168,7 @@ def ascend(stand_in, vendor, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def profile(make_spec, make_workload_of, tmp_path):
+def profile(make_spec, make_workload_of, tmp_path, monkeypatch):
     """``profile --target onnx-cann:0`` as the command line does it, within this process; the target's record."""
     from rich.console import Console
 
@@ -175,6 +176,8 @@ def profile(make_spec, make_workload_of, tmp_path):
     from profiler.progress import Progress
     from profiler.request import Request
     from profiler.session import run_session
+
+    monkeypatch.chdir(tmp_path)
 
     def run(precision="float32"):
         request = Request(
@@ -188,7 +191,8 @@ def profile(make_spec, make_workload_of, tmp_path):
             command="chipassay profile (rehearsal)",
         )
         with Progress(Console(quiet=True)) as progress:
-            return run_session(request, tmp_path / "run", progress).records[0]
+            # As a user names it: what the worker does with its current folder must not lose the run's.
+            return run_session(request, Path("run"), progress).records[0]
 
     return run
 
