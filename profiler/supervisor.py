@@ -39,6 +39,9 @@ TUNED_ENVIRONMENT = {
     "THP_MEM_ALLOC_ENABLE": "1",
     # The order NVML counts boards in; by default CUDA puts the fastest first, and a meter would read another board.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    # PyTorch imports every extension that is installed, and one whose driver is missing (torch-npu without CANN) breaks
+    # "import torch" for all: a target that needs an extension imports it by name.
+    "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
