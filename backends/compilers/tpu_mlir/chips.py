@@ -1,0 +1,63 @@
+"""The chips that tpu-mlir compiles for, and what it was seen to do with each; a chip more is an entry more.
+
+Seen with tpu-mlir 1.30.2 on graphs of a small Qwen3: compiled, simulated, compared with ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+
+PRECISIONS = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "int8": "W8F16", "int4": "W4F16"}
+"""The project's names to the compiler's; int8 and int4 are of the weights, which multiply float16."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One chip by the compiler's name, which is also the target's device.
+
+    ``catalogue_id`` is empty where the catalogue of chips does not have it. ``cores`` are the tensor cores a model is
+    compiled for: all that serve one model. ``lacks`` are precisions it cannot run, with the reason.
+    """
+
+    name: str
+    catalogue_id: str
+    cores: int = 1
+    lacks: dict[str, str] = field(default_factory=dict)
+
+
+CHIPS: dict[str, Chip] = {
+    chip.name: chip
+    for chip in (
+        Chip("bm1684x", "sophgo-bm1684x"),
+        Chip("bm1688", "sophgo-bm1688", cores=2),
+        Chip("cv186x", ""),
+        Chip("bm1684x2", ""),
+        Chip("bm1690", ""),
+        Chip("bm1690e", ""),
+        Chip("cv184x", ""),
+    )
+}
+
+REFUSED = {
+    "sg2262": "tpu-mlir 1.30.2 compiles for it, and its simulator then crashes (SIGSEGV)",
+    "sg2380": "tpu-mlir 1.30.2 cannot compile a decoder layer for it (tpuc-opt fails)",
+    "cv183x": "tpu-mlir 1.30.2 cannot compile a decoder layer for it (tpuc-opt fails)",
+    "cv181x": "tpu-mlir 1.30.2 cannot compile a decoder layer for it (tpuc-opt fails)",
+}
+"""Chips the compiler's options name and that do not work, with the reason."""
+
+
+def why_not(device: str) -> str:
+    """Why ``device`` is no chip to compile for, or nothing; the nearest name where it is misspelt."""
+    name = device.lower()
+    if name in CHIPS:
+        return ""
+    if name in REFUSED:
+        return REFUSED[name]
+    known = ", ".join(CHIPS)
+    if not name:
+        return f"it names no chip: known are {known}"
+    near = difflib.get_close_matches(name, [*CHIPS, *REFUSED], n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{device!r} is no chip tpu-mlir is known to compile for here: {hint}known are {known}"

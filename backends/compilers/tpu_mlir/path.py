@@ -1,0 +1,147 @@
+"""The targets ``tpu-mlir:bm1684x``, ``tpu-mlir:bm1688``, ...: what Sophgo's tools say of a chip that is not here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backends.compiled import Compiled, Examination
+from backends.compilers.tpu_mlir.chips import CHIPS, PRECISIONS, why_not
+from backends.contract import Availability, CompilerPath, Execution, Progress
+from backends.model import ModelSpec
+from backends.operators import OperatorPlacement
+from backends.workload import Workload
+
+if TYPE_CHECKING:
+    from backends.compilers.layerwise import Layerwise
+    from backends.compilers.tpu_mlir.tool import TpuMlirTool
+
+TOOLCHAIN = "tpu-mlir"
+
+GAPS = (
+    "the time between graphs and the host's part (embedding look-up, choice of the token) are not in it",
+    "memory holds no embedding table, which stays with the host",
+)
+
+SCRATCH_COPIES = 8
+"""Files the size of a graph's float32 weights that exist at once: two exports, and what the compiler makes of one."""
+
+MEMORY_COPIES = 6
+"""The same in memory: reference, export and session here, and the compiler's own while it validates."""
+
+
+class TpuMlir(CompilerPath):
+    """tpu-mlir: compiled and simulated a layer at a time, timed by the compiler's schedule."""
+
+    name = TOOLCHAIN
+    summary = "Sophgo's compiler, simulator and schedule, without the chip"
+    precisions = tuple(PRECISIONS)
+    default_precision = "float16"
+
+    @classmethod
+    def probe(cls, device: str) -> Availability:
+        """Available where tpu-mlir is installed, for a chip it works for; an empty ``device`` asks for the tool."""
+        from backends.toolchains import find_toolchain
+
+        if device and (reason := why_not(device)):
+            return Availability(False, reason, f"choose another chip, such as {TOOLCHAIN}:{next(iter(CHIPS))}")
+        return find_toolchain(TOOLCHAIN).availability()
+
+    @classmethod
+    def refuses(cls, device: str, precision: str) -> str:
+        """A target without a chip, and precisions that the chip or the compiler lacks."""
+        if reason := why_not(device):
+            return f"{reason}; name one, such as {TOOLCHAIN}:{next(iter(CHIPS))}"
+        return CHIPS[device.lower()].lacks.get(precision, "")
+
+    @classmethod
+    def chip(cls, device: str) -> str:
+        """Empty for a chip that is not in the catalogue."""
+        known = CHIPS.get(device.lower())
+        return known.catalogue_id if known else ""
+
+    @classmethod
+    def arithmetic(cls, precision: str) -> str:
+        """Quantised weights multiply float16."""
+        return "float16" if precision in ("int8", "int4") else precision
+
+    @classmethod
+    def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
+        """Of the host: the largest graph's float32 weights, as often as they are held at once."""
+        return 10**9 + MEMORY_COPIES * _largest_graph_bytes(spec)
+
+    def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:
+        """Compile one layer in prefill and in decode and the head, simulate them in a chain, read the schedules."""
+        from backends.compilers.layerwise import DECODE_STEPS, compile_and_simulate
+        from backends.compilers.scratch import scratch_folder
+        from backends.compilers.tpu_mlir.tool import TpuMlirTool
+        from backends.toolchains import find_toolchain
+
+        environment = find_toolchain(TOOLCHAIN).environment()
+        spec, chip = execution.model.spec, CHIPS[execution.device.lower()]
+        tool = TpuMlirTool(environment, chip, execution.precision, progress)
+        with scratch_folder(TOOLCHAIN, SCRATCH_COPIES * _largest_graph_bytes(spec)) as folder:
+            found = compile_and_simulate(tool, execution, workload, folder, progress)
+            operators = _operators(tool, found, execution, workload)
+        version = next(iter(tool.compiled.values())).info.compiler
+        steps = min(DECODE_STEPS, workload.output_tokens - 1)
+        compiled = Compiled(
+            toolchain=TOOLCHAIN,
+            version=version,
+            chip_id=chip.catalogue_id,
+            arithmetic=self.arithmetic(execution.precision),
+            layers=spec.layers,
+            graphs=found.graphs,
+            timing=f"the static schedule of tpu-mlir {version} for {chip.name}",
+            simulator=f"the functional simulator (cmodel) of tpu-mlir {version} for {chip.name}",
+            parity_scope=f"the model cut to its first layer: prefill and {steps} decode steps, on given tokens",
+            gaps=GAPS,
+            packages=environment.packages(),
+        )
+        return Examination(compiled, operators, found.logits, found.expected)
+
+
+def _operators(
+    tool: TpuMlirTool, found: Layerwise, execution: Execution, workload: Workload
+) -> tuple[OperatorPlacement, ...]:
+    import onnx_ir as ir
+
+    from backends.compilers.tpu_mlir.placement import PlacedGraph, place_nodes, summarise
+    from backends.operators.count import count_graph, element_bytes
+
+    sizes = element_bytes(execution.precision)
+    placed = []
+    for graph in found.graphs:
+        compiled = tool.compiled[graph.name]
+        model = ir.load(compiled.onnx)
+        nodes = place_nodes(model, compiled.operators)
+        placed.append(PlacedGraph(graph.phases, graph.copies, nodes, count_graph(model, *sizes)))
+    version = next(iter(tool.compiled.values())).info.compiler
+    source = f"operator table of tpu-mlir {version} (final MLIR)"
+    return (*_embedding(execution.model.spec, workload, sizes[0]), *summarise(placed, source))
+
+
+def _embedding(spec: ModelSpec, workload: Workload, element_bytes: float) -> tuple[OperatorPlacement, ...]:
+    """The look-up, which is in no graph given to the compiler."""
+
+    def rows(phase: str) -> int:
+        return workload.batch * (workload.prompt_tokens if phase == "prefill" else 1)
+
+    return tuple(
+        OperatorPlacement(
+            phase=phase,
+            operator="Gather",
+            count=1,
+            flops=0.0,
+            bytes_moved=rows(phase) * (2 * spec.hidden_size * element_bytes + 8),
+            where="host",
+            evidence="compiled",
+            source="chipassay's own division of the model",
+            note="embedding look-up: rows of a table in the host's memory, given to no compiler",
+        )
+        for phase in ("prefill", "decode")
+    )
+
+
+def _largest_graph_bytes(spec: ModelSpec) -> int:
+    """Float32 weights of the head or of a layer, whichever is larger."""
+    return 4 * max(spec.embedding_parameters, spec.layer_matmul_parameters)
