@@ -15,6 +15,9 @@ import onnx_ir as ir
 FINITE_MASK = np.float32(-1e4)
 """Far below any score, and within float16."""
 
+WIDEST_MATRIX_BYTES = 2**28
+"""Of the float32 weights of one MatMul in :func:`slice_wide_products`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
@@ -91,6 +94,56 @@ def finite_mask(model: ir.Model) -> int:
     return changed
 
 
+def flatten_attention_output(model: ir.Model) -> int:
+    """Joined heads are multiplied as ``[batch x tokens, width]``, not as ``[batch, tokens, width]``."""
+    changed = 0
+    for node in list(model.graph):
+        joined = node.inputs[0].producer() if node.op_type == "MatMul" and node.inputs[0] is not None else None
+        if joined is None or joined.op_type != "Reshape" or len(joined.outputs[0].uses()) != 1:
+            continue
+        turned, wide = joined.inputs[0], _sizes(joined.outputs[0])
+        if turned is None or turned.producer() is None or len(wide) != 3 or len(_sizes(node.inputs[1])) != 2:
+            continue
+        if turned.producer().op_type != "Transpose":
+            continue
+        rows = wide[0] * wide[1]
+        out, columns = node.outputs[0], _sizes(node.outputs[0])[-1]
+        joined.replace_input_with(1, _ints(model, f"{joined.name}_flat", [rows, wide[2]]))
+        joined.outputs[0].shape = ir.Shape([rows, wide[2]])
+        flat = ir.Value(name=f"{out.name}_flat", shape=ir.Shape([rows, columns]), type=out.type)
+        shape = _ints(model, f"{node.name}_shape", [*wide[:2], columns])
+        product = ir.node("MatMul", list(node.inputs), name=node.name, outputs=[flat])
+        back = ir.node("Reshape", [flat, shape], name=f"{node.name}_back", outputs=[
+            ir.Value(name=f"{out.name}_back", shape=out.shape, type=out.type)
+        ])  # fmt: skip
+        _replace(model, node, [product, back])
+        changed += 1
+    _drop_unused(model)
+    return changed
+
+
+def slice_wide_products(model: ir.Model) -> int:
+    """A product with more than :data:`WIDEST_MATRIX_BYTES` of float32 weights becomes several, of some columns each."""
+    changed = 0
+    for node in list(model.graph):
+        matrix = node.inputs[1] if node.op_type == "MatMul" else None
+        if matrix is None or matrix.const_value is None or matrix.const_value.nbytes <= WIDEST_MATRIX_BYTES:
+            continue
+        array, out = matrix.const_value.numpy(), node.outputs[0]
+        parts, products = np.array_split(array, -(-array.nbytes // WIDEST_MATRIX_BYTES), axis=-1), []
+        for number, part in enumerate(parts):
+            shape = ir.Shape([*_sizes(out)[:-1], part.shape[-1]])
+            weight = _constant_of(model, f"{matrix.name}.{number}", np.ascontiguousarray(part))
+            given = ir.Value(name=f"{out.name}_{number}", shape=shape, type=out.type)
+            products.append(ir.node("MatMul", [node.inputs[0], weight], name=f"{node.name}_{number}", outputs=[given]))
+        joined = ir.node("Concat", [one.outputs[0] for one in products], {"axis": -1}, name=f"{node.name}_joined",
+                         outputs=[ir.Value(name=f"{out.name}_joined", shape=out.shape, type=out.type)])  # fmt: skip
+        _replace(model, node, [*products, joined])
+        changed += 1
+    _drop_unused(model)
+    return changed
+
+
 def older_ir_version(model: ir.Model) -> int:
     """IR version 8, which every onnx since 1.10 reads."""
     changed = int(model.ir_version > 8)
@@ -127,6 +180,20 @@ REWRITES: dict[str, Rewrite] = {
             finite_mask,
         ),
         Rewrite(
+            "flatten_attention_output",
+            "where the prompt is as long as a head is wide, the process ends with 'Assertion Failed' in "
+            "EGraphRewriteProvider.ERewrite",
+            "nncase 2.11.0",
+            flatten_attention_output,
+        ),
+        Rewrite(
+            "slice_wide_products",
+            "'Index was outside the bounds of the array' at 311 MB of weights in one product, and none at 207 MB; the "
+            "head of a model has more",
+            "nncase 2.11.0",
+            slice_wide_products,
+        ),
+        Rewrite(
             "older_ir_version",
             "the tools bring their own onnx, which reads no newer format",
             "tpu-mlir 1.30.2 (onnx 1.14.1), rknn-toolkit2 2.5.0 (onnx up to 1.18)",
@@ -157,6 +224,36 @@ def _constant(value: ir.Value | None) -> np.ndarray:
     assert value is not None and value.const_value is not None
     array: np.ndarray = value.const_value.numpy()
     return array
+
+
+def _sizes(value: ir.Value | None) -> list[int]:
+    assert value is not None and value.shape is not None
+    return [int(size) for size in value.shape]
+
+
+def _constant_of(model: ir.Model, name: str, array: np.ndarray) -> ir.Value:
+    tensor = ir.Tensor(array, name=name)
+    value = ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
+    model.graph.initializers[name] = value
+    return value
+
+
+def _ints(model: ir.Model, name: str, values: Sequence[int]) -> ir.Value:
+    return _constant_of(model, name, np.asarray(values, np.int64))
+
+
+def _replace(model: ir.Model, node: ir.Node, by: Sequence[ir.Node]) -> None:
+    """Put ``by`` in the place of ``node``; the last one's output takes over its name and its uses."""
+    old, new = node.outputs[0], by[-1].outputs[0]
+    model.graph.insert_before(node, by)
+    name = old.name
+    for user, position in list(old.uses()):
+        user.replace_input_with(position, new)
+    for position, value in enumerate(model.graph.outputs):
+        if value is old:
+            model.graph.outputs[position] = new
+    model.graph.remove(node, safe=True)
+    new.name = name
 
 
 def _drop_unused(model: ir.Model) -> None:

@@ -1,9 +1,10 @@
 """Runs in nncase's environment, with its packages and the standard library only: ``python driver.py JOB.json``.
 
-A job names a ``mode``. ``compile``: the ONNX file ``graph`` into ``artefact``, for ``chip``; with ``calibration`` (files
-of inputs by name) quantised to ``activations`` and ``weights``. ``simulate``: ``artefact`` on the inputs of the file
-``inputs``, into the file ``outputs``, in the order of the graph. The result goes into the file ``result``, as JSON.
-nncase ends the process where it cannot go on, so what is missing there is told by the exit status alone.
+A job names a ``mode``. ``compile``: the ONNX file ``graph`` for ``chip`` into the file ``artefact``, with listings of
+every pass in the folder ``dump``; with ``calibration``, files of inputs by name, quantised to ``activations`` and
+``weights``. ``simulate``: ``artefact`` on the inputs of the file ``inputs``, into the file ``outputs`` as ``output_0``,
+``output_1``, ... ``order`` names the graph's inputs. What it took goes into the file ``result``, as JSON. nncase ends
+the process where it cannot go on: then there is no result, and the exit status tells.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ import numpy as np
 
 
 def compile_graph(job: dict[str, Any]) -> dict[str, Any]:
-    """Compile and write the kmodel; what it took."""
+    """Compile and write the kmodel."""
     options = nncase.CompileOptions()
     options.target = job["chip"]
     options.dump_asm = False
-    options.dump_ir = bool(job.get("dump"))
-    options.dump_dir = job.get("dump") or "dump"
+    options.dump_ir = True
+    options.dump_dir = job["dump"]
     compiler = nncase.Compiler(options)
     began = time.perf_counter()
     compiler.import_onnx(Path(job["graph"]).read_bytes(), nncase.ImportOptions())
@@ -35,14 +36,11 @@ def compile_graph(job: dict[str, Any]) -> dict[str, Any]:
         quantisation.samples_count = len(samples)
         quantisation.quant_type = job["activations"]
         quantisation.w_quant_type = job["weights"]
-        quantisation.calibrate_method = job["method"]
-        quantisation.set_tensor_data([[sample[name] for sample in samples] for name in job["inputs_in_order"]])
+        quantisation.set_tensor_data([[sample[name] for sample in samples] for name in job["order"]])
         compiler.use_ptq(quantisation)
     compiler.compile()
-    artefact = compiler.gencode_tobytes()
-    Path(job["artefact"]).write_bytes(artefact)
-    ended = time.perf_counter()
-    return {"import_s": imported - began, "compile_s": ended - imported}
+    Path(job["artefact"]).write_bytes(compiler.gencode_tobytes())
+    return {"import_s": imported - began, "compile_s": time.perf_counter() - imported}
 
 
 def simulate(job: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +48,7 @@ def simulate(job: dict[str, Any]) -> dict[str, Any]:
     given = np.load(job["inputs"])
     simulator = nncase.Simulator()
     simulator.load_model(Path(job["artefact"]).read_bytes())
-    for number, name in enumerate(job["inputs_in_order"]):
+    for number, name in enumerate(job["order"]):
         simulator.set_input_tensor(number, nncase.RuntimeTensor.from_numpy(np.ascontiguousarray(given[name])))
     began = time.perf_counter()
     simulator.run()
