@@ -94,31 +94,26 @@ def finite_mask(model: ir.Model) -> int:
     return changed
 
 
-def flatten_attention_output(model: ir.Model) -> int:
-    """Joined heads are multiplied as ``[batch x tokens, width]``, not as ``[batch, tokens, width]``."""
+def transpose_without_batch(model: ir.Model) -> int:
+    """With a batch of one, Transpose swaps tokens and heads in three dimensions, without the batch's."""
     changed = 0
     for node in list(model.graph):
-        joined = node.inputs[0].producer() if node.op_type == "MatMul" and node.inputs[0] is not None else None
-        if joined is None or joined.op_type != "Reshape" or len(joined.outputs[0].uses()) != 1:
+        if node.op_type != "Transpose" or list(node.attributes["perm"].as_ints()) != [0, 2, 1, 3]:
             continue
-        turned, wide = joined.inputs[0], _sizes(joined.outputs[0])
-        if turned is None or turned.producer() is None or len(wide) != 3 or len(_sizes(node.inputs[1])) != 2:
+        given, out = node.inputs[0], node.outputs[0]
+        batch, *sizes = _sizes(given)
+        if batch != 1 or given is None:
             continue
-        if turned.producer().op_type != "Transpose":
-            continue
-        rows = wide[0] * wide[1]
-        out, columns = node.outputs[0], _sizes(node.outputs[0])[-1]
-        joined.replace_input_with(1, _ints(model, f"{joined.name}_flat", [rows, wide[2]]))
-        joined.outputs[0].shape = ir.Shape([rows, wide[2]])
-        flat = ir.Value(name=f"{out.name}_flat", shape=ir.Shape([rows, columns]), type=out.type)
-        shape = _ints(model, f"{node.name}_shape", [*wide[:2], columns])
-        product = ir.node("MatMul", list(node.inputs), name=node.name, outputs=[flat])
-        back = ir.node("Reshape", [flat, shape], name=f"{node.name}_back", outputs=[
-            ir.Value(name=f"{out.name}_back", shape=out.shape, type=out.type)
-        ])  # fmt: skip
-        _replace(model, node, [product, back])
+        turned_sizes = [sizes[1], sizes[0], sizes[2]]
+        flat = ir.node("Reshape", [given, _ints(model, f"{node.name}_sizes", sizes)], name=f"{node.name}_flat",
+                       outputs=[_like(out, f"{out.name}_flat", sizes)])  # fmt: skip
+        turned = ir.node("Transpose", [flat.outputs[0]], {"perm": [1, 0, 2]}, name=node.name,
+                         outputs=[_like(out, f"{out.name}_turned", turned_sizes)])  # fmt: skip
+        shape = _ints(model, f"{node.name}_shape", [1, *turned_sizes])
+        back = ir.node("Reshape", [turned.outputs[0], shape], name=f"{node.name}_back",
+                       outputs=[_like(out, f"{out.name}_back", [1, *turned_sizes])])  # fmt: skip
+        _replace(model, node, [flat, turned, back])
         changed += 1
-    _drop_unused(model)
     return changed
 
 
@@ -132,12 +127,11 @@ def slice_wide_products(model: ir.Model) -> int:
         array, out = matrix.const_value.numpy(), node.outputs[0]
         parts, products = np.array_split(array, -(-array.nbytes // WIDEST_MATRIX_BYTES), axis=-1), []
         for number, part in enumerate(parts):
-            shape = ir.Shape([*_sizes(out)[:-1], part.shape[-1]])
             weight = _constant_of(model, f"{matrix.name}.{number}", np.ascontiguousarray(part))
-            given = ir.Value(name=f"{out.name}_{number}", shape=shape, type=out.type)
+            given = _like(out, f"{out.name}_{number}", [*_sizes(out)[:-1], part.shape[-1]])
             products.append(ir.node("MatMul", [node.inputs[0], weight], name=f"{node.name}_{number}", outputs=[given]))
         joined = ir.node("Concat", [one.outputs[0] for one in products], {"axis": -1}, name=f"{node.name}_joined",
-                         outputs=[ir.Value(name=f"{out.name}_joined", shape=out.shape, type=out.type)])  # fmt: skip
+                         outputs=[_like(out, f"{out.name}_joined", _sizes(out))])  # fmt: skip
         _replace(model, node, [*products, joined])
         changed += 1
     _drop_unused(model)
@@ -180,11 +174,11 @@ REWRITES: dict[str, Rewrite] = {
             finite_mask,
         ),
         Rewrite(
-            "flatten_attention_output",
-            "where the prompt is as long as a head is wide, the process ends with 'Assertion Failed' in "
-            "EGraphRewriteProvider.ERewrite",
+            "transpose_without_batch",
+            "where a prompt is as long as a head is wide, the values' swap of tokens and heads is dropped silently, and "
+            "that of the attention's output ends the process: 'Assertion Failed' in EGraphRewriteProvider.ERewrite",
             "nncase 2.11.0",
-            flatten_attention_output,
+            transpose_without_batch,
         ),
         Rewrite(
             "slice_wide_products",
@@ -229,6 +223,10 @@ def _constant(value: ir.Value | None) -> np.ndarray:
 def _sizes(value: ir.Value | None) -> list[int]:
     assert value is not None and value.shape is not None
     return [int(size) for size in value.shape]
+
+
+def _like(value: ir.Value, name: str, sizes: Sequence[int]) -> ir.Value:
+    return ir.Value(name=name, shape=ir.Shape(sizes), type=value.type)
 
 
 def _constant_of(model: ir.Model, name: str, array: np.ndarray) -> ir.Value:

@@ -27,7 +27,7 @@ class NncaseTool(VendorTool):
         "divide_in_rms_norm",
         "drop_allowzero",
         "finite_mask",
-        "flatten_attention_output",
+        "transpose_without_batch",
         "slice_wide_products",
         "older_ir_version",
     )
