@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import distributions
 from pathlib import Path
 
+from backends.contract import WorkerCommand
 from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.fittings import Fittings, fittings_of
+from backends.toolchains.own_packages import own_packages
 from backends.toolchains.running import ToolRun, run_tool
+from backends.toolchains.state import in_use
 
 _OURS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONSAFEPATH", "VIRTUAL_ENV", "CONDA_PREFIX",
          "__PYVENV_LAUNCHER__")  # fmt: skip
@@ -24,6 +28,8 @@ class ToolEnvironment:
 
     toolchain: Toolchain
     folder: Path
+    being_made: bool = False
+    """Only its maker, who holds the lock, may use it before it is finished."""
 
     @property
     def python(self) -> Path:
@@ -58,6 +64,16 @@ class ToolEnvironment:
             joined[name] = os.pathsep.join([*map(str, folders), *([before] if before else [])])
         return {"PYTHONNOUSERSITE": "1", **fitted.variables(self.folder, self.site_packages), **joined}
 
+    def worker_command(self) -> WorkerCommand:
+        """Starts chipassay's own worker here: its packages are on ``PYTHONPATH``, and nothing that lies beside them.
+
+        Backends of other packages are not found there.
+        """
+        theirs = self.variables()
+        path = [str(own_packages()), *([theirs["PYTHONPATH"]] if "PYTHONPATH" in theirs else [])]
+        variables = {**theirs, "PYTHONPATH": os.pathsep.join(path)}
+        return WorkerCommand((str(self.python), "-P", "-m", "profiler.worker"), variables)
+
     def run(
         self,
         argv: Sequence[str | Path],
@@ -74,4 +90,5 @@ class ToolEnvironment:
         """
         inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
         environment = {**inherited, **self.variables(), **(variables or {})}
-        return run_tool(argv, cwd=cwd, environment=environment, timeout_s=timeout_s, log=log, watch=watch)
+        with nullcontext() if self.being_made else in_use(self.folder):
+            return run_tool(argv, cwd=cwd, environment=environment, timeout_s=timeout_s, log=log, watch=watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -44,7 +45,7 @@ _PROGRESS = re.compile(
 )
 _PIP_OUTSIDE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_EDITABLE",
                 "PIP_UPGRADE", "PIP_DRY_RUN", "PIP_REPORT", "PIP_LOG", "PIP_QUIET")  # fmt: skip
-"""The user's settings of pip that would install elsewhere or something else; indexes, proxies and wheels stay theirs."""
+"""The user's settings of pip that would install elsewhere or something else; index, proxy and wheels stay theirs."""
 
 
 def install(
@@ -58,7 +59,8 @@ def install(
     """
     if unsupported := tool.unsupported_here():
         raise UnavailableError(unsupported)
-    if tool.licence.accept and not accept_licence and not look(tool).usable:
+    agreed = _agreement(tool, accept_licence)
+    if tool.licence.accept and not agreed:
         raise UnavailableError(
             f"{tool.name} is under the {tool.licence.name} ({tool.licence.terms}); read it at {tool.licence.where}; "
             f"chipassay neither ships nor redistributes it: pip fetches it for you, and if you agree to it, run "
@@ -69,7 +71,7 @@ def install(
         return None
     with _one_line(folder.parent, "writing"):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with locked(lock_of(tool), f"another process installs or removes {tool.name}; waiting for it", say):
+        with locked(lock_of(tool), _busy(tool), say):
             before = look(tool, holding=True)
             if before.usable and not force:
                 return None
@@ -79,35 +81,56 @@ def install(
                 _remove_tree(folder)
             _require_room(folder.parent, tool)
             try:
-                return _make(tool, folder, found, accept_licence, say)
+                return _make(tool, folder, found, agreed, say)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
 
 
 def remove(tool: Toolchain, say: Say) -> list[Path]:
-    """Remove every version of ``tool`` that chipassay made; the folders that are gone.
+    """Remove every version of ``tool`` that chipassay made; the folders that are gone. Others are left, and named.
 
     Raises:
-        UnavailableError: A folder there is not chipassay's, or cannot be removed.
+        UnavailableError: A folder cannot be removed.
     """
     home = folder_of(tool).parent
+    gone: list[Path] = []
     if not home.is_dir():
-        return []
-    gone = []
+        return gone
     with _one_line(home, "removing"):
         for folder in sorted(one for one in home.iterdir() if one.suffix not in (".lock", ".log")):
-            with locked(home / f"{folder.name}.lock", f"another process uses {folder}; waiting for it", say):
+            if not _is_ours(folder):
+                say(f"{folder} is left alone: chipassay did not make it")
+                continue
+            with locked(folder.with_name(f"{folder.name}.lock"), _busy(tool), say):
                 _remove_tree(folder)
                 gone.append(folder)
-        for left in home.iterdir():
-            if left.suffix in (".lock", ".log"):
-                left.unlink()
-        home.rmdir()
+            for left in (f"{folder.name}.lock", f"{folder.name}.log"):
+                (home / left).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            home.rmdir()
     return gone
 
 
-def _make(tool: Toolchain, folder: Path, python: Python, accepted: bool, say: Say) -> Installation:
+def _agreement(tool: Toolchain, accept_licence: bool) -> str:
+    """When and how the user agreed to the licence, now or for an earlier installation; empty if never, or not asked."""
+    if not tool.licence.accept:
+        return ""
+    if accept_licence:
+        return f"{_now()}, by --accept-licence"
+    earlier = look(tool).installation
+    return earlier.licence_accepted if earlier is not None and earlier.licence == tool.licence.name else ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _busy(tool: Toolchain) -> str:
+    return f"another process makes, removes or uses {tool.name}; waiting for it"
+
+
+def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, say: Say) -> Installation:
     began = time.perf_counter()
     folder.mkdir()
     (folder / BEGUN).write_text(f"{tool.name} {tool.version}, made by chipassay, to be removed by it\n")
@@ -122,7 +145,7 @@ def _make(tool: Toolchain, folder: Path, python: Python, accepted: bool, say: Sa
     )
     if not made.succeeded:
         raise UnavailableError(f"Python {python.version} ({python.path}) made no environment: {made.told()}")
-    environment = ToolEnvironment(tool, folder)
+    environment = ToolEnvironment(tool, folder, being_made=True)
     _install_packages(tool, environment, log, say)
     say("checking it with a first use")
     mended = environment.fittings.mend(environment)
@@ -139,7 +162,6 @@ def _make(tool: Toolchain, folder: Path, python: Python, accepted: bool, say: Sa
         ) from error
     check_s = time.perf_counter() - check_began
     shutil.rmtree(scratch, ignore_errors=True)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     installation = Installation(
         record=RECORD_VERSION,
         name=tool.name,
@@ -147,14 +169,14 @@ def _make(tool: Toolchain, folder: Path, python: Python, accepted: bool, say: Sa
         python=python.version,
         python_path=str(python.path),
         requirements_sha256=digest_of(tool.requirements),
-        installed_at=now,
+        installed_at=_now(),
         installation_s=round(time.perf_counter() - began, 1),
         installed_bytes=_size(folder),
         mended=mended,
         check=check,
         check_s=round(check_s, 1),
         licence=tool.licence.name,
-        licence_accepted=f"{now}, by --accept-licence" if tool.licence.accept and accepted else "",
+        licence_accepted=agreed,
     )
     _write_whole(folder / FINISHED, msgspec.json.format(msgspec.json.encode(installation), indent=1))
     return installation
@@ -210,9 +232,16 @@ def _require_room(folder: Path, tool: Toolchain) -> None:
         )
 
 
+def _is_ours(folder: Path) -> bool:
+    """Whether chipassay began it; an empty one counts, for the mark may not have been written yet."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    return (folder / BEGUN).is_file() or not any(folder.iterdir())
+
+
 def _remove_tree(folder: Path) -> None:
     """Remove a folder chipassay made; refuse any other."""
-    if folder.is_symlink() or not folder.is_dir() or (not (folder / BEGUN).is_file() and any(folder.iterdir())):
+    if not _is_ours(folder):
         raise UnavailableError(f"{folder} was not made by chipassay (it has no {BEGUN}); move it away yourself")
     # The mark of a finished installation goes first: what an interruption leaves is seen to be unfinished.
     (folder / FINISHED).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ),
     (r"No space left on device", "the disk is full; free some, or set CHIPASSAY_DATA and TMPDIR to another disk"),
     (r"Disk quota exceeded", "the disk quota is used up; free some, or set CHIPASSAY_DATA and TMPDIR to another disk"),
-    (r"Read-only file system|Permission denied", "{line}; set CHIPASSAY_DATA to a writable folder"),
+    (r"\[Errno (?:13|30)\]", "{line}; set CHIPASSAY_DATA to a writable folder"),
     (
         r"NewConnectionError|Failed to establish a new connection|Name or service not known|Connection refused"
         r"|Temporary failure in name resolution|Network is unreachable|ConnectTimeoutError|ReadTimeoutError|ProxyError"
@@ -28,7 +28,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ),
     (r"externally.managed", "pip refuses this Python as managed by the system; name another with --python"),
 )
-_PACKAGE = re.compile(r"^\s+(\S+==\S+?|\S+) from \S+:$", re.MULTILINE)
+_PACKAGE = re.compile(r"^\s+(\S+) from \S+", re.MULTILINE)
 _NETWORK = re.compile(r"(?:Errno [-0-9]+\] [A-Z][\w ,]*|\w*(?:Timeout|Proxy|SSL)\w*Error|CERTIFICATE_VERIFY_FAILED)")
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backends.errors import InputError
+
+KEEPER = Path(__file__).with_name("keeper.py")
+NOT_STARTED = 127
+"""The status of a program that could not be started, as a shell has it."""
 
 OUTPUT_LIMIT_BYTES = 16_000_000
 """How much of a program's output is handed on; the file keeps all of it."""
@@ -104,69 +111,78 @@ def run_tool(
         handle, path = tempfile.mkstemp(prefix=f"{Path(program).stem}-", suffix=".log", dir=cwd)
         os.close(handle)
         log = Path(path)
-    began = time.perf_counter()
-    with log.open("wb") as output:
+    report, reported = os.pipe()
+    with log.open("wb") as output, os.fdopen(report, "rb") as answer:
         try:
-            process = subprocess.Popen(
-                command,
+            keeper = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(KEEPER), str(reported)],
                 cwd=cwd,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                pass_fds=(reported,),
                 start_new_session=True,
             )
-        except OSError as error:
-            reason = f"cannot start {command[0]}: {error.strerror or error}"
-            return ToolRun(program, 127, reason, time.perf_counter() - began, 0, log)
-    return _wait(process, program, log, began, timeout_s, watch)
+        finally:
+            os.close(reported)
+        began = time.perf_counter()
+        order = {"command": command, "environment": dict(environment)}
+        stopped = _wait(keeper, order, log, timeout_s, watch)
+        took_s = time.perf_counter() - began
+        said = answer.read()
+    watch(log)
+    told: dict[str, Any] = json.loads(said) if said else {}
+    status: int = told["status"] if "status" in told else keeper.wait()
+    if "error" in told:
+        return ToolRun(program, NOT_STARTED, f"cannot start {command[0]}: {told['error']}", took_s, 0, log)
+    return ToolRun(
+        program,
+        status,
+        _read(log),
+        told.get("duration_s", took_s),
+        told.get("peak_resident_bytes", 0),
+        log,
+        stopped,
+    )
 
 
 def _wait(
-    process: subprocess.Popen[bytes],
-    program: str,
+    keeper: subprocess.Popen[bytes],
+    order: Mapping[str, object],
     log: Path,
-    began: float,
     timeout_s: float,
     watch: Callable[[Path], None],
-) -> ToolRun:
+) -> str:
+    """Wait for the end of the program and leave nothing of it alive; why it was stopped, if it was."""
     ended = threading.Event()
-    ended_at = [began]
 
     def wait() -> None:
         # Leaves it unreaped: its number, and its group's, stay taken until the group has been killed.
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        ended_at[0] = time.perf_counter()
+        os.waitid(os.P_PID, keeper.pid, os.WEXITED | os.WNOWAIT)
         ended.set()
 
     waiter = threading.Thread(target=wait, daemon=True)
     waiter.start()
-    stopped = ""
+    deadline = time.perf_counter() + timeout_s
+    assert keeper.stdin is not None
     try:
-        while not ended.wait(min(WATCH_S, max(0.0, began + timeout_s - time.perf_counter()))):
+        with contextlib.suppress(BrokenPipeError):
+            keeper.stdin.write(json.dumps(order).encode() + b"\n")
+            keeper.stdin.flush()
+        while not ended.wait(min(WATCH_S, max(0.0, deadline - time.perf_counter()))):
             watch(log)
-            if time.perf_counter() >= began + timeout_s:
-                stopped = f"gave no result within {timeout_s:g} s and was stopped"
-            elif log.stat().st_size > RUNAWAY_BYTES:
-                stopped = f"printed more than {RUNAWAY_BYTES / 1e9:g} GB and was stopped"
-            if stopped:
-                break
+            if time.perf_counter() >= deadline:
+                return f"gave no result within {timeout_s:g} s and was stopped"
+            if log.stat().st_size > RUNAWAY_BYTES:
+                return f"printed more than {RUNAWAY_BYTES / 1e9:g} GB and was stopped"
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(keeper.pid, signal.SIGKILL)
         waiter.join()
-        _, wait_status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(wait_status)
-    watch(log)
-    return ToolRun(
-        program,
-        process.returncode,
-        _read(log),
-        ended_at[0] - began,
-        usage.ru_maxrss * 1024,
-        log,
-        stopped,
-    )
+        keeper.wait()
+        with contextlib.suppress(BrokenPipeError):
+            keeper.stdin.close()
+    return ""
 
 
 def _read(log: Path) -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 import platformdirs
 
+from backends.errors import UnavailableError
 from backends.toolchains.catalogue import Toolchain
 
 ROOT_VARIABLE = "CHIPASSAY_DATA"
@@ -153,4 +154,26 @@ def locked(path: Path, waiting: str, say: Callable[[str], None]) -> Iterator[Non
         except BlockingIOError:
             say(waiting)
             fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def in_use(folder: Path) -> Iterator[None]:
+    """Keep an environment from being removed or made again; many processes may use it at once.
+
+    Raises:
+        UnavailableError: It is just being made or removed.
+    """
+    try:
+        handle = folder.with_name(f"{folder.name}.lock").open()
+    except OSError:  # an environment shared read-only, from which the lock was left out
+        yield
+        return
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnavailableError(
+                f"{folder} is just being made or removed by another process; try again when it is done"
+            ) from None
         yield

@@ -1,4 +1,4 @@
-"""``chipassay devices``: every target here, available or why not, and the meters."""
+"""``chipassay devices``: every target here, available or why not, the toolchains and the meters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from profiler.meters import MeterProbe
 
 
-@click.command(short_help="Targets and meters of this machine.")
+@click.command(short_help="Targets, toolchains and meters of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def devices(as_json: bool) -> None:
-    """List every backend and meter: available here, or why not and how to enable it."""
+    """List every backend, toolchain and meter: available here, or why not and how to enable it."""
     from backends.errors import UnavailableError
     from backends.registry import backend_names, load_backend
+    from profiler.commands.toolchain import echo_toolchain, toolchain_rows
     from profiler.host import physical_cores
     from profiler.meters import METERS
     from profiler.meters.wall import ENVIRONMENT, probe_wall_meter
@@ -32,6 +33,7 @@ def devices(as_json: bool) -> None:
             continue
         here = backend.probe("")
         targets.append(_row(name, backend.precisions, backend.summary, here.available, here.reason, here.remedy))
+    tools = toolchain_rows()
     environment = worker_environment(physical_cores())
     readings = [
         _meter_row(meter.name, meter.covers, on, meter.probe(on, environment))
@@ -43,12 +45,15 @@ def devices(as_json: bool) -> None:
     if as_json:
         from profiler.codec import encode
 
-        click.echo(encode({"targets": targets, "meters": readings}).decode(), nl=False)
+        click.echo(encode({"targets": targets, "toolchains": tools, "meters": readings}).decode(), nl=False)
         return
     for target in targets:
         state = "available" if target["available"] else f"unavailable: {target['reason']}; {target['remedy']}"
         click.echo(f"{target['name']:<12} {state}")
         click.echo(f"{'':<12} {target['summary']}; {', '.join(target['precisions'])}")
+    click.echo()
+    for tool in tools:
+        echo_toolchain(tool)
     click.echo()
     for seen in readings:
         on = f" on {seen['accelerator']}" if seen["accelerator"] else ""

@@ -28,7 +28,7 @@ def list_(as_json: bool) -> None:
         click.echo(encode({"toolchains": rows}).decode(), nl=False)
         return
     for row in rows:
-        echo_toolchain(row)
+        _echo_whole(row)
 
 
 @toolchain.command()
@@ -109,12 +109,20 @@ def toolchain_rows() -> list[dict[str, Any]]:
 
 def echo_toolchain(row: dict[str, Any]) -> None:
     """Print one toolchain as a paragraph."""
-    state = "installed" if row["available"] else f"{row['reason'].removeprefix('the toolchain ')}"
+    state = "installed" if row["available"] else row["reason"].removeprefix(f"the toolchain {row['name']} is ")
     click.echo(f"{row['name']:<17} {row['version']}, {row['vendor']}: {state}")
     click.echo(f"{'':<17} {row['purpose']}")
     click.echo(f"{'':<17} {row['licence'].name}; {_size(row['installed_bytes'])}; {', '.join(row['targets'])}")
     if not row["available"]:
         click.echo(f"{'':<17} to enable: {row['remedy']}")
+
+
+def _echo_whole(row: dict[str, Any]) -> None:
+    echo_toolchain(row)
+    if (done := row["installation"]) is not None:
+        click.echo(f"{'':<17} made {done.installed_at[:10]} with Python {done.python} in {row['folder']}; {done.check}")
+    elif (licence := row["licence"]).accept:
+        click.echo(f"{'':<17} {licence.terms}; read it: {licence.where}")
 
 
 def _size(count: int) -> str:

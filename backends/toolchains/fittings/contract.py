@@ -46,6 +46,11 @@ class Fittings:
     def use(self, environment: ToolEnvironment, arguments: list[str | Path], scratch: Path) -> ToolRun:
         """Run the environment's Python with ``arguments``; it must end well."""
         done = environment.run([environment.python, *arguments], cwd=scratch, timeout_s=CHECK_TIMEOUT_S)
+        return self.succeeded(done)
+
+    @staticmethod
+    def succeeded(done: ToolRun) -> ToolRun:
+        """A run that ended well; any other is raised."""
         if not done.succeeded:
             raise UnavailableError(done.told())
         return done
