@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OUT ?= build/assay
 
-.PHONY: help install assay test lint bench gpu-check clean
+TOOLCHAINS ?= tpu-mlir nncase
+
+.PHONY: help install assay toolchains test lint bench gpu-check clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +26,9 @@ install: $(INSTALLED)  ## make .venv with chipassay in it
 assay: $(INSTALLED)  ## run the main job and write the report
 	$(BIN)/chipassay profile --model qwen3-0.6b --workload chat --target torch-cpu --target onnx-cpu \
 		--budget 50 --out $(OUT) --overwrite --report $(OUT)-report
+
+toolchains: $(INSTALLED)  ## install the vendor toolchains that need nobody's consent, for the tests that drive them
+	for name in $(TOOLCHAINS); do $(BIN)/chipassay toolchain install $$name || exit; done
 
 test: lint  ## run the tests
 	$(BIN)/python -m pytest

@@ -134,7 +134,7 @@ class ExecutionPath(ABC):
     @classmethod
     @abstractmethod
     def probe(cls, device: str) -> Availability:
-        """Say whether ``device`` can run here, importing no engine."""
+        """Say whether ``device`` can run here, importing no engine; an empty one asks whether any can."""
 
     @classmethod
     @abstractmethod
@@ -210,7 +210,16 @@ class CompilerPath(ExecutionPath):
     @classmethod
     @abstractmethod
     def chip(cls, device: str) -> str:
-        """The catalogue's id of the chip that ``device`` names."""
+        """The catalogue's id of the chip that ``device`` names; empty where the catalogue does not hold it.
+
+        Raises:
+            ChipassayError: If it knows no such device.
+        """
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Every device it can be asked about, as a target names it; empty if there is no such list."""
+        return ()
 
     @abstractmethod
     def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:

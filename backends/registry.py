@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from backends.contract import Backend, CompilerPath, ExecutionPath
-from backends.errors import InputError, UnavailableError
+from backends.errors import ChipassayError, InputError, UnavailableError
 
 GROUP = "chipassay.backends"
 
@@ -69,6 +69,20 @@ def load_running(name: str) -> type[Backend]:
 def is_compiler(name: str) -> bool:
     """Whether ``name`` asks a vendor's compiler instead of running the model."""
     return issubclass(load_backend(name), CompilerPath)
+
+
+def asked_chip(target: Target) -> str | None:
+    """The catalogue's id of the chip that ``target`` asks a vendor's tools about, empty if it has none there.
+
+    None for a target that runs on hardware.
+    """
+    found = load_backend(target.backend)
+    if not issubclass(found, CompilerPath):
+        return None
+    try:
+        return found.chip(target.device)
+    except ChipassayError:
+        return ""  # a device that the path does not know: it says so itself when it is asked
 
 
 def parse_target(text: str, default_precision: str | None) -> Target:

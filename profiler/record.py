@@ -328,6 +328,14 @@ class TargetRecord:
     """Why there is no ``wall_energy`` although a wall meter was named."""
     examined: ExamineReport | None = None
     """In place of ``worker`` where the chip is not here and its vendor's tools were asked."""
+    chip_id: str | None = None
+    """The catalogue's id of the chip that a vendor's tools were asked about, empty where the catalogue does not hold
+    it; None for a target that runs on hardware."""
+
+    @property
+    def compiler_path(self) -> bool:
+        """Whether a vendor's tools were asked about a chip that is not here, whatever came of it."""
+        return self.chip_id is not None or self.examined is not None
 
     @property
     def parity(self) -> ParityScore | None:

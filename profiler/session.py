@@ -21,7 +21,7 @@ from backends.errors import (
     UnavailableError,
     WorkerError,
 )
-from backends.registry import Target, is_compiler, load_backend
+from backends.registry import Target, asked_chip, is_compiler, load_backend
 from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.ceilings import CeilingProbe
 from profiler.codec import decode, encode
@@ -145,7 +145,8 @@ class _Session:
     def _probe(self, device: str) -> CeilingProbe:
         """The probe of a device, started when its first target is about to be measured."""
         if device not in self.probes:
-            targets = [target for target in self.request.targets if _device(target) == device]
+            running = [target for target in self.request.targets if not is_compiler(target.backend)]
+            targets = [target for target in running if _device(target) == device]
             arithmetic = sorted({load_backend(target.backend).arithmetic(target.precision) for target in targets})
             environment = worker_environment(self.request.threads)
             self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device)
@@ -223,6 +224,7 @@ class _Session:
             model_digest=self.request.model.digest,
             workload_digest=self.request.workload.digest(),
             accelerator=load_backend(target.backend).accelerator(target.device),
+            chip_id=asked_chip(target),
         )
         self.progress.begin(target.id, "starting")
         try:
@@ -294,7 +296,7 @@ class _Session:
             status="modelled" if passed else "not_comparable",
             failure=None if report.parity is None or passed else Failure(shortfall(report.parity)),
             examined=report,
-            metrics=modelled_metrics(report.compiled, self.request.workload),
+            metrics=modelled_metrics(report.compiled, self.request.model.spec, self.request.workload),
         )
         self.progress.done(_summary(record))
         return record

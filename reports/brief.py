@@ -18,8 +18,9 @@ from reports.dependence import Loss, Study, dependence
 from reports.dependence.wording import gap_sentence, loss_sentences, open_processors, percent
 from reports.export_control.engine import timeline
 from reports.language import ENGLISH, Words
+from reports.modelled.wording import brief_sentences
 from reports.samples import counted
-from reports.summary import MOST_NAMED, decode_verdict, missing
+from reports.summary import MOST_NAMED, decode_verdict, missing, modelled_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def brief(group: Group, comparison: Comparison, say: Words = ENGLISH) -> Brief:
     verdict = [*loss, *speed] if study.computed else [*speed, *loss]
     if gap is not None:
         verdict.append(gap_sentence(gap, study, say))
+    verdict += modelled_verdict(group, say)
     spoiled = sum(disturbance(counted(row.record)).too_much for row in study.rows)
     if spoiled:
         verdict.insert(0, say("brief.too_disturbed", count=spoiled, all=len(study.rows)))
@@ -48,7 +50,7 @@ def brief(group: Group, comparison: Comparison, say: Words = ENGLISH) -> Brief:
         tuple(verdict),
         (*_measured(group, study, say), *missing(group, say)),
         _declared(study, say),
-        _modelled(study, comparison, say),
+        _modelled(group, study, comparison, say),
         tuple(_changes(group, study, comparison, say)),
     )
 
@@ -108,11 +110,12 @@ def _chips(study: Study) -> list[Chip]:
     return list({chip.id: chip for chip in found}.values())
 
 
-def _modelled(study: Study, comparison: Comparison, say: Words) -> tuple[str, ...]:
+def _modelled(group: Group, study: Study, comparison: Comparison, say: Words) -> tuple[str, ...]:
     terms = [term.method for phase in study.phases if phase.gap for term in phase.gap.terms if term.grade == "modelled"]
     said = []
     if terms:
         said.append(say("brief.modelled_terms", count=len(terms), how=say.clauses(list(dict.fromkeys(terms)))))
+    said += brief_sentences(group, say)
     if comparison.project_on:
         said.append(say("brief.modelled_projected", count=len(comparison.project_on)))
     return tuple(said) or (say("brief.modelled_none"),)

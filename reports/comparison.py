@@ -42,13 +42,31 @@ class Row:
 
     @property
     def chip(self) -> Component | None:
-        """The processor or accelerator the target ran on, or None if the inventory does not tell."""
+        """The processor or accelerator the target ran on, or None if the inventory does not tell.
+
+        For a target that only its vendor's tools were asked about, the chip in question.
+        """
         return processor_of(self.record, self.bundle.host)
 
     @property
     def conclusive(self) -> bool:
-        """Whether the row takes part in conclusions: it ran, and computed what the reference computed."""
-        return self.record.status == "ok"
+        """Whether the row takes part in conclusions: it ran whole, and computed what the reference computed."""
+        return self.record.status == "ok" and not self.rejected
+
+    @property
+    def rejected(self) -> tuple[str, ...]:
+        """Operators that the path refuses: it cannot execute the model."""
+        return tuple(dict.fromkeys(one.operator for one in self.record.operators if one.where == "rejected"))
+
+    @property
+    def modelled(self) -> bool:
+        """Whether its figures are what a vendor's tools say of a chip that is not here: it stands beside no other."""
+        return self.record.examined is not None
+
+    @property
+    def reported(self) -> bool:
+        """Whether its worker told anything: it ran, or its vendor's tools answered."""
+        return self.record.worker is not None or self.modelled
 
     def metric(self, name: str) -> Quantity:
         """The figure called ``name``; one that was not recorded is unavailable, with the reason."""
@@ -79,6 +97,13 @@ class Group:
         """Rows that take part in conclusions, fastest decode first."""
         rows = [row for row in self.rows if row.conclusive and decode_rates_tok_per_s(row.record)]
         return tuple(sorted(rows, key=lambda row: -median(decode_rates_tok_per_s(row.record))))
+
+    @cached_property
+    def modelled(self) -> tuple[Row, ...]:
+        """Rows that only a vendor's tools were asked about, those whose simulation passed parity first."""
+        return tuple(
+            sorted((row for row in self.rows if row.modelled), key=lambda row: row.record.status != "modelled")
+        )
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -262,10 +287,16 @@ def _label(groups: tuple[Group, ...]) -> tuple[Group, ...]:
 
 
 def _unique_labels(rows: tuple[Row, ...]) -> list[str]:
-    """The target's id; where that does not tell rows apart its machine too, its bundle's folder, and last a number."""
+    """The target's id; where that does not tell rows apart its machine too, its bundle's folder, and last a number.
+
+    Where a chip's compiler happened to run tells nothing about the chip.
+    """
     labels = [row.record.id for row in rows]
-    if len({row.machine for row in rows}) > 1:
-        labels = [f"{label} · {_where(row)}" for label, row in zip(labels, rows, strict=True)]
+    if len({row.machine for row in rows if not row.record.compiler_path}) > 1:
+        labels = [
+            label if row.record.compiler_path else f"{label} · {_where(row)}"
+            for label, row in zip(labels, rows, strict=True)
+        ]
     repeated = Counter(labels)
     labels = [
         f"{label} · {row.bundle.path.name}" if repeated[label] > 1 else label

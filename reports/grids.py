@@ -36,13 +36,15 @@ ROLES: tuple[Role, ...] = ("design", "fabrication", "memory", "engine", "stack")
 class Grid:
     """A table: ``head`` has a title a column, every row begins with what it is about.
 
-    ``most_open`` rows are shown before the rest is folded away; None leaves it to the format.
+    ``most_open`` rows are shown before the rest is folded away; None leaves it to the format. A grid of ``prose`` has
+    sentences in its cells, and is set from the left.
     """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     most_open: int | None = None
+    prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Panel:
     """One section that stands beside the measured ones and is never mixed with them.
 
     ``name`` is its anchor and CSS class; ``intro`` and ``notes`` are sentences; ``terms`` are explained below it. A
-    line break in a cell parts a figure from its interval.
+    line break in a cell parts a figure from its interval. One that is not for the terminal is left to the files.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Panel:
     grids: tuple[Grid, ...]
     notes: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
+    in_terminal: bool = True
 
 
 def dependence_grid(study: Study, say: Words) -> Grid:
@@ -220,19 +223,15 @@ def origin_sources(rows: Sequence[Row], study: Study) -> list[str]:
 
 
 def placement_grid(row: Row, say: Words) -> Grid | None:
-    """Operators by device; None if the target's preparation did not record them."""
-    placed = placement(row.record)
-    if not placed:
-        return None
+    """Operators by phase and place; None if the record has none."""
     found = [
         (
-            one.device, notation.DASH if one.operators is None else str(one.operators),
-            notation.DASH if one.flops_share is None else percent(one.flops_share),
-            notation.DASH if one.bytes_share is None else percent(one.bytes_share),
+            say("placement.place", phase=phase_name(one.phase, say), where=say(f"operators.where.{one.where}")),
+            str(one.operators), percent(one.flops_share), percent(one.bytes_share),
         )
-        for one in placed
+        for one in placement(row.record)
     ]  # fmt: skip
-    return _grid(row.label, "placement", ("device", "operators", "flops", "bytes"), found, say)
+    return _grid(row.label, "placement", ("device", "operators", "flops", "bytes"), found, say) if found else None
 
 
 def standing_grid(rows: Sequence[Row], study: Study, comparison: Comparison, say: Words) -> Grid:
@@ -261,12 +260,21 @@ def feasible_sentences(group: Group, study: Study, say: Words, most: int) -> lis
     names = [row.label for row in study.rows]
     if 0 < len(names) <= most:
         said.append(say("dependence.feasible", count=len(names), who=say.listing(names)))
-    apart = [f"{row.label}: {say(f'status.{row.record.status}')}" for row in study.infeasible]
+    apart = [f"{row.label}: {_why_apart(row, say)}" for row in study.infeasible]
     if 0 < len(apart) <= most:
         said.append(say("dependence.infeasible", count=len(apart), who=say.clauses(apart)))
+    modelled = [row.label for row in study.modelled]
+    if 0 < len(modelled) <= most:
+        said.append(say("dependence.modelled", count=len(modelled), who=say.listing(modelled)))
     if scopes := energy_scopes(study, say):
         said.append(scopes)
     return said
+
+
+def _why_apart(row: Row, say: Words) -> str:
+    if row.rejected:
+        return say("operators.rejects", operators=say.listing(row.rejected))
+    return say(f"status.{row.record.status}")
 
 
 def _grid(caption: str, prefix: str, head: Sequence[str], rows: Sequence[tuple[str, ...]], say: Words) -> Grid:

@@ -14,6 +14,8 @@ from profiler.record import Component, ParityScore, Telemetry
 from reports import notation
 from reports.comparison import Comparison, Group, Row
 from reports.language import ENGLISH, Words
+from reports.modelled.facts import examined_facts
+from reports.modelled.wording import parity_scope
 from reports.samples import counted
 from reports.standing import standing
 from reports.table import parity_verdict
@@ -129,7 +131,9 @@ def trial_text(trial: Trial, say: Words = ENGLISH) -> str:
 
 
 def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
-    """How one target was executed and measured."""
+    """How one target was executed and measured, or what its vendor's tools were asked instead."""
+    if row.modelled:
+        return examined_facts(row, say)
     worker = row.record.worker
     if worker is None:
         return []
@@ -155,8 +159,7 @@ def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
         variables = ", ".join(f"{key}={value}" for key, value in worker.environment.items())
         facts.append((say("facts.environment"), variables))
     if row.record.preparation:
-        shown = {key: value for key, value in row.record.preparation.items() if key != "placement"}
-        facts += [(say("facts.preparation"), details(shown))] if shown else []
+        facts.append((say("facts.preparation"), details(row.record.preparation)))
     return facts
 
 
@@ -242,9 +245,12 @@ def restricted_text(restricted: bool | None, say: Words = ENGLISH) -> str:
 
 def limits(comparison: Comparison, say: Words) -> str:
     """What the report does not say, as one paragraph."""
-    unmeasured = "page.limits_projected" if comparison.project_on else "page.limits_measured_only"
+    said = [say("page.limits_projected")] if comparison.project_on else []
+    if any(row.modelled for row in comparison.rows):
+        said.append(say("page.limits_modelled"))
+    unmeasured = said or [say("page.limits_measured_only")]
     last = (horizon_note(comparison, say), say("report.not_legal_advice"))
-    return say.together([say("page.limits_text"), say(unmeasured), *last])
+    return say.together([say("page.limits_text"), *unmeasured, *last])
 
 
 def horizon_note(comparison: Comparison, say: Words = ENGLISH) -> str:
@@ -255,24 +261,31 @@ def horizon_note(comparison: Comparison, say: Words = ENGLISH) -> str:
 def parity_lines(group: Group, say: Words = ENGLISH) -> list[ParityLine]:
     """One line for every target that was scored, passed or not."""
     lines = []
-    for row in group.rows:
-        score = row.record.worker.parity if row.record.worker else None
+    for row in sorted(group.rows, key=lambda row: row.modelled):
+        score = row.record.parity
         if score is None:
             continue
+        greedy = say("facts.of", part=score.greedy_prefix_tokens, whole=group.workload.output_tokens)
         agreement = f"{notation.number(100 * score.top1_agreement)}{notation.THIN_SPACE}%"
         lines.append(
             ParityLine(
                 row=row,
-                verdict=parity_verdict(score, say),
+                verdict=parity_verdict(score, say, simulated=row.modelled),
                 passed=score.passed,
                 positions=str(score.positions),
                 top1_agreement=f"{agreement}{_limit(score, 'top1_agreement')}",
                 kl_mean=f"{_reading(score.kl_mean, say)}{_limit(score, 'kl_mean')}",
                 max_abs_logit_error=f"{_reading(score.max_abs_logit_error, say)}{_limit(score, 'max_abs_logit_error')}",
-                greedy_prefix=say("facts.of", part=score.greedy_prefix_tokens, whole=group.workload.output_tokens),
+                greedy_prefix=notation.DASH if row.modelled else greedy,
             )
         )
     return lines
+
+
+def parity_scopes(group: Group, say: Words = ENGLISH) -> list[str]:
+    """What of the model was simulated where nothing ran: a sentence a target."""
+    scored = [row for row in group.modelled if row.record.parity is not None]
+    return [say("table.footnote", metrics=row.label, reason=parity_scope(row, say)) for row in scored]
 
 
 def designer(part: Component, say: Words = ENGLISH) -> str:

@@ -16,6 +16,9 @@ from profiler.metrics import METRICS
 from profiler.record import ParityScore
 from reports.comparison import Comparison, Group, Row
 from reports.dependence import dependence
+from reports.modelled.document import compiled_document
+from reports.modelled.wording import compiled_of
+from reports.operators.document import operators_document
 from reports.projection.panel import projections_document
 from reports.provenance import NOT_FINITE
 from reports.ratio import Ratio
@@ -123,7 +126,7 @@ def _target(row: Row, group: Group, comparison: Comparison) -> dict[str, Any]:
                 "restricted": found.restricted, "reason": found.reason,
             },
         },
-        "parity": _parity(worker.parity) if worker else None,
+        "parity": _parity(record.parity, row) if record.parity else None,
         "metrics": {name: quantity_document(row.metric(name)) for name in names},
         "relative_decode_throughput": _ratio(group.relative_speed(row)),
         "roofline": roofline_document(row, study, group),
@@ -139,6 +142,8 @@ def _target(row: Row, group: Group, comparison: Comparison) -> dict[str, Any]:
         "failure": {
             "reason": record.failure.reason, "remedy": record.failure.remedy, "stderr_tail": record.failure.stderr_tail,
         } if record.failure else None,
+        "compiled": compiled_document(row, group),
+        "operators": operators_document(row),
         "raw": {"bundle": str(row.bundle.path), "file": target_file(record.id)},
     }  # fmt: skip
 
@@ -152,7 +157,7 @@ def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _parity(score: ParityScore) -> dict[str, Any]:
+def _parity(score: ParityScore, row: Row) -> dict[str, Any]:
     """A reading that was not finite is null: it failed, and has no size."""
     return {
         "top1_agreement": score.top1_agreement,
@@ -162,6 +167,7 @@ def _parity(score: ParityScore) -> dict[str, Any]:
         "positions": score.positions,
         "greedy_prefix_tokens": score.greedy_prefix_tokens,
         "thresholds": score.thresholds,
+        "simulated_scope": compiled_of(row).parity_scope if row.modelled else None,
     }
 
 

@@ -13,6 +13,7 @@ from reports.dependence import Study, dependence
 from reports.dependence.wording import gap_sentence
 from reports.grids import Grid
 from reports.language import ENGLISH, Words
+from reports.operators.panel import dependence_grid as operator_grid
 from reports.panels import panels
 from reports.roofline.wording import verdict_of
 from reports.summary import what_ran
@@ -65,8 +66,12 @@ def _group(group: Group, comparison: Comparison, say: Words) -> list[str]:
         lines += [f"**{say(f'brief.{name}')}**", "", *(f"- {plain(one)}" for one in said), ""] if said else []
     if laid_out.comparable or laid_out.set_apart:
         lines += [f"## {say('page.comparison')}", "", *_comparison(laid_out, say), ""]
+        lines += [say("page.medians"), ""]
+    if laid_out.modelled:
+        lines += _modelled(laid_out, say)
+    if laid_out.comparable or laid_out.set_apart or laid_out.modelled:
         lines += [f"{at}. {plain(note)}" for at, note in enumerate(laid_out.footnotes, 1)]
-        lines += ["", say("page.medians"), *laid_out.marks, ""]
+        lines += ["", *laid_out.marks, ""]
     if study.rows:
         lines += _judged(group, comparison, study, say)
     scores = provenance.parity_lines(group, say)
@@ -76,7 +81,8 @@ def _group(group: Group, comparison: Comparison, say: Words) -> list[str]:
             (s.row.label, s.verdict, s.top1_agreement, s.kl_mean, s.max_abs_logit_error, s.greedy_prefix)
             for s in scores
         ]
-        lines += [f"## {say('page.parity')}", "", *_table(head, body), ""]
+        scopes = [f"- {plain(said)}" for said in provenance.parity_scopes(group, say)]
+        lines += [f"## {say('page.parity')}", "", *_table(head, body), "", *scopes, ""]
     if laid_out.broken or group.unfinished:
         lines += [f"## {say('page.not_measured')}", ""]
         for row in laid_out.broken:
@@ -91,7 +97,7 @@ def _group(group: Group, comparison: Comparison, say: Words) -> list[str]:
         lines += [f"- {plain(note)}" for note in panel.notes] + [""]
     lines += [f"## {say('page.how_ran')}", ""]
     for row in group.rows:
-        if row.record.worker:
+        if row.reported:
             told = provenance.run_facts(row, say) + provenance.standing_facts(row, comparison, say)
             lines += [f"**{plain(row.label)}**", "", *_facts(told), ""]
     lines += [f"## {say('page.what_ran')}", ""]
@@ -112,6 +118,9 @@ def _judged(group: Group, comparison: Comparison, study: Study, say: Words) -> l
         "",
         *_grid(grids.dependence_grid(study, say)),
     ]
+    if operators := operator_grid(group.rows, say):
+        intro = plain(say("operators.dependence_intro"))
+        lines += [f"**{plain(operators.caption)}**", "", intro, "", *_grid(operators)]
     if matches := grids.match_grid(study, say):
         lines += [f"**{matches.caption}**", "", plain(say("dependence.match.intro")), "", *_grid(matches)]
     lines += [f"**{say('page.standing')}**", "", *_grid(grids.standing_grid(study.rows, study, comparison, say))]
@@ -141,11 +150,26 @@ def _comparison(laid_out: Table, say: Words) -> list[str]:
     def cells(line: Line) -> tuple[str, ...]:
         apart = f" ({say('status.not_comparable')})"
         name = line.row.label if line.row.conclusive else f"{line.row.label}{apart}"
-        return (name, _cell(line.relative), *(_cell(cell) for cell in line.cells), line.parity)
+        return (name, _cell(line.relative), *(_cell(line.cells[at]) for at in shown), line.parity)
 
-    titles = (say.title(metric) for metric in laid_out.metrics)
+    shown = laid_out.measured_columns
+    titles = (say.title(laid_out.metrics[at]) for at in shown)
     head = (say("page.target"), say("page.fastest_column"), *titles, say("page.parity"))
     return _table(head, [cells(line) for line in (*laid_out.comparable, *laid_out.set_apart)])
+
+
+def _modelled(laid_out: Table, say: Words) -> list[str]:
+    """Modelled targets in a table of their own, with the columns that any of them fills."""
+    lines = laid_out.modelled
+    shown = laid_out.modelled_columns
+    head = (say("page.target"), *(say.title(laid_out.metrics[at]) for at in shown), say("page.parity"))
+    body = [(_modelled_name(line, say), *(_cell(line.cells[at]) for at in shown), line.parity) for line in lines]
+    return [f"**{say('modelled.block')}**", "", *_table(head, body), ""]
+
+
+def _modelled_name(line: Line, say: Words) -> str:
+    apart = line.row.record.status != "modelled"
+    return f"{line.row.label} ({say('status.not_comparable')})" if apart else line.row.label
 
 
 def _cell(cell: Cell) -> str:

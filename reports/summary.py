@@ -36,19 +36,23 @@ def work_done(group: Group, say: Words = ENGLISH) -> str:
 
 def summary(group: Group, comparison: Comparison, say: Words = ENGLISH) -> tuple[str, ...]:
     """What was run, who was fastest, and what could not be had: a sentence each."""
-    return (what_ran(group, comparison, say), *decode_verdict(group, say), *_ceiling(group, say),
-            *_parity(group, say), *missing(group, say))  # fmt: skip
+    return (what_ran(group, comparison, say), *decode_verdict(group, say), *modelled_verdict(group, say),
+            *_ceiling(group, say), *_parity(group, say), *missing(group, say))  # fmt: skip
 
 
 def what_ran(group: Group, comparison: Comparison, say: Words = ENGLISH) -> str:
-    """Model, workload, number of targets, machines."""
+    """Model, workload, number of targets, machines; apart from them, how many had only their vendors' tools."""
     machines = list(dict.fromkeys(comparison.machines[bundle.host.fingerprint] for bundle in group.bundles))
     if len(machines) <= MOST_NAMED:
         where = say("summary.on_machines", machines=say.listing(machines))
     else:
         where = say("summary.on_many_machines", count=len(machines))
-    count = len(group.rows) + len(group.unfinished)
-    return say("summary.ran", work=work_done(group, say), count=count, where=where)
+    asked = sum(row.record.compiler_path for row in group.rows)
+    count = len(group.rows) - asked + len(group.unfinished)
+    if not asked:
+        return say("summary.ran", work=work_done(group, say), count=count, where=where)
+    key = "summary.ran_and_asked" if count else "summary.asked"
+    return say(key, work=work_done(group, say), count=count or asked, where=where, asked=asked)
 
 
 def named(rows: Sequence[Row], say: Words) -> str:
@@ -153,7 +157,8 @@ def decode_verdict(group: Group, say: Words = ENGLISH) -> list[str]:
     """Who decodes fastest, and whether the repetitions carry that."""
     rows, fastest = group.conclusive, group.fastest
     if fastest is None:
-        return [say("summary.no_decode")]
+        only_asked = bool(group.rows) and all(row.record.compiler_path for row in group.rows)
+        return [say("summary.nothing_ran" if only_asked else "summary.no_decode")]
     speed = notation.quantity(fastest.metric("decode_throughput"))
     if len(rows) == 1:
         return [say("summary.alone", label=fastest.label, speed=speed)]
@@ -166,6 +171,12 @@ def decode_verdict(group: Group, say: Words = ENGLISH) -> list[str]:
     if ratio.ci95 is None:
         return [say("summary.too_few", times=_times(ratio), **who)]
     return [say("summary.fastest", times=_times(ratio), interval=interval_of(ratio), **who)]
+
+
+def modelled_verdict(group: Group, say: Words = ENGLISH) -> list[str]:
+    """That some targets are modelled, and that nothing rests on them; empty if none is."""
+    rows = group.modelled
+    return [say("modelled.verdict", count=len(rows), who=named(rows, say))] if rows else []
 
 
 def _times(ratio: Ratio) -> str:

@@ -40,27 +40,35 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One target of the table; ``relative`` is its decode throughput over the fastest's, ``parity`` a short verdict."""
+    """One target of the table; ``relative`` is its decode throughput over the fastest's, ``parity`` a short verdict.
+
+    ``passed`` is that verdict; None where nothing was computed.
+    """
 
     row: Row
     cells: tuple[Cell, ...]
     relative: Cell
     parity: str
+    passed: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """Targets with figures: those that compare, fastest first, then those that do not.
 
-    ``broken`` rows have no figures at all.
+    ``modelled`` are a block of their own: nothing in it was run. ``broken`` rows have no figures at all. Where the
+    blocks stand apart, each has its own columns, as positions in ``metrics``.
     """
 
     metrics: tuple[Metric, ...]
     comparable: tuple[Line, ...]
     set_apart: tuple[Line, ...]
+    modelled: tuple[Line, ...]
     broken: tuple[Row, ...]
     footnotes: tuple[str, ...]
     marks: tuple[str, ...]
+    measured_columns: tuple[int, ...]
+    modelled_columns: tuple[int, ...]
 
 
 def comparison_table(group: Group, say: Words = ENGLISH) -> Table:
@@ -68,23 +76,41 @@ def comparison_table(group: Group, say: Words = ENGLISH) -> Table:
     known = {metric.name: metric for metric in METRICS}
     names = [name for name in COLUMN_ORDER if name in known]
     ordered = [known[name] for name in names] + [metric for metric in METRICS if metric.name not in names]
-    shown = [row for row in group.rows if row.record.status in ("ok", "not_comparable")]
+    ran = [row for row in group.rows if row.record.status in ("ok", "not_comparable") and not row.modelled]
+    shown = [*ran, *group.modelled]
     columns, folded = _fold([metric for metric in ordered if has_column(metric, shown)], shown)
     footnotes: dict[str, Note] = {}
-    lines = {row.place: _line(group, row, columns, folded, footnotes, say) for row in shown}
+    own = tuple(at for at, metric in enumerate(columns) if has_column(metric, ran))
+    lines = {row.place: _line(group, row, columns, folded, footnotes, say, own) for row in shown}
     places = {row.place for row in group.conclusive}
-    others = [row for row in shown if row.conclusive and row.place not in places]
-    grades = {row.metric(metric.name).grade for row in shown for metric in columns}
+    others = [row for row in ran if row.conclusive and row.place not in places]
+    filled = tuple(
+        at
+        for at, metric in enumerate(columns)
+        if any(row.metric(metric.name).value is not None for row in group.modelled)
+    )
     return Table(
         metrics=tuple(columns),
         comparable=tuple(lines[row.place] for row in (*group.conclusive, *others)),
-        set_apart=tuple(lines[row.place] for row in shown if not row.conclusive),
+        set_apart=tuple(lines[row.place] for row in ran if not row.conclusive),
+        modelled=tuple(lines[row.place] for row in group.modelled),
         broken=tuple(row for row in group.rows if row.record.status in ("failed", "unavailable")),
         footnotes=tuple(
             say("table.footnote", metrics=say.listing(note.titles), reason=reason) for reason, note in footnotes.items()
         ),
-        marks=tuple(f"{notation.GRADE_MARKS[g]} {say(f'grade.mark.{g}')}" for g in MARKED_GRADES if g in grades),
+        marks=_marks(ran, group.modelled, columns, say),
+        measured_columns=own,
+        modelled_columns=filled,
     )
+
+
+def _marks(ran: Sequence[Row], modelled: Sequence[Row], columns: Sequence[Metric], say: Words) -> tuple[str, ...]:
+    """What the marks before figures mean; a vendor's schedule has no bounds, where a model of ours has."""
+    grades = {row.metric(metric.name).grade for row in ran for metric in columns}
+    said = [f"{notation.GRADE_MARKS[g]} {say(f'grade.mark.{g}')}" for g in MARKED_GRADES if g in grades]
+    if any(row.metric(metric.name).grade == "modelled" for row in modelled for metric in columns):
+        said.append(f"{notation.GRADE_MARKS['modelled']} {say('grade.mark.modelled_by_tools')}")
+    return tuple(said)
 
 
 def has_column(metric: Metric, rows: Sequence[Row]) -> bool:
@@ -94,9 +120,13 @@ def has_column(metric: Metric, rows: Sequence[Row]) -> bool:
     return metric.column == "always"
 
 
-def parity_verdict(score: ParityScore | None, say: Words = ENGLISH) -> str:
-    """``passed`` or ``failed``, or a dash where nothing was scored."""
-    return notation.DASH if score is None else say("parity.passed" if score.passed else "parity.failed")
+def parity_verdict(score: ParityScore | None, say: Words = ENGLISH, *, simulated: bool = False) -> str:
+    """``passed`` or ``failed``, or a dash where nothing was scored; of a simulator's results it says so."""
+    if score is None:
+        return notation.DASH
+    if simulated:
+        return say("parity.simulated.passed" if score.passed else "parity.simulated.failed")
+    return say("parity.passed" if score.passed else "parity.failed")
 
 
 def _fold(ordered: list[Metric], rows: list[Row]) -> tuple[list[Metric], dict[str, list[Metric]]]:
@@ -118,13 +148,13 @@ def _fold(ordered: list[Metric], rows: list[Row]) -> tuple[list[Metric], dict[st
 
 def _line(
     group: Group, row: Row, columns: list[Metric], folded: dict[str, list[Metric]], footnotes: dict[str, Note],
-    say: Words,
+    say: Words, own: Sequence[int],
 ) -> Line:  # fmt: skip
     cells = []
-    for metric in columns:
+    for at, metric in enumerate(columns):
         figure = row.metric(metric.name)
         note = 0
-        if figure.value is None:
+        if figure.value is None and (row.modelled or at in own):
             also = folded.get(metric.name, [])
             note = _number(figure.method, [say.title(one) for one in (metric, *also)], footnotes)
         cells.append(Cell(notation.quantity(figure), notation.interval(figure), note))
@@ -136,8 +166,9 @@ def _line(
     else:
         value, _, bounds = notation.times(ratio.value, ratio.ci95).partition(" (")
         relative = Cell(value, bounds.rstrip(")"))
-    score = row.record.worker.parity if row.record.worker else None
-    return Line(row, tuple(cells), relative, parity_verdict(score, say))
+    score = row.record.parity
+    verdict = parity_verdict(score, say, simulated=row.modelled)
+    return Line(row, tuple(cells), relative, verdict, score.passed if score else None)
 
 
 def _number(reason: str, titles: list[str], footnotes: dict[str, Note]) -> int:

@@ -15,6 +15,9 @@ from reports.comparison import Comparison, Group, Row, compare
 from reports.dependence import dependence
 from reports.grids import Grid
 from reports.language import ENGLISH
+from reports.modelled.wording import expected
+from reports.operators.panel import sentence as operators_of
+from reports.operators.places import placed_rows
 from reports.panels import panels
 from reports.roofline.wording import verdict_of
 from reports.samples import counted
@@ -22,13 +25,18 @@ from reports.summary import MOST_NAMED, what_ran
 from reports.table import Cell, Line, Table, comparison_table
 
 if TYPE_CHECKING:
+    from rich.box import Box
     from rich.console import Console, RenderableType
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 MOST_PANEL_ROWS = 12
 """Rows of a panel's table that a terminal shows; the files have all."""
 PANEL_STYLE = "magenta"
-"""Colour of what is not measured; nothing measured is shown in it."""
+"""Colour of what is projected; nothing measured is shown in it."""
+MODELLED_STYLE = "cyan"
+"""Colour of what a vendor's tools say of a chip that is not here; nothing measured is shown in it."""
+_DASHED = "\n".join(["    ", "    ", " ┄┄ ", "    ", "    ", " ┄┄ ", "    ", "    ", ""])
+"""The lines of a table of modelled figures, dashed where those of a measured one are solid."""
 _LONGEST_TARGET = 28
 _COLUMN_GAP = 3
 _EDGES = 2
@@ -59,9 +67,12 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     parts: list[RenderableType] = [_paragraph(what_ran(group, comparison), width, "bold"), Text()]
     if laid_out.comparable or laid_out.set_apart:
         parts += _tables(laid_out, width)
+    parts += _modelled(laid_out, width)
     notes = [f"{_superscript(at)} {note}" for at, note in enumerate(laid_out.footnotes, 1)]
     parts += [_paragraph(note, width, "dim") for note in (*notes, *laid_out.marks)]
-    parts += [_paragraph(_apart(line.row), width, "yellow") for line in laid_out.set_apart]
+    parts += [_paragraph(expected(line.row), width, MODELLED_STYLE) for line in laid_out.modelled[:MOST_NAMED]]
+    apart = [line.row for line in (*laid_out.set_apart, *laid_out.modelled) if line.row.record.status != "modelled"]
+    parts += [_paragraph(_apart(row), width, "yellow") for row in apart]
     parts += [_paragraph(_broken(row), width, "red") for row in laid_out.broken]
     parts += [
         _paragraph(f"{row.label}: disturbed {found.verdict}", width, "yellow")
@@ -73,6 +84,8 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     for row in group.conclusive[:MOST_NAMED]:
         if said := verdict_of(row, study, group, ENGLISH):
             parts.append(_paragraph(f"{row.label}: {said[0]}", width))
+    for row in placed_rows(group.rows)[:MOST_NAMED]:
+        parts.append(_paragraph(operators_of(row, ENGLISH), width, MODELLED_STYLE if row.modelled else ""))
     return Stack(*parts, *_panels(group, comparison, width))
 
 
@@ -88,7 +101,7 @@ def _panels(group: Group, comparison: Comparison, width: int) -> list[Renderable
     from rich.text import Text
 
     parts: list[RenderableType] = []
-    for panel in panels(group, comparison, ENGLISH):
+    for panel in (one for one in panels(group, comparison, ENGLISH) if one.in_terminal):
         parts += [Text(), _paragraph(panel.title, width, f"bold {PANEL_STYLE}"), _paragraph(panel.intro, width)]
         for grid in panel.grids:
             most = MOST_PANEL_ROWS if grid.most_open is None else grid.most_open
@@ -133,28 +146,54 @@ def _paragraph(text: str, width: int, style: str = "") -> RenderableType:
 
 
 def _tables(laid_out: Table, width: int) -> list[RenderableType]:
-    """As many tables as the width asks for; each repeats the target's name."""
+    """Measured targets, in as many tables as the width asks for; each repeats the target's name."""
     from rich import box
-    from rich.table import Table as RichTable
 
     lines = (*laid_out.comparable, *laid_out.set_apart)
-    titles = ["Target", "vs fastest", *(metric.title for metric in laid_out.metrics), "Parity"]
-    columns = [[line.row.label for line in lines], *_columns(lines)]
+    shown = laid_out.measured_columns
+    titles = ["Target", "vs fastest", *(laid_out.metrics[at].title for at in shown), "Parity"]
+    every = [[line.row.label for line in lines], *_columns(lines)]
+    columns = [*every[:2], *(every[at + 2] for at in shown), every[-1]]
+    return _paged(lines, titles, columns, width, box.SIMPLE_HEAD, section_after=len(laid_out.comparable))
+
+
+def _modelled(laid_out: Table, width: int) -> list[RenderableType]:
+    """Modelled targets under a heading of their own, with the columns that any of them fills."""
+    from rich.box import Box
+
+    lines = laid_out.modelled
+    if not lines:
+        return []
+    shown = laid_out.modelled_columns
+    titles = ["Target", *(laid_out.metrics[at].title for at in shown), "Parity"]
+    every = [[line.row.label for line in lines], *_columns(lines)]
+    columns = [every[0], *(every[at + 2] for at in shown), every[-1]]
+    head = _paragraph(ENGLISH("modelled.block"), width, f"bold {MODELLED_STYLE}")
+    return [head, *_paged(lines, titles, columns, width, Box(_DASHED), MODELLED_STYLE)]
+
+
+def _paged(
+    lines: Sequence[Line], titles: list[str], columns: list[list[str]], width: int, lined: Box, ink: str = "",
+    section_after: int = 0,
+) -> list[RenderableType]:  # fmt: skip
+    from rich.table import Table as RichTable
+
     widths = [max(len(part) for text in [title, *column] for part in text.split("\n")) for title, column in
               zip(titles, columns, strict=True)]  # fmt: skip
     widths[0] = min(widths[0], _LONGEST_TARGET)
     made: list[RenderableType] = []
     for chosen in _pages(widths, width):
-        table = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="bold")
+        table = RichTable(
+            box=lined, padding=(0, 1), pad_edge=False, header_style=f"bold {ink}", border_style=ink or None
+        )
         table.add_column("Target", width=widths[0], overflow="fold")
         for at in chosen:
             table.add_column(titles[at], justify="left" if titles[at] == "Parity" else "right", no_wrap=True)
         for at, line in enumerate(lines):
-            style = None if line.row.conclusive else "dim"
-            first_apart = laid_out.set_apart and at + 1 == len(laid_out.comparable)
+            style = ink if line.row.conclusive or line.row.record.status == "modelled" else f"dim {ink}"
             table.add_row(
-                _plain(columns[0][at]), *(_plain(columns[c][at]) for c in chosen), style=style,
-                end_section=bool(first_apart),
+                _plain(columns[0][at]), *(_plain(columns[c][at]) for c in chosen), style=style.strip() or None,
+                end_section=at + 1 == section_after < len(lines),
             )  # fmt: skip
         made.append(table)
     return made
@@ -195,6 +234,8 @@ def _pages(widths: list[int], width: int) -> list[list[int]]:
 
 def _apart(row: Row) -> str:
     reason = row.record.failure.reason if row.record.failure else "its logits are too far from the reference's"
+    if row.rejected:
+        reason = ENGLISH("operators.rejects", operators=ENGLISH.listing(row.rejected))
     return f"{row.label}: not comparable, takes no part in conclusions: {reason}"
 
 

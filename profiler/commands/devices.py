@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from backends.contract import Availability
     from profiler.meters import MeterProbe
 
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def devices(as_json: bool) -> None:
     """List every backend, toolchain and meter: available here, or why not and how to enable it."""
+    from backends.contract import Availability, CompilerPath
     from backends.errors import UnavailableError
     from backends.registry import backend_names, load_backend
     from profiler.commands.toolchain import echo_toolchain, toolchain_rows
@@ -29,10 +31,11 @@ def devices(as_json: bool) -> None:
         try:
             backend = load_backend(name)
         except UnavailableError as error:
-            targets.append(_row(name, (), "", False, str(error), "reinstall the package that provides it"))
+            here = Availability(False, str(error), "reinstall the package that provides it")
+            targets.append(_row(name, (), "", here, None, ()))
             continue
-        here = backend.probe("")
-        targets.append(_row(name, backend.precisions, backend.summary, here.available, here.reason, here.remedy))
+        figures, chips = ("modelled", backend.devices()) if issubclass(backend, CompilerPath) else ("measured", ())
+        targets.append(_row(name, backend.precisions, backend.summary, backend.probe(""), figures, chips))
     tools = toolchain_rows()
     environment = worker_environment(physical_cores())
     readings = [
@@ -51,6 +54,9 @@ def devices(as_json: bool) -> None:
         state = "available" if target["available"] else f"unavailable: {target['reason']}; {target['remedy']}"
         click.echo(f"{target['name']:<12} {state}")
         click.echo(f"{'':<12} {target['summary']}; {', '.join(target['precisions'])}")
+        if target["figures"] == "modelled":
+            known = f"; chips: {', '.join(target['chips'])}" if target["chips"] else ""
+            click.echo(f"{'':<12} runs nothing here: its figures are modelled and stand apart{known}")
     click.echo()
     for tool in tools:
         echo_toolchain(tool)
@@ -78,13 +84,17 @@ def _meter_row(name: str, covers: str, accelerator: str | None, probe: MeterProb
 
 
 def _row(
-    name: str, precisions: tuple[str, ...], summary: str, available: bool, reason: str, remedy: str
-) -> dict[str, Any]:
+    name: str, precisions: tuple[str, ...], summary: str, here: Availability, figures: str | None,
+    chips: tuple[str, ...],
+) -> dict[str, Any]:  # fmt: skip
+    """``figures`` says whether they would be measured or modelled; None where the path cannot be loaded."""
     return {
         "name": name,
         "precisions": precisions,
         "summary": summary,
-        "available": available,
-        "reason": reason,
-        "remedy": remedy,
+        "figures": figures,
+        "chips": chips,
+        "available": here.available,
+        "reason": here.reason,
+        "remedy": here.remedy,
     }

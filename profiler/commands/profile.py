@@ -170,11 +170,15 @@ def _command(wall_meter: str | None) -> str:
 def _reference_device(text: str) -> str:
     """The accelerator that ``--reference`` names, which must be here; empty for the processor."""
     from backends.errors import InputError, UnavailableError
-    from backends.registry import load_backend
+    from backends.registry import is_compiler, load_backend
 
     if text == "cpu":
         return ""
     name, _, device = text.partition(":")
+    if is_compiler(name):
+        raise InputError(
+            f"--reference {text}: {name} runs nothing, it asks its vendor's tools; name cpu or an accelerator"
+        )
     backend = load_backend(name)
     here = backend.probe(device)
     if not here.available:

@@ -39,6 +39,12 @@ def with_origin(component: Component, catalogue: ChipCatalogue) -> Component:
     return replace(component, designer_country=country, details={**component.details, "chip": chip})
 
 
+def component_of(chip: Chip, source: str) -> Component:
+    """A chip of the catalogue that no machine showed, as if it had been found; ``source`` says who named it."""
+    known = {"status": "exact", "id": chip.id, "name": chip.name, "settled_by": "id", **_shared((chip,))}
+    return Component("accelerator", chip.name, chip.vendor, chip.designer_country, {"chip": known}, source)
+
+
 def _match(component: Component, catalogue: ChipCatalogue) -> Match:
     if component.kind == "cpu":
         return catalogue.match(component.name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from backends.errors import InputError
 from profiler.bundle import Bundle
-from reports.gate.series import Identity, RunSeries, TargetSeries, identity_of, series_of
+from reports.gate.series import Identity, RunSeries, TargetSeries, identity_of, not_judged, series_of
 
 BASELINE_SCHEMA = "chipassay.baseline/1"
 
@@ -53,6 +53,7 @@ def extended(baseline: Baseline, bundles: Sequence[Bundle]) -> Baseline:
         found = differences(baseline.identity, identity_of(bundle))
         if found:
             raise InputError(f"{bundle.path} does not belong to this baseline: {'; '.join(found)}")
+        not_judged([bundle])
         _refuse_unfit(bundle)
         run = series_of(bundle)
         if any(run.source == other.source for other in baseline.runs):
@@ -73,6 +74,8 @@ def _refuse_unfit(bundle: Bundle) -> None:
         record = finished.get(name)
         if record is None:
             raise InputError(f"{bundle.path} was {bundle.index.state} before {name} finished; profile again")
+        if record.compiler_path:
+            continue
         if record.status != "ok":
             why = record.failure.reason if record.failure else record.status
             raise InputError(f"{bundle.path}: {name} is {record.status} ({why}); a baseline needs comparable targets")

@@ -34,7 +34,7 @@ def save(bundles: tuple[Path, ...], folder: Path, keep: int, replace: bool, as_j
 
     from profiler.bundle import read_bundle
     from reports.gate.baseline import baseline_of, extended
-    from reports.gate.series import identity_of
+    from reports.gate.series import identity_of, not_judged
     from reports.gate.store import place_of, read_baseline, write_baseline
 
     runs = [read_bundle(path) for path in bundles]
@@ -43,6 +43,8 @@ def save(bundles: tuple[Path, ...], folder: Path, keep: int, replace: bool, as_j
     dropped = max(0, len(found.runs) - keep)
     found = changed(found, runs=found.runs[dropped:])
     written = write_baseline(folder, found)
+    for note in not_judged(runs):
+        click.echo(note, err=True)
     if as_json:
         _print_json({"path": str(written), "runs": len(found.runs), "dropped": dropped})
         return

@@ -16,7 +16,7 @@ from reports.gate.budget_verdicts import judge_budgets, noisy_limits
 from reports.gate.budgets import Budgets
 from reports.gate.judgement import Sides, judge, sides_of
 from reports.gate.result import CHECK_SCHEMA, CheckResult, Finding, Rules, TargetFinding, deciding, failing
-from reports.gate.series import Identity, RunSeries, identity_of, series_of
+from reports.gate.series import Identity, RunSeries, identity_of, not_judged, series_of
 from reports.gate.store import Stored
 from reports.gate.wording import summary_of
 
@@ -45,9 +45,9 @@ def check_bundles(
         InputError: If they cannot be compared with each other or with the baseline; the message says what differs.
     """
     identity = _common_identity(bundles)
+    notes = not_judged(bundles)
     runs = [series_of(bundle) for bundle in bundles]
     baseline = stored.baseline if stored else None
-    notes: list[str] = []
     if stored is not None:
         notes += _comparable(identity, runs, stored, options)
     names = [name for name in runs[0].targets if baseline is None or name in baseline.target_ids]

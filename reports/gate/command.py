@@ -64,7 +64,7 @@ def check(
     from reports.gate import policy
     from reports.gate.budgets import read_budgets
     from reports.gate.check import Options, check_bundles
-    from reports.gate.series import identity_of
+    from reports.gate.series import identity_of, measured_ids
     from reports.gate.store import DEFAULT_FOLDER, find_baseline
 
     for name in metrics:
@@ -78,7 +78,7 @@ def check(
         raise InputError(f"nothing to check against: give --baseline or --budgets ({DEFAULT_FOLDER} does not exist)")
     runs = [read_bundle(path) for path in bundles]
     found = find_baseline(baseline, identity_of(runs[0]), any_machine=allow_different_machine) if baseline else None
-    limits = read_budgets(budgets, runs[0].index.target_ids) if budgets else None
+    limits = read_budgets(budgets, measured_ids(runs[0])) if budgets else None
     options = Options(
         metrics or policy.GATED, smallest_effect / 100, loss / 100, allow_different_machine, allow_different_targets,
         strict,

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from backends.errors import InputError
 from profiler.bundle import INDEX, Bundle
 from profiler.disturbance import EXTERNAL
 from profiler.metrics import METRICS, Evidence, Metric
@@ -97,15 +98,42 @@ def identity_of(bundle: Bundle) -> Identity:
 
 
 def series_of(bundle: Bundle) -> RunSeries:
-    """Recompute every metric of every finished target, repetition by repetition."""
+    """Recompute every metric of every finished target, repetition by repetition.
+
+    A target that only its vendor's tools were asked about has no samples and takes no part: see :func:`not_judged`.
+    """
     index = bundle.index
     return RunSeries(
         source=hashlib.sha256((bundle.path / INDEX).read_bytes()).hexdigest(),
         created=index.created,
         chipassay_version=index.chipassay_version,
         command=index.command,
-        targets={record.id: _target(bundle, record) for record in bundle.targets},
+        targets={record.id: _target(bundle, record) for record in bundle.targets if not record.compiler_path},
     )
+
+
+def measured_ids(bundle: Bundle) -> tuple[str, ...]:
+    """The targets asked for, less those that only a vendor's tools answered for."""
+    asked = {record.id for record in bundle.targets if record.compiler_path}
+    return tuple(name for name in bundle.index.target_ids if name not in asked)
+
+
+def not_judged(bundles: Sequence[Bundle]) -> list[str]:
+    """That targets which nothing was measured of are left out, by name; empty if there are none.
+
+    Raises:
+        InputError: If nothing else is in a bundle.
+    """
+    for bundle in bundles:
+        if bundle.targets and all(record.compiler_path for record in bundle.targets):
+            raise InputError(
+                f"{bundle.path}: nothing was measured, only vendors' compilers were asked ("
+                f"{', '.join(record.id for record in bundle.targets)}); the gate judges measured targets"
+            )
+    names = dict.fromkeys(record.id for bundle in bundles for record in bundle.targets if record.compiler_path)
+    if not names:
+        return []
+    return [f"Not judged: {', '.join(names)}: modelled by vendors' tools, and the gate judges what was measured."]
 
 
 def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:

@@ -7,13 +7,17 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+from backends.compiled import Compiled, CompiledGraph
 from backends.contract import EngineFacts
 from backends.model import Model, ModelSpec
+from backends.workload import Workload
 from profiler.bundle import Bundle, ceilings_file, target_file
 from profiler.chips import load_chips
 from profiler.codec import encode
 from profiler.inventory.origin import with_origin
 from profiler.metrics import Evidence, compute_metrics
+from profiler.modelled_metrics import modelled_metrics
+from profiler.parity import shortfall
 from profiler.quantity import Quantity
 from profiler.record import (
     BUNDLE_SCHEMA,
@@ -23,6 +27,7 @@ from profiler.record import (
     CeilingSample,
     Component,
     EnergyReading,
+    ExamineReport,
     Failure,
     Host,
     MemoryReading,
@@ -284,6 +289,59 @@ def kunpeng_bundle(path: str = "/runs/kunpeng", **changes) -> Bundle:
     targets = (target("torch-cpu", "float32", 0.42, 0.0381, seed=41, under=under),)
     return bundle(path, **{"targets": targets, "on": kunpeng_host(), "limits": {"cpu": under},
                            "created": "2026-11-23T11:00:00Z", **changes})  # fmt: skip
+
+
+def modelled_target(
+    name: str = "tpu-mlir:bm1684x", precision: str = "float16", chip_id: str = "sophgo-bm1684x", *,
+    times: bool = True, passed: bool | None = True, layers: int = QWEN3_06B.layers,
+) -> TargetRecord:  # fmt: skip
+    """A made-up answer of a vendor's tools, with the shape of tpu-mlir's; or of nncase's, which gives no times."""
+    backend, _, device = name.partition(":")
+
+    def graph(part: str, phases: tuple[str, ...], duration_s: float, dram: int, weights: int, working: int):
+        return CompiledGraph(
+            f"{phases[0]}_{part}", part, phases, layers if part == "layer" else 1, compile_s=2.3, simulate_s=31.0,
+            artefact_bytes=weights + 5_400_000, duration_s=duration_s if times else None,
+            cycles=round(duration_s * 1e9) if times else None, dram_bytes=dram if times else None,
+            weight_bytes=weights if times else None, working_bytes=working if times else None,
+            max_abs_error=1.7e-2 if passed else 0.9, cosine=0.9999993 if passed else 0.963, reference_abs_max=11.5,
+            rewrites={"finite_mask": 1, "reduce_axes_to_attribute": 4}, details={"cores": 1},
+        )  # fmt: skip
+
+    graphs = (
+        graph("layer", ("prefill",), 935e-6, 57_300_000, 31_460_000, 3_100_000),
+        graph("layer", ("decode",), 610e-6, 38_000_000, 31_460_000, 1_400_000),
+        graph("head", ("prefill", "decode"), 5.2e-3, 312_000_000, 311_200_000, 620_000),
+    )
+    gaps = ("the embedding look-up on the host is not in the times",)
+    if not times:
+        gaps = ("nncase 2.11.0 gives no time, no cycle and no memory plan", *gaps)
+    compiled = Compiled(
+        "tpu-mlir" if times else "nncase", "1.30.2" if times else "2.11.0", chip_id, precision, layers, graphs,
+        timing="the compiler's static schedule" if times else "", simulator="the vendor's cmodel",
+        parity_scope="one layer with the ends", gaps=gaps, packages={"onnx": "1.14.1"},
+    )  # fmt: skip
+    score = None if passed is None else parity(passed, positions=3)
+    workload = Workload("chat", (tuple(range(PROMPT_TOKENS)),), OUTPUT_TOKENS)
+    return TargetRecord(
+        schema=RECORD_SCHEMA, id=f"{name}@{precision}", backend=backend, device=device, precision=precision,
+        status="modelled" if passed is not False else "not_comparable", threads=2,
+        model_digest=digest_of("model"), workload_digest=digest_of("workload"),
+        metrics=modelled_metrics(compiled, QWEN3_06B, workload), chip_id=chip_id,
+        failure=Failure(shortfall(score)) if score and not passed else None,
+        examined=ExamineReport(compiled, (), score, host()),
+    )  # fmt: skip
+
+
+def modelled_bundle(path: str = "/runs/modelled", *, measured: bool = True, **changes) -> Bundle:
+    """Two measured targets, and three of which only vendors' tools were asked; one of these computed wrongly."""
+    targets = (
+        modelled_target(),
+        modelled_target("nncase:k230", "float32", "canaan-k230", times=False),
+        modelled_target("tpu-mlir:bm1690", "int4", "", passed=False),
+    )
+    ran = (target("torch-cpu", "float32", 1.42, 0.1835, seed=11), target("onnx-cpu", "float32", 1.15, 0.0921, seed=12))
+    return bundle(path, **{"targets": (*ran, *targets) if measured else targets, **changes})
 
 
 def write_bundle(made: Bundle, folder: Path) -> Path:

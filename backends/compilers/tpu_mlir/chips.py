@@ -17,7 +17,8 @@ class Chip:
     """One chip by the compiler's name, which is also the target's device.
 
     ``catalogue_id`` is empty where the catalogue of chips does not have it. ``cores`` are the tensor cores a model is
-    compiled for: all that serve one model. ``lacks`` are precisions it cannot run, with the reason.
+    compiled for: all of the chip's, as the compiler's own debugger and runtime have them. ``lacks`` are precisions it
+    cannot run, with the reason.
     """
 
     name: str
@@ -26,16 +27,25 @@ class Chip:
     lacks: dict[str, str] = field(default_factory=dict)
 
 
+_ABORTS = "tpu-mlir 1.30.2 cannot compile float32 for it (tpuc-opt aborts); use float16 or bfloat16"
+_NO_OTHER = "tpu-mlir 1.30.2 cannot compile it for this chip (tpuc-opt aborts); use bfloat16"
+_BFLOAT16_ONLY = {
+    "float16": "tpu-mlir 1.30.2 makes bfloat16 of it without saying so: the chip has no float16; use bfloat16",
+    "float32": _NO_OTHER,
+    "int8": _NO_OTHER,
+    "int4": _NO_OTHER,
+}
+
 CHIPS: dict[str, Chip] = {
     chip.name: chip
     for chip in (
         Chip("bm1684x", "sophgo-bm1684x"),
         Chip("bm1688", "sophgo-bm1688", cores=2),
         Chip("cv186x", ""),
-        Chip("bm1684x2", ""),
-        Chip("bm1690", ""),
-        Chip("bm1690e", ""),
-        Chip("cv184x", ""),
+        Chip("bm1684x2", "", cores=4, lacks={"float32": _ABORTS}),
+        Chip("bm1690", "", cores=8),
+        Chip("bm1690e", "", cores=4, lacks={"float32": _ABORTS}),
+        Chip("cv184x", "", lacks=_BFLOAT16_ONLY),
     )
 }
 

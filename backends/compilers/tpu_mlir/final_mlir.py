@@ -14,8 +14,11 @@ _OPERATOR_END = re.compile(r"\bloc\((?P<location>#loc\d*)\)\s*$")
 _LOCATION = re.compile(r'^(?P<key>#loc\d*) = loc\("(?P<name>.*)"(?:\(.*\))?\)\s*$')
 _FUSED = re.compile(r"^(?P<key>#loc\d*) = loc\(fused(?:<.*>)?\[(?P<parts>[^\]]*)\]\)")
 
-_MOVES = {"Load", "Store", "Yield", "Group", "Move"}
-"""Data brought in and out, and brackets around operators that share the local memory; no work of a model."""
+_BRACKETS = {"Load", "Yield", "Group"}
+"""Weights and results brought in, and brackets around operators that share the local memory; no work of a model."""
+
+STORE = "Store"
+"""Writes a result out under the result's own name; on the way it may transpose it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class CompiledOperator:
 
 
 def read_operators(text: str) -> tuple[CompiledOperator, ...]:
-    """Every operator that computes, in the order of the program.
+    """Every operator that computes or stores, in the order of the program.
 
     Raises:
         WorkerError: The text has no function with a run mode, or no operator.
@@ -43,7 +46,7 @@ def read_operators(text: str) -> tuple[CompiledOperator, ...]:
             mode = function["mode"] if function else ""
             continue
         operator = _OPERATOR.search(line)
-        if operator is None or not mode or operator["name"] in _MOVES:
+        if operator is None or not mode or operator["name"] in _BRACKETS:
             continue
         end = _OPERATOR_END.search(line)
         results = names.get(end["location"], ()) if end else ()

@@ -14,7 +14,7 @@ from typing import Literal
 
 import onnx_ir as ir
 
-from backends.compilers.tpu_mlir.final_mlir import CompiledOperator
+from backends.compilers.tpu_mlir.final_mlir import STORE, CompiledOperator
 from backends.operators import OperatorPlacement, Where
 from backends.operators.count import NodeCost
 
@@ -33,7 +33,8 @@ class PlacedNode:
 
 def place_nodes(model: ir.Model, table: Sequence[CompiledOperator]) -> tuple[PlacedNode, ...]:
     """Every node of the graph, in its order; one that the table does not account for is ``unknown``."""
-    by_result = {name: operator for operator in table for name in operator.results}
+    stored_first = sorted(table, key=lambda operator: operator.name != STORE)
+    by_result = {name: operator for operator in stored_first for name in operator.results}
     found: dict[int, PlacedNode] = {}
     for node in reversed(list(model.graph)):
         output = node.outputs[0]
