@@ -7,9 +7,8 @@ and size can change places by that, which changes no share of FLOPs.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -46,22 +45,22 @@ class PlacedGraph:
     phases: tuple[Phase, ...]
     copies: int
     nodes: tuple[tuple[NodeCost, Place], ...]
-    extra: tuple[HostRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What to say of a node: the place of one on the accelerator, of one on the host, of one the compiler put in."""
-
-    accelerator: Place
-    host: Place
-    inserted: Place
+    extra: tuple[tuple[str, Place], ...]
 
 
 def place_graph(
-    graph: Path, rows: Sequence[HostRow], table: Table, precision: str, phases: tuple[Phase, ...], copies: int
+    graph: Path,
+    rows: Sequence[HostRow],
+    accelerator: Place,
+    host: Callable[[HostRow], Place],
+    precision: str,
+    phases: tuple[Phase, ...],
+    copies: int,
 ) -> PlacedGraph:
-    """Every node of the ONNX file ``graph``, as the compiler was given it."""
+    """Every node of the ONNX file ``graph``, as the compiler was given it.
+
+    ``accelerator`` is the place of a node without a row on the CPU, ``host`` the place of one with such a row.
+    """
     import onnx_ir as ir
 
     from backends.operators.count import count_graph, element_bytes
@@ -73,41 +72,32 @@ def place_graph(
         row = next((row for row in left if node.op_type in row.onnx and row.elements == _elements(node)), None)
         if row is not None:
             left.remove(row)
-        nodes.append((cost, table.accelerator if row is None else table.host))
-    return PlacedGraph(phases, copies, tuple(nodes), tuple(left))
+        nodes.append((cost, accelerator if row is None else host(row)))
+    extra = tuple((row.operator, _put_in(host(row))) for row in left)
+    return PlacedGraph(phases, copies, tuple(nodes), extra)
 
 
 def whole_model(
-    graphs: Iterable[PlacedGraph], table: Table, spec: ModelSpec, workload: Workload, precision: str
+    graphs: Iterable[PlacedGraph], spec: ModelSpec, workload: Workload, precision: str
 ) -> tuple[OperatorPlacement, ...]:
-    """One record per phase, operator and place; rows of the compiler's own count, and have no share of the model."""
+    """One record per phase, operator and place; what the compiler put in counts, and has no share of the model."""
     from backends.operators.count import element_bytes
 
-    found = list(embedding_lookup(spec, workload, element_bytes(precision)[0]))
     sums: dict[tuple[Phase, str, Place], tuple[int, float, float]] = {}
-    extra: Counter[tuple[Phase, str]] = Counter()
     for graph in graphs:
+        added = [(cost.operator, place, cost.flops, cost.bytes_moved) for cost, place in graph.nodes]
+        added += [(operator, place, 0.0, 0.0) for operator, place in graph.extra]
         for phase in graph.phases:
-            for cost, place in graph.nodes:
-                count, flops, moved = sums.get((phase, cost.operator, place), (0, 0.0, 0.0))
-                sums[phase, cost.operator, place] = (
-                    count + graph.copies,
-                    flops + graph.copies * cost.flops,
-                    moved + graph.copies * cost.bytes_moved,
-                )
-            for row in graph.extra:
-                extra[phase, row.operator] += graph.copies
-    ordered = sorted(sums.items(), key=lambda item: (item[0][0], item[0][1], item[0][2].where))
-    found += [
+            for operator, place, flops, moved in added:
+                before = sums.get((phase, operator, place), (0, 0.0, 0.0))
+                more = (graph.copies, graph.copies * flops, graph.copies * moved)
+                sums[phase, operator, place] = (before[0] + more[0], before[1] + more[1], before[2] + more[2])
+    ordered = sorted(sums.items(), key=lambda item: (item[0][0], item[0][1], item[0][2].where, item[0][2].note))
+    placed = tuple(
         OperatorPlacement(phase, operator, *total, place.where, place.evidence, place.source, place.note)
         for (phase, operator, place), total in ordered
-    ]
-    own = table.inserted
-    found += [
-        OperatorPlacement(phase, operator, count, 0.0, 0.0, own.where, own.evidence, own.source, own.note)
-        for (phase, operator), count in sorted(extra.items())
-    ]
-    return tuple(found)
+    )
+    return (*embedding_lookup(spec, workload, element_bytes(precision)[0]), *placed)
 
 
 def embedding_lookup(spec: ModelSpec, workload: Workload, element_bytes: float) -> tuple[OperatorPlacement, ...]:
@@ -127,6 +117,10 @@ def embedding_lookup(spec: ModelSpec, workload: Workload, element_bytes: float) 
         )
         for phase, rows in tokens.items()
     )
+
+
+def _put_in(place: Place) -> Place:
+    return replace(place, note=f"put in by the compiler, no part of the model; {place.note}".removesuffix("; "))
 
 
 def _elements(node: ir.Node) -> int:

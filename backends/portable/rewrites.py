@@ -175,8 +175,8 @@ REWRITES: dict[str, Rewrite] = {
         ),
         Rewrite(
             "transpose_without_batch",
-            "where a prompt is as long as a head is wide, the values' swap of tokens and heads is dropped silently, and "
-            "that of the attention's output ends the process: 'Assertion Failed' in EGraphRewriteProvider.ERewrite",
+            "where a prompt is as long as a head is wide, the values' swap of tokens and heads is silently wrong, and "
+            "that of the attention's output ends the process ('Assertion Failed' in EGraphRewriteProvider)",
             "nncase 2.11.0",
             transpose_without_batch,
         ),

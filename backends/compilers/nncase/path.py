@@ -117,24 +117,20 @@ def _why_not(device: str) -> str:
 def _operators(
     found: Layerwise, folder: Path, listings: dict[str, Listing], execution: Execution, workload: Workload, version: str
 ) -> tuple[OperatorPlacement, ...]:
-    from backends.compilers.placing import Table, place_graph, whole_model
+    from backends.compilers.placing import place_graph, whole_model
     from backends.operators import Place
 
     source = f"nncase {version}'s listing of the last pass"
-    on_cpu = "interpreted by the K230's own CPU"
-    table = Table(
-        Place("accelerator", "compiled", source, "on the KPU, alone or taken into another of its operators"),
-        Place("host", "compiled", source, on_cpu),
-        Place("host", "compiled", source, f"put in by the compiler, no part of the model; {on_cpu}"),
-    )
-    alone = Table(table.host, table.host, table.inserted)
+    kpu = Place("accelerator", "compiled", source, "on the KPU, alone or taken into another of its operators")
+    cpu = Place("host", "compiled", source, "interpreted by the K230's own CPU")
     graphs = []
     for one in found.graphs:
-        listing = listings[one.name]
-        used = table if listing.computes_on_kpu else alone
-        graph = folder / f"{one.name}.onnx"
-        graphs.append(place_graph(graph, listing.host, used, execution.precision, one.phases, one.copies))
-    return whole_model(graphs, table, execution.model.spec, workload, execution.precision)
+        listing, graph = listings[one.name], folder / f"{one.name}.onnx"
+        elsewhere = kpu if listing.computes_on_kpu else cpu
+        graphs.append(
+            place_graph(graph, listing.host, elsewhere, lambda _: cpu, execution.precision, one.phases, one.copies)
+        )
+    return whole_model(graphs, execution.model.spec, workload, execution.precision)
 
 
 def _largest_graph_bytes(spec: ModelSpec) -> int:
