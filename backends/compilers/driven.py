@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,9 +191,9 @@ def load_outputs(path: Path, shapes: dict[str, tuple[int, ...]], tool: str) -> A
         WorkerError: The file is missing, damaged, or holds other outputs than the graph has.
     """
     try:
-        with np.load(path) as file:
+        with path.open("rb") as handle, np.load(handle) as file:
             found = [file[f"output_{number}"] for number in range(len(file.files))]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise WorkerError(f"{tool}: the simulator's outputs cannot be read: {error}") from error
     wanted = [int(np.prod(shape)) for shape in shapes.values()]
     if [array.size for array in found] != wanted:
