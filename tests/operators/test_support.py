@@ -1,5 +1,6 @@
 """Lists and probes of each toolchain: what was found is placed as it was found; a wrong file is told with its line."""
 
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -198,3 +199,9 @@ def test_what_a_run_recorded_counts_where_it_is_as_strong(listed, recorded):
         stronger = own and min(EVIDENCES.index(each.evidence) for each in own) <= EVIDENCES.index(one.evidence)
         assert [each.where for each in now] == ([each.where for each in own] if stronger else [one.where])
     assert weakest_evidence(merged) is None or weakest_evidence(merged) in EVIDENCES
+
+
+def test_a_probe_of_an_unusual_form_says_nothing_of_the_usual_one():
+    support, _ = find_support("nncase")
+    alone = replace(support.mode("float", ""), observed=())
+    assert place_operator(support, alone, "", "Reshape").where == "host", "rejected with allowzero, taken without"
