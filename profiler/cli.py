@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "reports.command",
     "check": "reports.gate.command",
     "baseline": "reports.gate.baseline_command",
+    "operators": "profiler.commands.operators",
     "chips": "profiler.commands.chips",
     "classify": "reports.export_control.command",
     "project": "reports.projection.command",

@@ -50,8 +50,13 @@ class Row:
 
     @property
     def conclusive(self) -> bool:
-        """Whether the row takes part in conclusions: it ran, and computed what the reference computed."""
-        return self.record.status == "ok"
+        """Whether the row takes part in conclusions: it ran whole, and computed what the reference computed."""
+        return self.record.status == "ok" and not self.rejected
+
+    @property
+    def rejected(self) -> tuple[str, ...]:
+        """Operators that the path refuses: it cannot execute the model."""
+        return tuple(dict.fromkeys(one.operator for one in self.record.operators if one.where == "rejected"))
 
     @property
     def modelled(self) -> bool:

@@ -223,19 +223,15 @@ def origin_sources(rows: Sequence[Row], study: Study) -> list[str]:
 
 
 def placement_grid(row: Row, say: Words) -> Grid | None:
-    """Operators by device; None if the target's preparation did not record them."""
-    placed = placement(row.record)
-    if not placed:
-        return None
+    """Operators by phase and place; None if the record has none."""
     found = [
         (
-            one.device, notation.DASH if one.operators is None else str(one.operators),
-            notation.DASH if one.flops_share is None else percent(one.flops_share),
-            notation.DASH if one.bytes_share is None else percent(one.bytes_share),
+            say("placement.place", phase=phase_name(one.phase, say), where=say(f"operators.where.{one.where}")),
+            str(one.operators), percent(one.flops_share), percent(one.bytes_share),
         )
-        for one in placed
+        for one in placement(row.record)
     ]  # fmt: skip
-    return _grid(row.label, "placement", ("device", "operators", "flops", "bytes"), found, say)
+    return _grid(row.label, "placement", ("device", "operators", "flops", "bytes"), found, say) if found else None
 
 
 def standing_grid(rows: Sequence[Row], study: Study, comparison: Comparison, say: Words) -> Grid:
@@ -264,7 +260,7 @@ def feasible_sentences(group: Group, study: Study, say: Words, most: int) -> lis
     names = [row.label for row in study.rows]
     if 0 < len(names) <= most:
         said.append(say("dependence.feasible", count=len(names), who=say.listing(names)))
-    apart = [f"{row.label}: {say(f'status.{row.record.status}')}" for row in study.infeasible]
+    apart = [f"{row.label}: {_why_apart(row, say)}" for row in study.infeasible]
     if 0 < len(apart) <= most:
         said.append(say("dependence.infeasible", count=len(apart), who=say.clauses(apart)))
     modelled = [row.label for row in study.modelled]
@@ -273,6 +269,12 @@ def feasible_sentences(group: Group, study: Study, say: Words, most: int) -> lis
     if scopes := energy_scopes(study, say):
         said.append(scopes)
     return said
+
+
+def _why_apart(row: Row, say: Words) -> str:
+    if row.rejected:
+        return say("operators.rejects", operators=say.listing(row.rejected))
+    return say(f"status.{row.record.status}")
 
 
 def _grid(caption: str, prefix: str, head: Sequence[str], rows: Sequence[tuple[str, ...]], say: Words) -> Grid:

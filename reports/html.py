@@ -19,6 +19,7 @@ from reports.comparison import Comparison, Group, Row, difference
 from reports.dependence import dependence
 from reports.figures import MOST_DRAWN, GroupFigures
 from reports.language import ENGLISH, Words
+from reports.operators.panel import dependence_grid as operator_grid
 from reports.panels import panels
 from reports.roofline.wording import verdict_of
 from reports.summary import what_ran
@@ -115,6 +116,7 @@ def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[
         "table": comparison_table(group, say),
         "columns": _columns(comparison_table(group, say)),
         "dependence": grids.dependence_grid(study, say),
+        "operators": operator_grid(group.rows, say),
         "feasible": grids.feasible_sentences(group, study, say, MOST_LISTED),
         "matches": grids.match_grid(study, say),
         "standing": grids.standing_grid(rows, study, comparison, say),

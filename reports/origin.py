@@ -14,6 +14,9 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from backends.errors import InputError
+from backends.operators.placement import Phase as OperatorPhase
+from backends.operators.placement import Where
+from backends.operators.shares import WHERES, shares
 from backends.yaml_lines import load_located
 from profiler.chips import Chip, load_chips
 from profiler.record import TargetRecord
@@ -41,12 +44,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where operators of a path ran, as its preparation recorded it; shares are of one, None where not recorded."""
+    """What of one phase of a path runs in one place; shares are of one."""
 
-    device: str
-    operators: int | None
-    flops_share: float | None
-    bytes_share: float | None
+    phase: OperatorPhase
+    where: Where
+    operators: int
+    flops_share: float
+    bytes_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +78,34 @@ class Software:
 def origin_of(row: Row, standing: Standing) -> Origin:
     """The origin of every part of the path that a target took."""
     parts = [*_chip_parts(row, standing), *_software_parts(row, standing)]
-    placed = placement(row.record)
     if row.record.compiler_path:
         return Origin(tuple(parts), None, "not_run")
     if row.record.accelerator is None:
         return Origin(tuple(parts), 1.0, "host")
-    shares = [one.flops_share for one in placed if one.device == row.record.accelerator]
-    known = [share for share in shares if share is not None]
-    return Origin(tuple(parts), sum(known) if known else None, "placement" if known else "not_recorded")
+    share = _work_share(row)
+    return Origin(tuple(parts), share, "not_recorded" if share is None else "placement")
 
 
 def placement(record: TargetRecord) -> tuple[Placed, ...]:
-    """Operator placement, if the target's preparation recorded it: ``{"placement": [{"device": ..., ...}]}``."""
-    entries = record.preparation.get("placement")
-    if not isinstance(entries, list):
-        return ()
-    return tuple(
-        Placed(str(entry["device"]), _whole(entry.get("operators")), _share(entry.get("flops_share")),
-               _share(entry.get("bytes_share")))
-        for entry in entries
-        if isinstance(entry, dict) and "device" in entry
-    )  # fmt: skip
+    """Operators by phase and place, as the record holds them; places without operators are left out."""
+    found = []
+    phases: tuple[OperatorPhase, ...] = ("prefill", "decode")
+    for phase in phases:
+        told = shares(record.operators, phase)
+        found += [
+            Placed(phase, where, told.counts[where], told.flops[where], told.bytes_moved[where])
+            for where in (WHERES if told else ())
+            if told and told.counts[where]
+        ]
+    return tuple(found)
 
 
-def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) else None
-
-
-def _share(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
+def _work_share(row: Row) -> float | None:
+    """Share of one run's FLOPs on the accelerator: a prefill and its decode steps; None if nothing was placed."""
+    steps = {"prefill": 1, "decode": row.bundle.index.workload.output_tokens - 1}
+    whole = sum(steps[one.phase] * one.flops for one in row.record.operators)
+    on_chip = sum(steps[one.phase] * one.flops for one in row.record.operators if one.where == "accelerator")
+    return on_chip / whole if whole else None
 
 
 def _chip_parts(row: Row, standing: Standing) -> Iterable[Part]:

@@ -12,11 +12,12 @@ from reports.comparison import Comparison, Group
 from reports.grids import Panel
 from reports.language import Words
 from reports.modelled.panel import modelled_panel
+from reports.operators.panel import operators_panel
 from reports.projection.panel import projection_panel
 
 __all__ = ["PANELS", "Panel", "panels"]
 
-PANELS: list[Callable[[Group, Comparison, Words], Panel | None]] = [modelled_panel, projection_panel]
+PANELS: list[Callable[[Group, Comparison, Words], Panel | None]] = [operators_panel, modelled_panel, projection_panel]
 """Makers of panels, in the order they are shown."""
 
 

@@ -159,8 +159,7 @@ def run_facts(row: Row, say: Words = ENGLISH) -> list[tuple[str, str]]:
         variables = ", ".join(f"{key}={value}" for key, value in worker.environment.items())
         facts.append((say("facts.environment"), variables))
     if row.record.preparation:
-        shown = {key: value for key, value in row.record.preparation.items() if key != "placement"}
-        facts += [(say("facts.preparation"), details(shown))] if shown else []
+        facts.append((say("facts.preparation"), details(row.record.preparation)))
     return facts
 
 
@@ -254,12 +253,12 @@ def restricted_text(restricted: bool | None, say: Words = ENGLISH) -> str:
 
 def limits(comparison: Comparison, say: Words) -> str:
     """What the report does not say, as one paragraph."""
-    modelled = any(row.modelled for row in comparison.rows)
-    unmeasured = [name for name, holds in (("projected", comparison.project_on), ("modelled", modelled)) if holds] or [
-        "measured_only"
-    ]
+    said = [say("page.limits_projected")] if comparison.project_on else []
+    if any(row.modelled for row in comparison.rows):
+        said.append(say("page.limits_modelled"))
+    unmeasured = said or [say("page.limits_measured_only")]
     last = (horizon_note(comparison, say), say("report.not_legal_advice"))
-    return say.together([say("page.limits_text"), *(say(f"page.limits_{name}") for name in unmeasured), *last])
+    return say.together([say("page.limits_text"), *unmeasured, *last])
 
 
 def horizon_note(comparison: Comparison, say: Words = ENGLISH) -> str:

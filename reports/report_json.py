@@ -18,6 +18,7 @@ from reports.comparison import Comparison, Group, Row
 from reports.dependence import dependence
 from reports.modelled.document import compiled_document
 from reports.modelled.wording import compiled_of
+from reports.operators.document import operators_document
 from reports.projection.panel import projections_document
 from reports.provenance import NOT_FINITE
 from reports.ratio import Ratio
@@ -142,6 +143,7 @@ def _target(row: Row, group: Group, comparison: Comparison) -> dict[str, Any]:
             "reason": record.failure.reason, "remedy": record.failure.remedy, "stderr_tail": record.failure.stderr_tail,
         } if record.failure else None,
         "compiled": compiled_document(row, group),
+        "operators": operators_document(row),
         "raw": {"bundle": str(row.bundle.path), "file": target_file(record.id)},
     }  # fmt: skip
 

@@ -13,6 +13,7 @@ from reports.dependence import Study, dependence
 from reports.dependence.wording import gap_sentence
 from reports.grids import Grid
 from reports.language import ENGLISH, Words
+from reports.operators.panel import dependence_grid as operator_grid
 from reports.panels import panels
 from reports.roofline.wording import verdict_of
 from reports.summary import what_ran
@@ -117,6 +118,9 @@ def _judged(group: Group, comparison: Comparison, study: Study, say: Words) -> l
         "",
         *_grid(grids.dependence_grid(study, say)),
     ]
+    if operators := operator_grid(group.rows, say):
+        intro = plain(say("operators.dependence_intro"))
+        lines += [f"**{plain(operators.caption)}**", "", intro, "", *_grid(operators)]
     if matches := grids.match_grid(study, say):
         lines += [f"**{matches.caption}**", "", plain(say("dependence.match.intro")), "", *_grid(matches)]
     lines += [f"**{say('page.standing')}**", "", *_grid(grids.standing_grid(study.rows, study, comparison, say))]

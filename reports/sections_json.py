@@ -13,6 +13,7 @@ from reports.dependence.study import PhaseStudy, processor_key
 from reports.dependence.wording import reason_text
 from reports.grids import no_gap_text
 from reports.language import ENGLISH
+from reports.operators.document import operator_dependence_document
 from reports.origin import origin_of, placement
 from reports.roofline import BASES, PHASES, Position
 from reports.roofline.published import usual_range
@@ -53,7 +54,7 @@ def dependence_document(group: Group, comparison: Comparison) -> dict[str, Any]:
         ],
         "infeasible": [
             {"label": row.label, "status": row.record.status,
-             "reason": row.record.failure.reason if row.record.failure else ""}
+             "reason": row.record.failure.reason if row.record.failure else _why_rejected(row)}
             for row in study.infeasible
         ],
         "modelled": [
@@ -61,12 +62,17 @@ def dependence_document(group: Group, comparison: Comparison) -> dict[str, Any]:
              "restricted": study.standings[row.place].restricted}
             for row in study.modelled
         ],
+        "operators": operator_dependence_document(group.rows),
         "phases": {one.phase: _phase(one, study) for one in study.phases},
         "energy_dependence": _loss(study.energy, study),
     }  # fmt: skip
     if not study.computed:
         document["reason"] = reason_text(study.reason, study, ENGLISH)
     return document
+
+
+def _why_rejected(row: Row) -> str:
+    return ENGLISH("operators.rejects", operators=ENGLISH.listing(row.rejected)) if row.rejected else ""
 
 
 def _phase(one: PhaseStudy, study: Study) -> dict[str, Any]:
@@ -198,7 +204,7 @@ def origin_document(row: Row, found: Standing) -> dict[str, Any]:
         "work_share": origin.work_share,
         "work_share_known_by": origin.share_key,
         "placement": [
-            {"device": one.device, "operators": one.operators, "flops_share": one.flops_share,
+            {"phase": one.phase, "where": one.where, "operators": one.operators, "flops_share": one.flops_share,
              "bytes_share": one.bytes_share}
             for one in placement(row.record)
         ],

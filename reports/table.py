@@ -124,8 +124,9 @@ def parity_verdict(score: ParityScore | None, say: Words = ENGLISH, *, simulated
     """``passed`` or ``failed``, or a dash where nothing was scored; of a simulator's results it says so."""
     if score is None:
         return notation.DASH
-    where = ".simulated" if simulated else ""
-    return say(f"parity{where}.{'passed' if score.passed else 'failed'}")
+    if simulated:
+        return say("parity.simulated.passed" if score.passed else "parity.simulated.failed")
+    return say("parity.passed" if score.passed else "parity.failed")
 
 
 def _fold(ordered: list[Metric], rows: list[Row]) -> tuple[list[Metric], dict[str, list[Metric]]]:

@@ -16,6 +16,8 @@ from reports.dependence import dependence
 from reports.grids import Grid
 from reports.language import ENGLISH
 from reports.modelled.wording import expected
+from reports.operators.panel import sentence as operators_of
+from reports.operators.places import placed_rows
 from reports.panels import panels
 from reports.roofline.wording import verdict_of
 from reports.samples import counted
@@ -82,6 +84,8 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     for row in group.conclusive[:MOST_NAMED]:
         if said := verdict_of(row, study, group, ENGLISH):
             parts.append(_paragraph(f"{row.label}: {said[0]}", width))
+    for row in placed_rows(group.rows)[:MOST_NAMED]:
+        parts.append(_paragraph(operators_of(row, ENGLISH), width, MODELLED_STYLE if row.modelled else ""))
     return Stack(*parts, *_panels(group, comparison, width))
 
 
@@ -230,6 +234,8 @@ def _pages(widths: list[int], width: int) -> list[list[int]]:
 
 def _apart(row: Row) -> str:
     reason = row.record.failure.reason if row.record.failure else "its logits are too far from the reference's"
+    if row.rejected:
+        reason = ENGLISH("operators.rejects", operators=ENGLISH.listing(row.rejected))
     return f"{row.label}: not comparable, takes no part in conclusions: {reason}"
 
 

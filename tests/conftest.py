@@ -158,7 +158,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from backends.contract import Availability, Backend, EngineFacts, Generation
+from backends.compiled import Compiled, CompiledGraph, Examination
+from backends.contract import Availability, Backend, CompilerPath, EngineFacts, Generation, WorkerCommand
+from backends.errors import InputError, WorkerError
 from tests.backends.accelerator.host import HostAccelerator
 
 
@@ -335,6 +337,110 @@ class Absent(_Base):
     @classmethod
     def probe(cls, device):
         return Availability(False, "the board is not plugged in", "plug it in")
+
+
+class Elsewhere(HostAccelerator):
+    """Measured by a worker of another Python environment, which the user's variables name."""
+    name = "test-elsewhere"
+
+    @classmethod
+    def worker(cls, device):
+        command = (os.environ["ELSEWHERE_PYTHON"], "-m", "profiler.worker")
+        return WorkerCommand(command, {"ELSEWHERE": "the vendor's variable"})
+
+    def load(self, execution, progress):
+        found = super().load(execution, progress)
+        seen = {"prefix": sys.prefix, "variable": os.environ.get("ELSEWHERE", "")}
+        return replace(found, details={**found.details, **seen})
+
+
+class _Tool:
+    """ONNX Runtime in place of a vendor's compiler and simulator, with a schedule that is made up and fixed.
+
+    It has what a VendorTool has: to import that one would load PyTorch wherever this module is listed.
+    """
+    rewrites = ("finite_mask", "older_ir_version")
+    cycles = {"prefill": 4_000_000, "decode": 500_000, "head": 2_000_000}
+
+    def __init__(self, device):
+        import onnxruntime
+
+        self.device, self.runtime, self.sessions = device, onnxruntime, {}
+
+    def compile(self, graph, name, probe):
+        if self.device == "aborts":
+            print("tpuc-opt: LLVM ERROR: out of registers", file=sys.stderr, flush=True)
+            os.abort()
+        if self.device == "refuses":
+            raise WorkerError("the compiler refused " + name + ": REGTASK: bit width exceeds the limit")
+        assert probe.inputs[name] and probe.outputs[name]
+        self.sessions[name] = self.runtime.InferenceSession(str(graph))
+        cycles = None if self.device == "untimed" else next(n for key, n in self.cycles.items() if key in name)
+        return CompiledGraph(
+            name, "whole", (), 1, compile_s=0.5, artefact_bytes=1000, cycles=cycles,
+            duration_s=cycles and cycles / 1e9, dram_bytes=cycles and 10 * cycles,
+            weight_bytes=5000 if "head" in name else 2000, working_bytes=300,
+        )
+
+    def unsimulated(self, name):
+        return ""
+
+    def simulate(self, name, inputs):
+        session = self.sessions[name]
+        found = dict(zip([out.name for out in session.get_outputs()], session.run(None, inputs)))
+        if self.device == "wrong" and "head" in name:
+            found["logits"] = -found["logits"]
+        if self.device == "nan" and "head" in name:
+            found["logits"] = np.full_like(found["logits"], np.nan)
+        if self.device == "rubbish":
+            return {out: np.zeros(3, np.float32) for out in found}
+        return found
+
+
+class Compiler(CompilerPath):
+    """Asks the tool above about a chip that is not here; its devices are what can go wrong."""
+    name = "test-compiler"
+    summary = "a compiler for tests"
+    precisions = ("float32", "float16")
+    default_precision = "float16"
+
+    @classmethod
+    def devices(cls):
+        return ("chip", "unlisted", "untimed", "aborts", "refuses", "wrong", "nan", "rubbish")
+
+    @classmethod
+    def probe(cls, device):
+        if device and device not in cls.devices():
+            return Availability(False, "test-compiler knows no chip " + device, "name another")
+        return Availability(True)
+
+    @classmethod
+    def chip(cls, device):
+        if device not in cls.devices():
+            raise InputError("test-compiler knows no chip " + device)
+        return "" if device == "unlisted" else "sophgo-bm1684x"
+
+    @classmethod
+    def memory_needed_bytes(cls, spec, precision, workload):
+        return 1
+
+    def examine(self, execution, workload, progress):
+        import tempfile
+        from pathlib import Path
+
+        from backends.compilers.layerwise import compile_and_simulate
+
+        tool = _Tool(execution.device)
+        with tempfile.TemporaryDirectory() as folder:
+            found = compile_and_simulate(tool, execution, workload, Path(folder), progress)
+        timed = execution.device != "untimed"
+        compiled = Compiled(
+            "test-tool", "9.1", self.chip(execution.device), execution.precision, execution.model.spec.layers,
+            found.graphs, timing="a made-up schedule" if timed else "", simulator="ONNX Runtime",
+            parity_scope="the model cut to its first layer",
+            gaps=("the host's part is not in the times",) if timed else ("test-tool gives no times",),
+        )
+        return Examination(compiled, (), found.logits, found.expected)
 '''
 
 
@@ -360,6 +466,8 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "Unprobed",
         "Killed",
         "Greedy",
+        "Elsewhere",
+        "Compiler",
     )
     lines = [f"test-{name.lower()} = chipassay_testonly:{name}" for name in classes]
     lines.append("test-host = tests.backends.accelerator.host:HostAccelerator")

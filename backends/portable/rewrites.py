@@ -15,6 +15,9 @@ import onnx_ir as ir
 FINITE_MASK = np.float32(-1e4)
 """Far below any score, and within float16."""
 
+WIDEST_MATRIX_BYTES = 2**28
+"""Of the float32 weights of one MatMul in :func:`slice_wide_products`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
@@ -91,6 +94,50 @@ def finite_mask(model: ir.Model) -> int:
     return changed
 
 
+def transpose_without_batch(model: ir.Model) -> int:
+    """With a batch of one, Transpose swaps tokens and heads in three dimensions, without the batch's."""
+    changed = 0
+    for node in list(model.graph):
+        if node.op_type != "Transpose" or list(node.attributes["perm"].as_ints()) != [0, 2, 1, 3]:
+            continue
+        given, out = node.inputs[0], node.outputs[0]
+        batch, *sizes = _sizes(given)
+        if batch != 1 or given is None:
+            continue
+        turned_sizes = [sizes[1], sizes[0], sizes[2]]
+        flat = ir.node("Reshape", [given, _ints(model, f"{node.name}_sizes", sizes)], name=f"{node.name}_flat",
+                       outputs=[_like(out, f"{out.name}_flat", sizes)])  # fmt: skip
+        turned = ir.node("Transpose", [flat.outputs[0]], {"perm": [1, 0, 2]}, name=node.name,
+                         outputs=[_like(out, f"{out.name}_turned", turned_sizes)])  # fmt: skip
+        shape = _ints(model, f"{node.name}_shape", [1, *turned_sizes])
+        back = ir.node("Reshape", [turned.outputs[0], shape], name=f"{node.name}_back",
+                       outputs=[_like(out, f"{out.name}_back", [1, *turned_sizes])])  # fmt: skip
+        _replace(model, node, [flat, turned, back])
+        changed += 1
+    return changed
+
+
+def slice_wide_products(model: ir.Model) -> int:
+    """A product with more than :data:`WIDEST_MATRIX_BYTES` of float32 weights becomes several, of some columns each."""
+    changed = 0
+    for node in list(model.graph):
+        matrix = node.inputs[1] if node.op_type == "MatMul" else None
+        if matrix is None or matrix.const_value is None or matrix.const_value.nbytes <= WIDEST_MATRIX_BYTES:
+            continue
+        array, out = matrix.const_value.numpy(), node.outputs[0]
+        parts, products = np.array_split(array, -(-array.nbytes // WIDEST_MATRIX_BYTES), axis=-1), []
+        for number, part in enumerate(parts):
+            weight = _constant_of(model, f"{matrix.name}.{number}", np.ascontiguousarray(part))
+            given = _like(out, f"{out.name}_{number}", [*_sizes(out)[:-1], part.shape[-1]])
+            products.append(ir.node("MatMul", [node.inputs[0], weight], name=f"{node.name}_{number}", outputs=[given]))
+        joined = ir.node("Concat", [one.outputs[0] for one in products], {"axis": -1}, name=f"{node.name}_joined",
+                         outputs=[_like(out, f"{out.name}_joined", _sizes(out))])  # fmt: skip
+        _replace(model, node, [*products, joined])
+        changed += 1
+    _drop_unused(model)
+    return changed
+
+
 def older_ir_version(model: ir.Model) -> int:
     """IR version 8, which every onnx since 1.10 reads."""
     changed = int(model.ir_version > 8)
@@ -127,6 +174,20 @@ REWRITES: dict[str, Rewrite] = {
             finite_mask,
         ),
         Rewrite(
+            "transpose_without_batch",
+            "where a prompt is as long as a head is wide, the values' swap of tokens and heads is silently wrong, and "
+            "that of the attention's output ends the process ('Assertion Failed' in EGraphRewriteProvider)",
+            "nncase 2.11.0",
+            transpose_without_batch,
+        ),
+        Rewrite(
+            "slice_wide_products",
+            "'Index was outside the bounds of the array' at 311 MB of weights in one product, and none at 207 MB; the "
+            "head of a model has more",
+            "nncase 2.11.0",
+            slice_wide_products,
+        ),
+        Rewrite(
             "older_ir_version",
             "the tools bring their own onnx, which reads no newer format",
             "tpu-mlir 1.30.2 (onnx 1.14.1), rknn-toolkit2 2.5.0 (onnx up to 1.18)",
@@ -157,6 +218,40 @@ def _constant(value: ir.Value | None) -> np.ndarray:
     assert value is not None and value.const_value is not None
     array: np.ndarray = value.const_value.numpy()
     return array
+
+
+def _sizes(value: ir.Value | None) -> list[int]:
+    assert value is not None and value.shape is not None
+    return [int(size) for size in value.shape]
+
+
+def _like(value: ir.Value, name: str, sizes: Sequence[int]) -> ir.Value:
+    return ir.Value(name=name, shape=ir.Shape(sizes), type=value.type)
+
+
+def _constant_of(model: ir.Model, name: str, array: np.ndarray) -> ir.Value:
+    tensor = ir.Tensor(array, name=name)
+    value = ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
+    model.graph.initializers[name] = value
+    return value
+
+
+def _ints(model: ir.Model, name: str, values: Sequence[int]) -> ir.Value:
+    return _constant_of(model, name, np.asarray(values, np.int64))
+
+
+def _replace(model: ir.Model, node: ir.Node, by: Sequence[ir.Node]) -> None:
+    """Put ``by`` in the place of ``node``; the last one's output takes over its name and its uses."""
+    old, new = node.outputs[0], by[-1].outputs[0]
+    model.graph.insert_before(node, by)
+    name = old.name
+    for user, position in list(old.uses()):
+        user.replace_input_with(position, new)
+    for position, value in enumerate(model.graph.outputs):
+        if value is old:
+            model.graph.outputs[position] = new
+    model.graph.remove(node, safe=True)
+    new.name = name
 
 
 def _drop_unused(model: ir.Model) -> None:

@@ -59,8 +59,8 @@ def devices(as_json: bool) -> None:
         click.echo(f"{target['name']:<12} {state}")
         click.echo(f"{'':<12} {target['summary']}; {', '.join(target['precisions'])}")
         if target["figures"] == "modelled":
-            chips = f"; chips: {', '.join(target['chips'])}" if target["chips"] else ""
-            click.echo(f"{'':<12} runs nothing here: its figures are modelled and stand apart{chips}")
+            known = f"; chips: {', '.join(target['chips'])}" if target["chips"] else ""
+            click.echo(f"{'':<12} runs nothing here: its figures are modelled and stand apart{known}")
     click.echo()
     for tool in tools:
         echo_toolchain(tool)

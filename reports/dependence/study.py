@@ -38,7 +38,7 @@ class PhaseStudy:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """One group. ``infeasible`` are rows that ran on no account, or failed parity: they take no part.
+    """One group. ``infeasible`` rows ran on no account, failed parity, or reject an operator: they take no part.
 
     Nor do ``modelled`` ones, of which nothing was measured.
     """
@@ -97,8 +97,8 @@ def _compute(group: Group, comparison: Comparison) -> Study:
     phases = tuple(_phase(phase, group, standings, positions) for phase in PHASES)
     return Study(
         rows=group.conclusive,
-        infeasible=tuple(row for row in group.rows if not row.conclusive and not row.modelled),
-        modelled=group.modelled,
+        infeasible=tuple(row for row in group.rows if row.rejected or not (row.conclusive or row.modelled)),
+        modelled=tuple(row for row in group.modelled if not row.rejected),
         standings=standings,
         positions=positions,
         phases=phases,

@@ -11,7 +11,7 @@ import pytest
 from reports.comparison import compare
 from reports.html import render_html
 from reports.language import words
-from tests.reports.bundles import bundle, digest_of, h200_bundle, host, kunpeng_bundle, target
+from tests.reports.bundles import bundle, digest_of, h200_bundle, host, kunpeng_bundle, modelled_bundle, target
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,7 @@ FLAGS = [
 ]
 REQUIRED = os.environ.get("CHIPASSAY_REQUIRE_BROWSER") == "1"
 VIEWS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
-NAMES = ["main", "many", "dependence", "chinese", "projected"]
+NAMES = ["main", "many", "dependence", "chinese", "projected", "modelled"]
 CHIPS = ("huawei-ascend-910b3", "nvidia-h20-96gb", "nvidia-h200-sxm", "rockchip-rk3576")
 
 MEASURE_CHARTS = """
@@ -86,7 +86,7 @@ def browser():
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """The main job; many machines with long names and a second group; a dependence; the same with projections, in
-    English and in Chinese."""
+    English and in Chinese; modelled targets beside measured ones."""
     many = [
         bundle(),
         bundle("/runs/b", on=host("HiSilicon Kunpeng 920 7260 64-Core Processor", "Huawei", "CN"),
@@ -95,7 +95,8 @@ def pages(tmp_path_factory):
     ]  # fmt: skip
     depends = [h200_bundle(with_cpu=True), kunpeng_bundle()]
     folder = tmp_path_factory.mktemp("pages")
-    bundles = {"main": [bundle()], "many": many, "dependence": depends, "chinese": depends, "projected": depends}
+    bundles = {"main": [bundle()], "many": many, "dependence": depends, "chinese": depends, "projected": depends,
+               "modelled": [modelled_bundle()]}  # fmt: skip
     for name, given in bundles.items():
         spoken = words("zh" if name == "chinese" else "en")
         compared = compare(given, project_on=CHIPS if name in ("chinese", "projected") else ())
@@ -157,7 +158,7 @@ def test_axe_finds_nothing(open_page, name, width):
     assert [(one["id"], [node["html"][:120] for node in one["nodes"][:3]]) for one in found] == []
 
 
-@pytest.mark.parametrize("name", ["main", "dependence", "projected"])
+@pytest.mark.parametrize("name", ["main", "dependence", "projected", "modelled"])
 def test_every_cell_is_reachable_on_a_phone(open_page, name):
     cut = open_page(name, 390).evaluate(
         "[...document.querySelectorAll('td, th, h1, h2, h3, .figure')].filter(e => e.getBoundingClientRect().width > 1"
@@ -223,7 +224,25 @@ def test_a_projection_stands_in_its_own_box_and_colour(open_page, width, scheme)
     assert shown["lines"] == 2, "the interval stands below its figure"
 
 
-@pytest.mark.parametrize("name", ["dependence", "projected"])
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_what_was_not_run_looks_different_not_only_by_colour(open_page, width, scheme):
+    page = open_page("modelled", width, scheme)
+    shown = page.evaluate(
+        "(() => { const style = e => getComputedStyle(e), row = document.querySelector('tr.modelled');"
+        " const edge = e => style(e).borderLeftStyle, first = row.querySelector('th');"
+        " const ran = document.querySelector('table.dense tbody:not(.modelled) th');"
+        " const head = document.querySelector('.modelled-head td'), box = document.querySelector('.panel.modelled');"
+        " return {ink: style(first).color, other: style(ran).color, edge: [edge(first), edge(row)], ran: edge(ran),"
+        " hatched: style(head).backgroundImage, said: head.innerText, panel: edge(box),"
+        " colours: document.querySelectorAll('tr.modelled .swatch').length}; })()"
+    )
+    assert shown["ink"] != shown["other"] and "dashed" in shown["edge"] and shown["ran"] != "dashed"
+    assert shown["hatched"].startswith("repeating-linear-gradient")
+    assert shown["said"] == "Modelled by the vendor's tools; not run" and shown["panel"] == "dashed"
+    assert shown["colours"] == 0, "the colours of measured targets are theirs alone"
+
+
+@pytest.mark.parametrize("name", ["dependence", "projected", "modelled"])
 def test_paper_is_light_whatever_the_screen_is(browser, pages, tmp_path, name):
     page = browser.new_page(viewport={"width": 704, "height": 1000}, color_scheme="dark")
     page.goto(pages[name].as_uri())

@@ -22,7 +22,7 @@ from reports.report_csv import COLUMNS, render_csv
 from reports.report_json import render_json, report_schema
 from reports.report_markdown import render_markdown
 from reports.terminal import print_comparison
-from tests.reports.bundles import bundle, digest_of, host, target
+from tests.reports.bundles import bundle, digest_of, host, modelled_bundle, target
 
 UTILISATIONS = 2 * 2 * 2
 """Phases, ceilings, and measured or declared."""
@@ -36,6 +36,8 @@ CASES = {
     "groups": lambda: [bundle(), bundle("/b", workload_digest=digest_of("w2"))],
     "no ceilings": lambda: [bundle(with_ceilings=False, unfinished=("x@int4",))],
     "nothing finished": lambda: [bundle(targets=(), unfinished=("torch-cpu@float32",))],
+    "modelled beside": lambda: [modelled_bundle()],
+    "modelled alone": lambda: [modelled_bundle(measured=False)],
     "single repetition": lambda: [bundle(targets=(target("torch-cpu", "float32", 1, 0.1, count=1),))],
 }
 

@@ -15,18 +15,19 @@ from pathlib import Path
 from profiler.bundle import read_bundle
 from reports.comparison import compare
 from reports.report_json import render_json
-from tests.reports.bundles import bundle, digest_of, h200_bundle, kunpeng_bundle, write_bundle
+from tests.reports.bundles import bundle, digest_of, h200_bundle, kunpeng_bundle, modelled_bundle, write_bundle
 
 EXPECTED = Path(__file__).with_name("expected") / "report.json"
 DAY = date(2026, 11, 23)
 
 
 def document(root: Path) -> dict:
-    """The report over four bundles of three machines and two workloads."""
+    """The report over five bundles of three machines and two workloads; one bundle holds what compilers said."""
     made = {
         "h200": h200_bundle(with_cpu=True),
         "kunpeng": kunpeng_bundle(),
         "guest": bundle(unfinished=("openvino@int8",)),
+        "asked": modelled_bundle(measured=False),
         "code": bundle(workload_name="code", workload_digest=digest_of("w2"), targets=bundle().targets[:1]),
     }
     read = [read_bundle(write_bundle(one, root / name)) for name, one in made.items()]
@@ -75,6 +76,8 @@ def test_the_expected_report_says_what_the_definitions_say():
     """The recorded document is checked against the definitions, so that a wrong one is not recorded for good."""
     expected = json.loads(EXPECTED.read_text())
     speed = {one["label"]: one["metrics"]["decode_throughput"]["value"] for one in expected["targets"]}
+    modelled = {one["label"] for one in expected["targets"] if one["compiled"]}
+    assert len(modelled) == 3 and modelled == {one["label"] for one in expected["dependence"]["modelled"]}
     loss = expected["dependence"]["phases"]["decode"]["throughput_dependence"]
     for world in loss["worlds"]:
         assert math.isclose(world["value"], 1 - speed[world["best_unrestricted"]] / speed[world["best"]], rel_tol=1e-12)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from backends.errors import InputError
+from backends.operators import OperatorPlacement
 from profiler.chips import load_chips
 from reports import origin as origin_module
 from reports.comparison import compare
@@ -14,6 +15,7 @@ from reports.dependence.study import standing_of
 from reports.origin import origin_of, placement, software
 from reports.processor import processor_of
 from tests.reports.bundles import bundle, cuda_target, h200_bundle, h200_host, kunpeng_bundle
+from tests.reports.placed import with_operators
 
 
 def origin(one, at=0):
@@ -86,16 +88,27 @@ def test_an_unknown_chip_keeps_what_the_inventory_read():
 
 
 def test_recorded_placement_gives_the_share():
-    entries = [
-        {"device": "cuda:0", "flops_share": 0.9},
-        {"device": "cpu", "flops_share": 0.1},
-        {"device": "x", "flops_share": 7},
-    ]
-    record = cuda_target(preparation={"placement": entries})
+    operators = (
+        OperatorPlacement("prefill", "MatMul", 9, 400.0, 10.0, "accelerator", "executed", "a run"),
+        OperatorPlacement("prefill", "Softmax", 1, 100.0, 30.0, "host", "executed", "a run"),
+        OperatorPlacement("decode", "MatMul", 9, 8.0, 4.0, "accelerator", "executed", "a run"),
+    )
+    record = with_operators(cuda_target(), operators)
     _, found = origin(h200_bundle(targets=(record,)))
-    assert (found.work_share, found.share_key) == (0.9, "placement")
-    assert [one.flops_share for one in placement(record)] == [0.9, 0.1, None]
-    assert placement(cuda_target(preparation={"placement": "gone"})) == ()
+    # One prefill and 63 decode steps: of 500 + 63 x 8 operations 100 ran on the host.
+    assert found.share_key == "placement"
+    assert found.work_share == pytest.approx(1 - 100 / (500 + 63 * 8))
+    assert [(one.phase, one.where, one.operators) for one in placement(record)] == [
+        ("prefill", "accelerator", 9), ("prefill", "host", 1), ("decode", "accelerator", 9)
+    ]  # fmt: skip
+    assert [one.flops_share for one in placement(record)] == [0.8, 0.2, 1.0]
+    assert [one.bytes_share for one in placement(record)] == [0.25, 0.75, 1.0]
+
+
+def test_a_run_that_does_not_tell_has_no_share():
+    _, found = origin(h200_bundle(targets=(cuda_target(),)))
+    assert (found.work_share, found.share_key) == (None, "not_recorded")
+    assert placement(cuda_target()) == ()
 
 
 def test_every_stack_of_the_catalogue_is_known_and_has_a_source():

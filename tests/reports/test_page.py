@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from backends.operators import OperatorPlacement
 from profiler.record import EnergyReading, PowerSample, Spoiler
 from reports import panels as panel_module
 from reports.brief import brief
@@ -34,6 +35,7 @@ from tests.reports.bundles import (
     power,
     target,
 )
+from tests.reports.placed import with_operators
 
 MANY = 30
 
@@ -101,14 +103,13 @@ def test_sections_without_data_are_not_there():
 
 
 def test_operator_placement_is_shown_where_it_was_recorded():
-    placed = {"placement": [
-        {"device": "cuda:0", "operators": 412, "flops_share": 0.97, "bytes_share": 0.99},
-        {"device": "cpu", "operators": 9, "flops_share": 0.03, "bytes_share": None}, "not an entry",
-    ]}  # fmt: skip
-    page = render_html(compare([h200_bundle(targets=(cuda_target(preparation=placed),))]))
+    operators = (
+        OperatorPlacement("decode", "MatMul", 412, 97.0, 99.0, "accelerator", "executed", "a run"),
+        OperatorPlacement("decode", "Softmax", 9, 3.0, 1.0, "host", "executed", "a run"),
+    )
+    page = render_html(compare([h200_bundle(targets=(with_operators(cuda_target(), operators),))]))
     assert "Which operators ran where" in page and "412" in page
     assert "97.0\u202f% of the operations" in page
-    assert "placement:" not in page, "what has a table of its own is not told twice"
 
 
 def test_the_brief_names_what_is_declared_and_what_would_change_the_verdict():
