@@ -19,7 +19,7 @@ from backends.synthetic import synthetic_model
 from tests.backends.conftest import quiet
 from tests.backends.onnx_cann.conftest import HERE
 
-pytestmark = pytest.mark.toolchain
+pytestmark = pytest.mark.toolchain("onnxruntime-cann")
 
 OPEN = """
 from pathlib import Path
