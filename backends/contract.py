@@ -40,7 +40,8 @@ class Execution:
     """How a model is to be executed: everything ``load`` needs to know.
 
     ``max_tokens`` is the KV cache capacity of one sequence; ``device`` is what follows the backend's name in the
-    target, such as ``0`` in ``cuda:0``, or empty.
+    target, such as ``0`` in ``cuda:0``, or empty. ``prompt_tokens`` is the prompt's length, for engines that compile a
+    graph for it; 0 where it is not known beforehand.
     """
 
     model: Model
@@ -49,6 +50,7 @@ class Execution:
     batch: int
     max_tokens: int
     device: str = ""
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,11 @@ class ExecutionPath(ABC):
     def free_memory_bytes(cls, device: str) -> int | None:
         """Free memory of the accelerator behind ``device``; None if unknown, or if the host's memory is what counts."""
         return None
+
+    @classmethod
+    def unmeasured_ceilings(cls, device: str) -> str:
+        """Why what the device can do at best is not measured beside this path, or nothing: then PyTorch measures it."""
+        return ""
 
     @classmethod
     def worker(cls, device: str) -> WorkerCommand | None:

@@ -101,6 +101,30 @@ class CeilingProbe:
                     stream.close()
 
 
+class NoProbe:
+    """Stands in for the probe of a device whose ceilings cannot be measured here: ``reason`` says why."""
+
+    def __init__(self, threads: int, device: str, reason: str) -> None:
+        self._threads, self._device, self._reason = threads, device, reason
+
+    def sample(self) -> None:
+        """Measure nothing."""
+
+    def ceilings(self) -> Ceilings:
+        """No samples, with the reason."""
+        return Ceilings(
+            threads=self._threads,
+            read_bandwidth=Quantity.unavailable("B/s", f"not measured on {self._device}: {self._reason}"),
+            gemm={},
+            read_samples=(),
+            gemm_samples={},
+            device=self._device,
+        )
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
 def ceiling_beside(samples: Sequence[CeilingSample], begin_ns: int, end_ns: int) -> float | None:
     """The ceiling of a window, per second: mean of the last sample before it and the first one after it.
 

@@ -123,7 +123,7 @@ DEVICE_DETECTORS: tuple[DeviceDetector, ...] = (
         0.05,
         _busy_when_idle,
         "something else kept the device busy before and after the run, named or not",
-        "find it with nvidia-smi on the host, outside the container, and stop it",
+        "find it with the maker's tool (nvidia-smi, npu-smi, ...) on the host, outside the container, and stop it",
         external=True,
     ),
     DeviceDetector(

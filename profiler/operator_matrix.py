@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -158,24 +159,37 @@ def _cell(path: Path, operator: str, matrix: Matrix, notes: _Notes) -> Text:
     """``chip c``; where the phases differ, or an operator is split between places, a line each."""
     from rich.text import Text
 
-    found = {phase: _places(path.of(phase, operator), notes) for phase in matrix.operators}
-    told = {phase: lines for phase, lines in found.items() if lines}
-    distinct = list({tuple((line.plain, line.style) for line in lines): lines for lines in told.values()}.values())
-    if len(distinct) == 1:
-        return Text("\n").join(distinct[0])
-    return Text("\n").join(Text(f"{phase}: ") + line for phase, lines in told.items() for line in lines)
+    told: dict[str, dict[str, list[OperatorPlacement]]] = {}
+    for phase in matrix.operators:
+        if placements := path.of(phase, operator):
+            told[phase] = _places(placements)
+    if len({tuple(places) for places in told.values()}) == 1:
+        places = {line: [one for each in told.values() for one in each[line]] for line in next(iter(told.values()))}
+        told = {"": places}
+    lines = [
+        Text(f"{phase}: " if phase else "") + Text(line + _marks(those, notes), style=_STYLES[those[0].where])
+        for phase, places in told.items()
+        for line, those in places.items()
+    ]
+    return Text("\n").join(lines)
 
 
-def _places(placements: tuple[OperatorPlacement, ...], notes: _Notes) -> list[Text]:
-    from rich.text import Text
-
-    lines = []
+def _places(placements: tuple[OperatorPlacement, ...]) -> dict[str, list[OperatorPlacement]]:
+    """What is said of each place -> the placements it holds; with the share of the nodes where there are several."""
+    those: dict[tuple[Where, str], list[OperatorPlacement]] = {}
     for one in sorted(placements, key=lambda one: WHERES.index(one.where)):
-        mark = _superscript(notes.number(one.operator, one.note)) if one.note else ""
         letter = "" if one.where == "unknown" else f" {_LETTERS[one.evidence]}"
-        share = f" {percent(one.count / sum(each.count for each in placements))}" if len(placements) > 1 else ""
-        lines.append(Text(f"{_WORDS[one.where]}{letter}{share}{mark}", style=_STYLES[one.where]))
-    return lines
+        those.setdefault((one.where, f"{_WORDS[one.where]}{letter}"), []).append(one)
+    whole = sum(one.count for one in placements)
+    return {
+        f"{text} {percent(sum(one.count for one in found) / whole)}" if len(those) > 1 else text: found
+        for (_, text), found in those.items()
+    }
+
+
+def _marks(placements: Sequence[OperatorPlacement], notes: _Notes) -> str:
+    numbers = dict.fromkeys(notes.number(one.operator, one.note) for one in placements if one.note)
+    return " ".join(map(_superscript, numbers))
 
 
 def _remarks(matrix: Matrix) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ from backends.errors import (
 )
 from backends.registry import Target, asked_chip, is_compiler, load_backend
 from profiler.bundle import CPU, BundleWriter, ceilings_file, target_file
-from profiler.ceilings import CeilingProbe
+from profiler.ceilings import CeilingProbe, NoProbe
 from profiler.codec import decode, encode
 from profiler.host import read_host
 from profiler.metrics import Evidence, compute_metrics
@@ -87,7 +87,7 @@ class _Session:
         self.positions = scored_positions(request.workload.output_tokens, request.workload.batch)
         self.writer = BundleWriter(out, _index(request))
         self.finished: list[TargetRecord] = []
-        self.probes: dict[str, CeilingProbe] = {}
+        self.probes: dict[str, CeilingProbe | NoProbe] = {}
 
     def run(self) -> Outcome:
         interrupted = False
@@ -142,11 +142,14 @@ class _Session:
         )
         return dataclasses.replace(base, **changes)
 
-    def _probe(self, device: str) -> CeilingProbe:
+    def _probe(self, device: str) -> CeilingProbe | NoProbe:
         """The probe of a device, started when its first target is about to be measured."""
         if device not in self.probes:
             running = [target for target in self.request.targets if not is_compiler(target.backend)]
             targets = [target for target in running if _device(target) == device]
+            if unmeasured := next(filter(None, map(_unmeasured, targets)), ""):
+                self.probes[device] = NoProbe(self.request.threads, device, unmeasured)
+                return self.probes[device]
             arithmetic = sorted({load_backend(target.backend).arithmetic(target.precision) for target in targets})
             environment = worker_environment(self.request.threads)
             self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device)
@@ -323,6 +326,11 @@ def _with_model(record: TargetRecord, worker: WorkerReport) -> TargetRecord:
 def _device(target: Target) -> str:
     """The device whose ceilings bound ``target``."""
     return load_backend(target.backend).accelerator(target.device) or CPU
+
+
+def _unmeasured(target: Target) -> str:
+    """Why the ceilings of the device of ``target`` are not measured, or nothing."""
+    return load_backend(target.backend).unmeasured_ceilings(target.device)
 
 
 def _summary(record: TargetRecord) -> str:

@@ -39,6 +39,9 @@ TUNED_ENVIRONMENT = {
     "THP_MEM_ALLOC_ENABLE": "1",
     # The order NVML counts boards in; by default CUDA puts the fastest first, and a meter would read another board.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    # PyTorch imports every extension that is installed, and one whose driver is missing (torch-npu without CANN) breaks
+    # "import torch" for all: a target that needs an extension imports it by name.
+    "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -77,14 +80,17 @@ def run_worker(
     """
     kills_before = out_of_memory_kills()
     with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env={**worker_environment(plan.threads), **variables},
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**worker_environment(plan.threads), **variables},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WorkerFailedError(f"cannot be started: {command[0]}: {error.strerror}; install it again") from error
     try:
         return _converse(process, plan, kind, timeout_s, on_event, on_pause, on_edge, log, kills_before)
     finally:

@@ -93,7 +93,9 @@ class TelemetryStream:
         slow = len(self.states) % SLOW_EVERY == 0
         try:
             row = self.monitor.look(slow=slow)
-            now = self._clock()
+            if row is None:
+                return
+            now = self._clock() if self.monitor.read_at_ns is None else self.monitor.read_at_ns
             if slow:
                 self._slow = {column: row[column] for column in self.monitor.slow_columns if column in row}
                 self._foreign = self._processes.take(now, self.monitor.processes())

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from profiler.inventory.accelerators.behind import SeveralMakersError, maker_behind
 from profiler.meters import METERS, Meter, MeterLostError
 from profiler.meters.faults import STATED_ERROR
 from profiler.meters.stream import MeterStream
@@ -202,6 +203,8 @@ class Watch:
         cpu_s = self._cpu_s
         if self._wall is not None:
             looks, cpu_s = looks + self._wall.reads, cpu_s + self._wall.cpu_s
+        if self._monitor is not None:
+            cpu_s += self._monitor.monitor.cpu_s
         return SamplerCost(cpu_s, self._wall_s, looks)
 
     def close(self) -> None:
@@ -257,12 +260,22 @@ def _open_hardware(accelerator: str | None, environment: Mapping[str, str]) -> I
         )
     host_meter, _ = _first(host_kinds, None, environment)
     device_type = accelerator.partition(":")[0]
-    meter, reason = _first([k for k in METERS if device_type in k.device_types], accelerator, environment)
-    monitor, monitor_reason = _first([k for k in MONITORS if device_type in k.device_types], accelerator, environment)
+    try:
+        maker = maker_behind(accelerator)
+    except SeveralMakersError as error:
+        return Instruments(None, None, host_meter, str(error), str(error))
+    meter, reason = _first(_of(METERS, device_type, maker), accelerator, environment)
+    monitor, monitor_reason = _first(_of(MONITORS, device_type, maker), accelerator, environment)
     nothing = f"here reads accelerators of type {device_type}"
     reason = reason or ("" if meter else f"no meter {nothing}")
     monitor_reason = monitor_reason or ("" if monitor else f"no monitor {nothing}")
     return Instruments(meter, monitor, host_meter, reason, monitor_reason)
+
+
+def _of(kinds: Sequence[type[Opened]], device_type: str, maker: str | None) -> list[type[Opened]]:
+    """Those that read devices of that type, and of that maker where it is known."""
+    fit = [kind for kind in kinds if device_type in kind.device_types]
+    return [kind for kind in fit if maker is None or not kind.makers or maker in kind.makers]
 
 
 def _second(kinds: Sequence[type[Meter]], first: Meter | None, environment: Mapping[str, str]) -> Meter | None:

@@ -186,8 +186,15 @@ def _examine(plan: Plan, channel: Channel) -> Any:
 
 
 def _execution(plan: Plan) -> Execution:
+    workload = plan.workload
     return Execution(
-        plan.model, plan.precision, plan.threads, plan.workload.batch, plan.workload.total_tokens, plan.device
+        plan.model,
+        plan.precision,
+        plan.threads,
+        workload.batch,
+        workload.total_tokens,
+        plan.device,
+        workload.prompt_tokens,
     )
 
 

@@ -18,6 +18,7 @@ from reports.dependence import Loss, Study, dependence
 from reports.dependence.wording import gap_sentence, loss_sentences, open_processors, percent
 from reports.export_control.engine import timeline
 from reports.language import ENGLISH, Words
+from reports.modelled.boards import board_sentence
 from reports.modelled.wording import brief_sentences
 from reports.samples import counted
 from reports.summary import MOST_NAMED, decode_verdict, missing, modelled_verdict
@@ -116,6 +117,7 @@ def _modelled(group: Group, study: Study, comparison: Comparison, say: Words) ->
     if terms:
         said.append(say("brief.modelled_terms", count=len(terms), how=say.clauses(list(dict.fromkeys(terms)))))
     said += brief_sentences(group, say)
+    said += [told for row in group.modelled[:MOST_NAMED] if (told := board_sentence(row, group, say))]
     if comparison.project_on:
         said.append(say("brief.modelled_projected", count=len(comparison.project_on)))
     return tuple(said) or (say("brief.modelled_none"),)

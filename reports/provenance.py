@@ -202,6 +202,14 @@ def telemetry_words(seen: Telemetry) -> str:
         scale, symbol = known.get(unit, (1.0, ""))
         values = notation.number(low * scale) + ("" if low == high else f"–{notation.number(high * scale)}")
         parts.append(f"{(name if unit in known else column).replace('_', ' ')} {values} {symbol}".strip())
+    device = seen.device
+    if "power_scope" in device:
+        parts.append(f"the power is of the {device['power_scope']}")
+    if "grade" in device:
+        parts.append(device["grade"])
+    if "period_s" in device:
+        failed = f", {device['failed_calls']} failed" if "failed_calls" in device else ""
+        parts.append(f"asked every {device['period_s']} s, {device['call_s']} s a call{failed}")
     if seen.processes:
         parts.append("other processes " + ", ".join(f"{p.pid} {p.name}".strip() for p in seen.processes))
     if seen.unresolved_processes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from profiler.metrics import METRICS
@@ -47,8 +48,10 @@ def what_ran(group: Group, comparison: Comparison, say: Words = ENGLISH) -> str:
         where = say("summary.on_machines", machines=say.listing(machines))
     else:
         where = say("summary.on_many_machines", count=len(machines))
-    asked = sum(row.record.compiler_path for row in group.rows)
-    count = len(group.rows) - asked + len(group.unfinished)
+    compilers = {row.record.backend for row in group.rows if row.record.compiler_path}
+    left = [re.split("[:@]", name, maxsplit=1)[0] for _, name in group.unfinished]
+    asked = sum(row.record.compiler_path for row in group.rows) + sum(name in compilers for name in left)
+    count = len(group.rows) + len(group.unfinished) - asked
     if not asked:
         return say("summary.ran", work=work_done(group, say), count=count, where=where)
     key = "summary.ran_and_asked" if count else "summary.asked"

@@ -159,7 +159,6 @@ from dataclasses import replace
 import numpy as np
 
 from backends.compiled import Compiled, CompiledGraph, Examination
-from backends.compilers.layerwise import VendorTool, compile_and_simulate
 from backends.contract import Availability, Backend, CompilerPath, EngineFacts, Generation, WorkerCommand
 from backends.errors import InputError, WorkerError
 from tests.backends.accelerator.host import HostAccelerator
@@ -355,8 +354,11 @@ class Elsewhere(HostAccelerator):
         return replace(found, details={**found.details, **seen})
 
 
-class _Tool(VendorTool):
-    """ONNX Runtime in place of a vendor's compiler and simulator, with a schedule that is made up and fixed."""
+class _Tool:
+    """ONNX Runtime in place of a vendor's compiler and simulator, with a schedule that is made up and fixed.
+
+    It has what a VendorTool has: to import that one would load PyTorch wherever this module is listed.
+    """
     rewrites = ("finite_mask", "older_ir_version")
     cycles = {"prefill": 4_000_000, "decode": 500_000, "head": 2_000_000}
 
@@ -379,6 +381,9 @@ class _Tool(VendorTool):
             duration_s=cycles and cycles / 1e9, dram_bytes=cycles and 10 * cycles,
             weight_bytes=5000 if "head" in name else 2000, working_bytes=300,
         )
+
+    def unsimulated(self, name):
+        return ""
 
     def simulate(self, name, inputs):
         session = self.sessions[name]
@@ -422,6 +427,8 @@ class Compiler(CompilerPath):
     def examine(self, execution, workload, progress):
         import tempfile
         from pathlib import Path
+
+        from backends.compilers.layerwise import compile_and_simulate
 
         tool = _Tool(execution.device)
         with tempfile.TemporaryDirectory() as folder:

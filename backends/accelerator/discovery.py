@@ -19,8 +19,9 @@ from backends.contract import Availability
 from backends.nvml import NvmlUnavailableError, nvml_session, said
 
 ASK_TIMEOUT_S = 120.0
-ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-"""Devices are numbered as nvidia-smi numbers them, not by speed, unless the user's environment says otherwise."""
+ENVIRONMENT = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
+"""Unless the user's environment says otherwise: devices are numbered as nvidia-smi numbers them, not by speed, and only
+the extension that is asked about is imported, not every one that is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def ask_pytorch(kind: str) -> tuple[Device, ...] | str:
             errors="replace",
             timeout=ASK_TIMEOUT_S,
             check=False,
-            env={**ORDER, **os.environ, "PYTHONPATH": path},
+            env={**ENVIRONMENT, **os.environ, "PYTHONPATH": path},
         )
     except subprocess.TimeoutExpired:
         return f"it gave no answer within {ASK_TIMEOUT_S:g} s"

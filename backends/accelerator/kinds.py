@@ -1,7 +1,7 @@
 """The device types PyTorch can be extended with: one entry each, and nothing else to write for a new one.
 
-A type is what stands before the colon in a PyTorch device string. It does not name a maker: Hygon's and MetaX's builds
-of PyTorch call their devices ``cuda`` as NVIDIA's does, so the chip is identified by its own tool (see
+A type is what stands before the colon in a PyTorch device string. It does not name a maker: Hygon's, MetaX's and other
+makers' builds of PyTorch call their devices ``cuda`` as NVIDIA's does, so the chip is identified by its own tool (see
 :mod:`profiler.inventory.accelerators`), never by this word.
 """
 
@@ -33,10 +33,10 @@ KINDS: dict[str, DeviceKind] = {
     for kind in (
         DeviceKind(
             "cuda",
-            "NVIDIA; AMD, Hygon and MetaX through their own builds of PyTorch",
+            "NVIDIA; AMD, Hygon, MetaX, Iluvatar and Kunlunxin through their own builds of PyTorch",
             "",
             "CUDAGraph",
-            ("/dev/nvidia[0-9]*", "/dev/kfd", "/dev/mxcd", "/dev/dxg"),
+            ("/dev/nvidia[0-9]*", "/dev/kfd", "/dev/mxcd", "/dev/iluvatar[0-9]*", "/dev/xpu[0-9]*", "/dev/dxg"),
             "install a build of PyTorch for this accelerator (NVIDIA: pip install torch)",
         ),
         DeviceKind(

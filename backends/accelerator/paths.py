@@ -9,19 +9,13 @@ stands in the record. A compiler that is missing or fails is a reason in the rec
 from __future__ import annotations
 
 import importlib.util
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import median
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from backends.accelerator.decoder import Decoder, DecoderLayer
-from backends.contract import Trial
 
 T = TypeVar("T")
-
-TRIAL_RUNS = 5
-"""Each candidate is judged by the median of so many runs."""
 
 COMPILED_LAYER_VARIANTS = 64
 """How many shapes of a layer the compiler may keep: one for every extent of the cache and every prompt length."""
@@ -67,32 +61,3 @@ def why_not_compiled(device: str) -> str:
     if importlib.util.find_spec("triton") is None:
         return "triton is not installed"
     return ""
-
-
-def try_all(work: str, candidates: Mapping[str, Callable[[], Callable[[], float]]]) -> list[Trial]:
-    """Try every way to do ``work``: calling a candidate makes it ready and gives what runs it once, in seconds."""
-    return [_try(work, way, prepare) for way, prepare in candidates.items()]
-
-
-def choose(trials: Sequence[Trial]) -> tuple[str, tuple[Trial, ...]]:
-    """The fastest way, and the trials with that one marked as chosen.
-
-    Raises:
-        RuntimeError: If none ran; the message holds every reason.
-    """
-    ran = [trial for trial in trials if trial.duration_s is not None]
-    if not ran:
-        raise RuntimeError(" | ".join(f"{trial.way}: {trial.failure}" for trial in trials))
-    best = min(ran, key=lambda trial: trial.duration_s or 0.0)
-    return best.way, tuple(replace(trial, chosen=trial is best) for trial in trials)
-
-
-def _try(work: str, way: str, prepare: Callable[[], Callable[[], float]]) -> Trial:
-    began = time.perf_counter()
-    try:
-        run = prepare()
-        ready_s = time.perf_counter() - began
-        return Trial(work, way, False, median(run() for _ in range(TRIAL_RUNS)), ready_s)
-    except Exception as error:  # noqa: BLE001 - a compiler or kernel that fails is a candidate less, with its reason
-        said = next(iter(str(error).strip().splitlines()), "")
-        return Trial(work, way, False, None, time.perf_counter() - began, f"{type(error).__name__}: {said}"[:300])

@@ -11,10 +11,11 @@ import torch
 
 from backends.accelerator.attention import DecodeAttention, MaskedSdpa, VarlenFlash
 from backends.accelerator.decoder import Decoder
-from backends.accelerator.paths import LayerPath, choose, try_all
+from backends.accelerator.paths import LayerPath
 from backends.accelerator.recording import record
 from backends.accelerator.timeline import make_timeline
 from backends.contract import Trial
+from backends.trials import choose, try_all
 
 CAPACITY_MULTIPLE = 64
 """The cache is rounded up to this many tokens: the masked kernel wants rows that end on a boundary."""

@@ -147,13 +147,14 @@ def compile_and_simulate(
     rows = weight_reader(cut)("model.embed_tokens.weight")
 
     progress("checking the export on ONNX Runtime")
-    plain, runtime = (_OnnxRuntime(folder, suffix, execution.threads) for suffix in (".portable.onnx", ".onnx"))
-    for one in (plain, runtime):
-        exported = chain(one, forms, cut, rows, workload, reference.tokens, steps)
+    for suffix in (".portable.onnx", ".onnx"):
+        # One after the other, so that the sessions of the first are gone: each holds the weights again.
+        runtime = _OnnxRuntime(folder, suffix, execution.threads)
+        exported = chain(runtime, forms, cut, rows, workload, reference.tokens, steps)
         error = float(np.abs(exported - reference.logits).max())
         if not error <= EXPORT_ERROR_MAX:
             raise WorkerError(
-                f"the export ({one.suffix[1:]}) differs from the float32 reference by {error:.2g} on ONNX Runtime "
+                f"the export ({suffix[1:]}) differs from the float32 reference by {error:.2g} on ONNX Runtime "
                 f"(at most {EXPORT_ERROR_MAX:g} is right): no toolchain was asked; please report this"
             )
     probe = Probe(
@@ -220,7 +221,7 @@ class _OnnxRuntime:
     """The graphs on ONNX Runtime's CPU provider; remembers what went in and came out."""
 
     def __init__(self, folder: Path, suffix: str, threads: int) -> None:
-        self._folder, self.suffix, self._threads = folder, suffix, threads
+        self._folder, self._suffix, self._threads = folder, suffix, threads
         self._sessions: dict[str, Any] = {}
         self.inputs: dict[str, list[Arrays]] = {}
         self.outputs: dict[str, list[Arrays]] = {}
@@ -231,7 +232,7 @@ class _OnnxRuntime:
         if name not in self._sessions:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = self._threads
-            path = str(self._folder / f"{name}{self.suffix}")
+            path = str(self._folder / f"{name}{self._suffix}")
             self._sessions[name] = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         session = self._sessions[name]
         outputs = dict(zip([out.name for out in session.get_outputs()], session.run(None, inputs), strict=True))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "chipassay.toolchains/1"
 CATALOGUE_VARIABLE = "CHIPASSAY_TOOLCHAINS"
-"""Environment variable that names another catalogue file: newer versions, or a toolchain of one's own."""
+"""Environment variable that names a catalogue beside ours: other versions, or a toolchain of one's own."""
 
 _UNSOURCED = {"name", "purpose", "requirements", "sources", "distribution", "imports"}
 
@@ -111,13 +111,17 @@ class Toolchain:
 
 @cache
 def toolchains() -> dict[str, Toolchain]:
-    """Every toolchain by its name, in the order of the file."""
-    path = Path(os.environ.get(CATALOGUE_VARIABLE) or Path(__file__).with_name("toolchains.yaml"))
+    """Every toolchain by its name, in the order of the file; the user's own catalogue takes precedence."""
+    shipped = Path(__file__).with_name("toolchains.yaml")
+    found = load_toolchains(shipped.read_text(), shipped.name, shipped.parent)
+    if not (given := os.environ.get(CATALOGUE_VARIABLE)):
+        return found
+    path = Path(given)
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{CATALOGUE_VARIABLE}: cannot read {path}: {error}; give a YAML file") from error
-    return load_toolchains(text, str(path) if os.environ.get(CATALOGUE_VARIABLE) else path.name, path.parent)
+    return found | load_toolchains(text, str(path), path.parent)
 
 
 def find_toolchain(name: str) -> Toolchain:

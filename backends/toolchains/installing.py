@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -55,14 +56,13 @@ def install(
 
     Raises:
         UnavailableError: It cannot be made here; nothing is left that could be mistaken for an installation.
-        InputError: ``python`` is no file.
     """
     if unsupported := tool.unsupported_here():
         raise UnavailableError(unsupported)
     agreed = _agreement(tool, accept_licence)
     if tool.licence.accept and not agreed:
         raise UnavailableError(
-            f"{tool.name} is under the {tool.licence.name} ({tool.licence.terms}); read it at {tool.licence.where}; "
+            f"{tool.name} is under the {tool.licence.name}: {tool.licence.terms}; read it: {tool.licence.where}; "
             f"chipassay neither ships nor redistributes it: pip fetches it for you, and if you agree to it, run "
             f"chipassay toolchain install {tool.name} --accept-licence"
         )
@@ -137,7 +137,7 @@ def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, say: Say) 
     log = folder.with_name(f"{tool.version}.log")
     say(f"making an environment with Python {python.version} ({python.path})")
     made = run_tool(
-        [python.path, "-I", "-m", "venv", folder],
+        [python.path, "-I", "-m", "venv", "--without-pip", folder],
         cwd=folder,
         environment=_clean_environment(),
         timeout_s=VENV_TIMEOUT_S,
@@ -146,7 +146,7 @@ def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, say: Say) 
     if not made.succeeded:
         raise UnavailableError(f"Python {python.version} ({python.path}) made no environment: {made.told()}")
     environment = ToolEnvironment(tool, folder, being_made=True)
-    _install_packages(tool, environment, log, say)
+    _install_packages(tool, environment, python, log, say)
     say("checking it with a first use")
     mended = environment.fittings.mend(environment)
     for done in mended:
@@ -182,9 +182,13 @@ def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, say: Say) 
     return installation
 
 
-def _install_packages(tool: Toolchain, environment: ToolEnvironment, log: Path, say: Say) -> None:
+def _install_packages(tool: Toolchain, environment: ToolEnvironment, python: Python, log: Path, say: Say) -> None:
+    """With the pip that came with ``python``, unpacked for the while: nothing unpinned stays in the environment."""
     say(f"downloading and installing its packages, about {tool.download_bytes / 1e6:.0f} MB")
-    no_constraints = environment.folder / ".no-constraints.txt"
+    pip = environment.folder / "pip"
+    with zipfile.ZipFile(python.pip_wheel) as wheel:
+        wheel.extractall(pip)
+    no_constraints = pip / "no-constraints.txt"
     no_constraints.write_text("")
     shown = 0
 
@@ -200,7 +204,7 @@ def _install_packages(tool: Toolchain, environment: ToolEnvironment, log: Path, 
 
     done = run_tool(
         [
-            environment.python, "-I", "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary=:all:",
+            environment.python, "-I", pip / "pip", "install", "--require-hashes", "--no-deps", "--only-binary=:all:",
             "--no-input", "--disable-pip-version-check", "--progress-bar=off", "--retries=2", "--requirement",
             tool.requirements,
         ],
@@ -212,6 +216,7 @@ def _install_packages(tool: Toolchain, environment: ToolEnvironment, log: Path, 
     )  # fmt: skip
     if not done.succeeded:
         raise UnavailableError(f"{tool.name} was not installed: {why_pip_failed(done)}; the whole output is in {log}")
+    shutil.rmtree(pip)
 
 
 def _clean_environment() -> dict[str, str]:

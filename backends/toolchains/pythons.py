@@ -12,44 +12,59 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backends.errors import InputError, UnavailableError
+from backends.errors import UnavailableError
 
 ASK_TIMEOUT_S = 20.0
 
 _QUESTION = """
-import json, platform, sys, sysconfig
-answer = {"version": list(sys.version_info[:3]), "machine": platform.machine(), "system": platform.system(),
-          "implementation": platform.python_implementation(), "bits": 64 if sys.maxsize > 2**32 else 32, "missing": [],
-          "executable": getattr(sys, "_base_executable", None) or sys.executable,
-          "threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED"))}
-for name in ("venv", "ensurepip"):
-    try:
-        __import__(name)
-    except ImportError:
-        answer["missing"].append(name)
+import glob, json, os, platform, sys, sysconfig
+answer = {
+    "version": list(sys.version_info[:3]),
+    "implementation": platform.python_implementation(),
+    "threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    "system": platform.system(),
+    "machine": platform.machine(),
+    "bits": 64 if sys.maxsize > 2**32 else 32,
+    "executable": getattr(sys, "_base_executable", None) or sys.executable,
+    "missing": [],
+    "pip": None,
+}
+try:
+    import venv
+except ImportError:
+    answer["missing"].append("venv")
+try:
+    import ensurepip
+    beside = os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")
+    for folder in (beside, sysconfig.get_config_var("WHEEL_PKG_DIR") or beside, "/usr/share/python-wheels"):
+        answer["pip"] = answer["pip"] or next(iter(sorted(glob.glob(os.path.join(folder, "pip-*.whl")))), None)
+except ImportError:
+    pass
+if answer["pip"] is None:
+    answer["missing"].append("ensurepip")
 print(json.dumps(answer))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Python:
-    """An interpreter that was asked and answered."""
+    """An interpreter that was asked and answered; ``pip_wheel`` is the pip it brings for environments."""
 
     path: Path
     version: str
+    pip_wheel: Path
 
 
 def find_python(wanted: Sequence[str], given: Path | None, purpose: str) -> Python:
     """The first suitable Python, in the order of ``wanted`` (``"3.10"``, ...); or ``given``, if it is suitable.
 
     Raises:
-        InputError: ``given`` is no file.
-        UnavailableError: None is suitable; the message says what was tried and how to get one.
+        UnavailableError: None is suitable, or ``given`` is not; the message says what was tried and how to get one.
     """
     versions = _alternatives(wanted)
     if given is not None:
         if not given.is_file():
-            raise InputError(f"--python {given}: there is no such file; give the path of a Python {versions}")
+            raise UnavailableError(f"--python {given}: there is no such file; give the path of a Python {versions}")
         fault = suitable(given, wanted)
         if isinstance(fault, Python):
             return fault
@@ -85,7 +100,7 @@ def suitable(path: Path, wanted: Sequence[str]) -> Python | str:
     if answer["missing"]:
         wanted_too = f"python{'.'.join(version.split('.')[:2])}-venv"
         return f"has no {' and no '.join(answer['missing'])}: install {wanted_too}"
-    return Python(Path(answer["executable"]), version)
+    return Python(Path(answer["executable"]), version, Path(answer["pip"]))
 
 
 def candidates(version: str) -> Iterator[Path]:
@@ -139,7 +154,7 @@ def _ask(path: Path) -> dict[str, Any] | str:
         return f"does not run: {error.strerror or error}"
     try:
         answer = json.loads(done.stdout.strip().rpartition("\n")[2])
-        return answer if isinstance(answer, dict) else "is no Python"
+        return answer if isinstance(answer, dict) and "pip" in answer else "is no Python"
     except ValueError:
         line = (done.stderr or done.stdout).strip().partition("\n")[0][:120]
         return f"does not run: exit status {done.returncode}" + (f", {line}" if line else "")

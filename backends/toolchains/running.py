@@ -29,6 +29,9 @@ OUTPUT_LIMIT_BYTES = 16_000_000
 RUNAWAY_BYTES = 1_000_000_000
 """A program that has printed this much is stopped: the disk is not its."""
 
+DYING_S = 2.0
+"""How long to wait for killed processes to be gone; where nothing reaps orphans they stay, as zombies."""
+
 WATCH_S = 0.5
 """How often a running program is looked at."""
 
@@ -182,7 +185,17 @@ def _wait(
         keeper.wait()
         with contextlib.suppress(BrokenPipeError):
             keeper.stdin.close()
+        _wait_for_the_dead(keeper.pid)
     return ""
+
+
+def _wait_for_the_dead(group: int) -> None:
+    """A killed process may live for some moments, and write into a folder that is about to be removed."""
+    until = time.perf_counter() + DYING_S
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        while time.perf_counter() < until:
+            os.killpg(group, 0)
+            time.sleep(0.002)
 
 
 def _read(log: Path) -> str:

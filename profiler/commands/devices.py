@@ -1,4 +1,4 @@
-"""``chipassay devices``: every target here, available or why not, the toolchains and the meters."""
+"""``chipassay devices``: every target here, available or why not, toolchains, meters and boards."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 @click.command(short_help="Targets, toolchains and meters of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def devices(as_json: bool) -> None:
-    """List every backend, toolchain and meter: available here, or why not and how to enable it."""
+    """List every backend, toolchain and meter, available here or why not, and the state of every board."""
     from backends.contract import Availability, CompilerPath
     from backends.errors import UnavailableError
     from backends.registry import backend_names, load_backend
+    from profiler.commands.boards import board_rows, print_boards
     from profiler.commands.toolchain import echo_toolchain, toolchain_rows
     from profiler.host import physical_cores
     from profiler.meters import METERS
@@ -45,10 +46,13 @@ def devices(as_json: bool) -> None:
     ]
     wall = probe_wall_meter(os.environ.get(ENVIRONMENT, ""))
     readings.append(_meter_row(WALL, "the whole machine, at the wall socket", None, wall))
+    boards = board_rows()
     if as_json:
         from profiler.codec import encode
 
-        click.echo(encode({"targets": targets, "toolchains": tools, "meters": readings}).decode(), nl=False)
+        click.echo(
+            encode({"targets": targets, "toolchains": tools, "meters": readings, "boards": boards}).decode(), nl=False
+        )
         return
     for target in targets:
         state = "available" if target["available"] else f"unavailable: {target['reason']}; {target['remedy']}"
@@ -68,6 +72,7 @@ def devices(as_json: bool) -> None:
         more = f"reads the {seen['scope']}" if seen["available"] else f"to enable: {seen['remedy']}"
         if seen["available"] or seen["remedy"]:
             click.echo(f"{'':<12} {more}")
+    print_boards(boards)
 
 
 def _meter_row(name: str, covers: str, accelerator: str | None, probe: MeterProbe) -> dict[str, Any]:

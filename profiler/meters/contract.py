@@ -55,6 +55,8 @@ class Meter(ABC):
     device_types: ClassVar[tuple[str, ...]] = ()
     """The accelerators it may read, as PyTorch calls their type (``cuda``); empty for a meter of the host's processor.
     The joules of one are never given as the other's."""
+    makers: ClassVar[tuple[str, ...]] = ()
+    """The makers of the accelerators it reads, as :mod:`profiler.inventory` names them; empty for any."""
     sample_interval_s: ClassVar[float] = 0.1
 
     scope: str

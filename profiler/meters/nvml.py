@@ -40,7 +40,7 @@ class Nvml(Meter):
 
     name = "nvml"
     covers = "NVIDIA boards"
-    device_types = ("cuda",)
+    device_types, makers = ("cuda",), ("NVIDIA",)
     sample_interval_s = 0.05
 
     @classmethod

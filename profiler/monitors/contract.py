@@ -25,9 +25,18 @@ class Monitor(ABC):
     clock_event_names: ClassVar[dict[int, str]] = {}
     """What each bit of the column ``clock_event_reasons`` stands for."""
 
+    makers: ClassVar[tuple[str, ...]] = ()
+    """The makers of the boards it reads, as :mod:`profiler.inventory` names them; empty for any."""
+
     device: dict[str, str]
     unread: dict[str, str]
     """Column -> why it cannot be read here."""
+
+    read_at_ns: int | None = None
+    """When the row that was looked at last was read, where that was not just now."""
+
+    cpu_s: float = 0.0
+    """Processor time in seconds that watching took outside of :meth:`look`."""
 
     @classmethod
     @abstractmethod
@@ -44,8 +53,8 @@ class Monitor(ABC):
         """
 
     @abstractmethod
-    def look(self, *, slow: bool) -> Row:
-        """The state now; ``slow`` asks for the slow columns too.
+    def look(self, *, slow: bool) -> Row | None:
+        """The state now; ``slow`` asks for the slow columns too. None where nothing is known since the look before.
 
         Raises:
             MeterLostError: If the device is gone.

@@ -31,7 +31,7 @@ CLOCK_EVENTS = {
 class NvmlMonitor(Monitor):
     """One board."""
 
-    name, device_types = "nvml", ("cuda",)
+    name, device_types, makers = "nvml", ("cuda",), ("NVIDIA",)
     columns = ("sm_clock_hz", "memory_clock_hz", "temperature_c", "clock_event_reasons")
     slow_columns = ("power_limit_w", "memory_used_bytes", "memory_total_bytes", "utilisation")
 

@@ -133,7 +133,7 @@ def not_judged(bundles: Sequence[Bundle]) -> list[str]:
     names = dict.fromkeys(record.id for bundle in bundles for record in bundle.targets if record.compiler_path)
     if not names:
         return []
-    return [f"Not judged: {', '.join(names)}: modelled by vendors' tools, and the gate judges what was measured."]
+    return [f"Not judged: {', '.join(names)}: answered by vendors' tools alone, and the gate judges what was measured."]
 
 
 def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from reports.comparison import Group, Row
-from reports.modelled.boards import board_results
+from reports.modelled.boards import board_documents
 from reports.modelled.wording import compiled_of
 from reports.processor import host_processor
 
@@ -19,5 +19,5 @@ def compiled_document(row: Row, group: Group) -> dict[str, Any] | None:
     return {
         **asdict(compiled_of(row)),
         "simulated_on": host.name if host else None,
-        "board_results": [asdict(one) for one in board_results(row, group)],
+        "board_results": board_documents(row, group),
     }

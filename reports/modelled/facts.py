@@ -59,8 +59,8 @@ def _parity(row: Row, say: Words) -> str:
 
 
 def _gaps(gaps: tuple[str, ...], say: Words) -> str:
-    """The gaps as sentences, as recorded."""
-    return " ".join(f"{gap.rstrip('. ')}." for gap in gaps) if gaps else say("modelled.no_gap")
+    """The gaps as recorded."""
+    return say.clauses(gaps) if gaps else say("modelled.no_gap")
 
 
 def _host(row: Row, say: Words) -> str:

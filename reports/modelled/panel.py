@@ -7,6 +7,7 @@ from reports import notation
 from reports.comparison import Comparison, Group, Row
 from reports.grids import Grid, Panel
 from reports.language import Words
+from reports.modelled.boards import board_grid, board_sentence
 from reports.modelled.facts import figure_facts
 from reports.modelled.wording import chip_name, compiled_of, tool_of
 from reports.provenance import NOT_FINITE, standing_facts
@@ -23,7 +24,8 @@ def modelled_panel(group: Group, comparison: Comparison, say: Words) -> Panel | 
         return None
     grids = []
     for row in group.modelled:
-        grids += [_graphs(row, say), _facts(row, comparison, say)]
+        boards = board_grid(row, group, say)
+        grids += [_graphs(row, say), *([boards] if boards else []), _facts(row, group, comparison, say)]
     return Panel(
         "modelled", say("modelled.head"), say("modelled.intro"), tuple(grids), (say("modelled.per_graph"),), _TERMS,
         in_terminal=False,
@@ -40,7 +42,7 @@ def _graphs(row: Row, say: Words) -> Grid:
 def _graph(graph: CompiledGraph, say: Words) -> tuple[str, ...]:
     phases = say.listing([say(f"dependence.phase.{phase}") for phase in graph.phases])
     return (
-        f"{say(f'modelled.part.{graph.part}')}, {phases}",
+        say("modelled.graph", part=say(f"modelled.part.{graph.part}"), phases=phases),
         str(graph.copies),
         _figure(graph.duration_s, "s"),
         notation.DASH if graph.cycles is None else f"≈{graph.cycles:,}".replace(",", notation.THIN_SPACE),
@@ -71,10 +73,11 @@ def _error(graph: CompiledGraph, say: Words) -> str:
     return say("facts.of", part=error, whole=notation.number(graph.reference_abs_max))
 
 
-def _facts(row: Row, comparison: Comparison, say: Words) -> Grid:
+def _facts(row: Row, group: Group, comparison: Comparison, say: Words) -> Grid:
     """Chip, tools and gaps, and how the chip stands under the export rules."""
     under = dict(standing_facts(row, comparison, say))
     names = [name for name in (say("facts.export_control"), say("facts.licence")) if name in under]
-    told = [*figure_facts(row, say), *((name, under[name]) for name in names)]
+    boards = board_sentence(row, group, say) or say("modelled.no_board")
+    told = [*figure_facts(row, say), (say("modelled.fact.boards"), boards), *((name, under[name]) for name in names)]
     head = (say("modelled.column.what"), say("modelled.column.told"))
     return Grid(say("modelled.facts", label=row.label), head, tuple(told), most_open=len(told), prose=True)

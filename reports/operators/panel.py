@@ -112,13 +112,15 @@ def _matrix(rows: Sequence[Row], phase: Phase, say: Words) -> Grid:
 
 def _cell(those: Sequence[OperatorPlacement], say: Words) -> str:
     """Where it runs and how that is known; where it is split, each place with its number of nodes."""
-    told = []
+    counts: dict[str, int] = {}
     for one in sorted(those, key=lambda one: WHERES.index(one.where)):
         where = say(f"operators.where.{one.where}")
         known = say("operators.known", where=where, evidence=say(f"operators.evidence.{one.evidence}"))
         text = where if one.where == "unknown" else known
-        told.append(say("operators.counted", count=one.count, place=text) if len(those) > 1 else text)
-    return "\n".join(told) if told else notation.DASH
+        counts[text] = counts.get(text, 0) + one.count
+    if len(counts) > 1:
+        counts = {say("operators.counted", count=count, place=text): count for text, count in counts.items()}
+    return "\n".join(counts) if counts else notation.DASH
 
 
 def _notes(rows: Sequence[Row], say: Words) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 
 from backends import registry
 from backends.errors import InputError, UnavailableError
-from backends.registry import Target, backend_names, load_backend, parse_target
+from backends.registry import Target, asked_chip, backend_names, is_compiler, load_backend, load_running, parse_target
 
 
 @pytest.fixture
@@ -75,3 +75,29 @@ def test_a_backend_that_cannot_be_imported_is_unavailable_and_says_which_module(
     with pytest.raises(UnavailableError, match=r"'test-unimportable' \(chipassay_no_such_module:Nothing\)") as error:
         load_backend("test-unimportable")
     assert error.value.exit_code == 3
+
+
+def test_a_compiler_runs_nothing(with_plugins):
+    assert is_compiler("test-compiler") and not is_compiler("torch-cpu")
+    assert load_running("torch-cpu").name == "torch-cpu"
+    with pytest.raises(InputError, match="test-compiler runs nothing: it asks its vendor's compiler"):
+        load_running("test-compiler")
+
+
+def test_a_compiler_has_a_default_precision_of_its_own(with_plugins):
+    assert parse_target("test-compiler:chip", None).precision == "float16"
+    assert parse_target("test-compiler:chip", "float32").precision == "float32"
+    assert parse_target("torch-cpu", None).precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("target", "chip"),
+    [
+        (Target("test-compiler", "chip", "float16"), "sophgo-bm1684x"),
+        (Target("test-compiler", "unlisted", "float16"), ""),
+        (Target("test-compiler", "no-such-chip", "float16"), ""),
+        (Target("torch-cpu", "", "float32"), None),
+    ],
+)
+def test_the_chip_that_a_target_asks_about_is_the_catalogues(with_plugins, target, chip):
+    assert asked_chip(target) == chip

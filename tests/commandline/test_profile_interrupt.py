@@ -52,6 +52,14 @@ def test_finished_targets_are_kept(interrupt, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["bundle"]
 
 
+def test_a_modelled_target_that_is_finished_is_kept_too(interrupt, tmp_path):
+    code, _ = interrupt("test-compiler:chip@float16", "test-sleepy")
+    assert code == 130
+    bundle = read_bundle(tmp_path / "out" / "bundle")
+    assert bundle.index.state == "interrupted"
+    assert [(target.id, target.status) for target in bundle.targets] == [("test-compiler:chip@float16", "modelled")]
+
+
 def test_with_nothing_finished_nothing_is_left(interrupt, tmp_path):
     code, err = interrupt("test-sleepy", "torch-cpu")
     assert code == 130

@@ -3,6 +3,7 @@
 ONNX Runtime stands in for a vendor's compiler and simulator here, exact or spoilt on purpose.
 """
 
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -43,6 +44,16 @@ class HalfTool(OrtTool):
 
     def simulate(self, name, inputs):
         return {key: value.astype(np.float16) for key, value in super().simulate(name, inputs).items()}
+
+
+class BrokenTool(OrtTool):
+    """Gives what is not a number out of one place of the head."""
+
+    def simulate(self, name, inputs):
+        found = super().simulate(name, inputs)
+        if name == "head":
+            found["logits"][0, 0, 7] = np.nan
+        return found
 
 
 class WrongTool(OrtTool):
@@ -107,6 +118,15 @@ def test_closeness_is_of_the_graph_alone(run):
         # What float16 loses of the largest value: 11 bits of significand, half a unit in the last place.
         assert 0 < other.max_abs_error <= other.reference_abs_max * 2**-11
         assert 0.9999 < other.cosine < 1
+
+
+def test_what_is_not_a_number_is_as_far_from_right_as_can_be(run):
+    found, _ = run(BrokenTool())
+    close = {one.name: (one.max_abs_error, one.cosine) for one in found.graphs}
+    assert close["head"] == (sys.float_info.max, 0.0)
+    assert close["prefill_layer"] == (0, pytest.approx(1))
+    parity = score(found.logits, found.expected, "float16", (), ())
+    assert not parity.passed
 
 
 def test_a_wrong_graph_is_told_apart_from_the_right_ones(run):

@@ -12,7 +12,7 @@ from reports.gate.store import Stored
 from tests.gate.conftest import document
 from tests.reports.bundles import modelled_target, target
 
-NOTE = "Not judged: tpu-mlir:bm1684x@float16: modelled by vendors' tools, and the gate judges what was measured."
+NOTE = "Not judged: tpu-mlir:bm1684x@float16: answered by vendors' tools alone, and the gate judges what was measured."
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_saving_and_checking_say_what_is_left_out(make, cli, tmp_path):
     done = cli("check", make(seed=3), "--baseline", baselines, "--markdown", report, "--json")
     assert done.exit_code == 0, done.output
     assert document(done)["notes"][0] == NOTE
-    assert "modelled by vendors' tools, and the gate judges what was measured" in report.read_text()
+    assert "answered by vendors' tools alone, and the gate judges what was measured" in report.read_text()
 
 
 def test_a_budget_for_a_modelled_target_is_refused(make, cli, tmp_path):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from profiler.inventory.accelerators import read_accelerators, start_tools
+from profiler.inventory.accelerators import read_accelerators, read_boards, start_tools
 from profiler.inventory.pci import read_devices
 from tests.inventory.conftest import pci_files
 from tests.inventory.fake_nvml import H100, fake_nvml
@@ -68,7 +68,8 @@ def test_an_ascend_server_is_described_by_its_tool_and_the_bus(tools, tree, reco
     [
         ("19e5", "d802", "120000", "Huawei HiSilicon", "npu-smi is not on PATH"),
         ("1ed5", "0400", "030200", "Moore Threads", "mthreads-gmi is not on PATH"),
-        ("1e3e", "0001", "030200", "Iluvatar CoreX", "chipassay does not read ixsmi yet"),
+        ("1e3e", "0001", "030200", "Iluvatar CoreX", "ixsmi is not on PATH"),
+        ("1f1c", "0001", "120000", "Sophgo", "chipassay does not read bm-smi yet"),
         ("10de", "2330", "030200", "NVIDIA", "NVML does not describe this device"),
     ],
 )
@@ -112,3 +113,35 @@ def test_nvml_and_the_bus_give_one_component(tools, tree, monkeypatch):
 def test_without_accelerators_nothing_is_started_and_nothing_listed(tools, tree):
     found = look(tree())
     assert (found.components, found.unread) == ((), {})
+
+
+def test_intels_program_of_the_same_name_is_nothing_to_complain_about(tools, tree):
+    tools("xpu-smi", {"": "Intel XPU System Management Interface -- v1.3\n  xpu-smi discovery"})
+    found = look(tree(pci_files("0000:03:00.0", "8086", "0bda", "038000")))
+    assert "xpu-smi" not in found.unread
+    assert found.unread["Intel device 0bda at 0000:03:00.0"] == "chipassay does not read xpu-smi yet"
+    assert "xpu-smi" in look(tree(pci_files("0000:03:00.0", "1d22", "3688", "120000"))).unread
+
+
+def test_kunlunxins_tool_under_two_names_describes_its_boards_once(tools, tree, recorded):
+    for name in ("xpu-smi", "xpu_smi"):
+        tools(name, {"": recorded("xpu-smi_5.19.0_P800.txt")})
+    found = look(tree(pci_files("0000:03:00.0", "1d22", "3688", "120000", current_link_width="16\n")))
+    assert [part.details["pci_address"] for part in found.components] == [
+        "0000:03:00.0",
+        "0000:05:00.0",
+        "0000:a5:00.0",
+    ]
+    assert (found.components[0].details["pci_id"], found.components[0].details["link_width_lanes"]) == ("1d22:3688", 16)
+    assert found.unread == {}
+
+
+def test_the_boards_of_every_tool_with_their_state(tools, recorded):
+    for name in ("xpu-smi", "xpu_smi"):
+        tools(name, {"": recorded("xpu-smi_4.0_K200.txt")})
+    tools("ixsmi", {"": recorded("ixsmi_4.0.0_BI-V150S.txt")})
+    tools("efsmi", {})
+    found = {heard.tool.name: (heard, cards) for heard, cards in read_boards()}
+    assert sorted(found) == ["efsmi", "ixsmi", "xpu-smi"]
+    assert [card.sensors.power_w for card in found["xpu-smi"][1]] == [37, 37, 36]
+    assert found["efsmi"][1] == () and "no such view" in found["efsmi"][0].failures["-q"]

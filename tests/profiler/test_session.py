@@ -11,6 +11,7 @@ from backends.synthetic import synthetic_model
 from profiler.progress import Progress
 from profiler.request import Request
 from profiler.session import run_session
+from tests.profiler.test_supervisor import another_python
 
 
 @pytest.fixture
@@ -37,3 +38,18 @@ def test_synthetic_weights_must_be_the_references(run):
     assert forged.status == "failed"
     assert forged.failure.reason.startswith("its weights are not the reference's: their digest begins ffffffff")
     assert honest.status == "ok", honest.failure
+
+
+def test_a_target_is_measured_by_the_worker_of_its_own_environment(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ELSEWHERE_PYTHON", str(another_python(tmp_path / "vendor")))
+    (record,) = run("test-elsewhere@bfloat16")
+    assert record.status == "ok", record.failure
+    told = record.worker.engine.details
+    assert (told["prefix"], told["variable"]) == (str(tmp_path / "vendor"), "the vendor's variable")
+
+
+def test_an_environment_that_is_gone_fails_its_target(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ELSEWHERE_PYTHON", str(tmp_path / "removed" / "python"))
+    (gone,) = run("test-elsewhere@bfloat16")
+    assert gone.status == "failed"
+    assert "cannot be started" in gone.failure.reason

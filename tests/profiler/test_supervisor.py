@@ -1,8 +1,11 @@
 """Whatever happens to a worker becomes a result or one clear reason, and no process is left."""
 
 import os
+import subprocess
 import sys
+import sysconfig
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -246,3 +249,44 @@ def test_kills_for_lack_of_memory_are_read_from_the_kernels_counters(tmp_path):
     assert supervisor.out_of_memory_kills(counters) is None
     counters.write_text("pgfault 12\noom_kill 7\noom_kill_disable 9\n")
     assert supervisor.out_of_memory_kills(counters) == 7
+
+
+def another_python(folder):
+    """A real environment of another Python installation: its own prefix, and what ours has by way of a .pth file."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=120)
+    python = folder / "bin" / "python"
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "ours.pth").write_text(sysconfig.get_path("purelib"))
+    return python
+
+
+def test_a_worker_of_another_environment_runs_there_with_its_variables(tmp_path, plan, plugin_folder, monkeypatch):
+    """The same worker module, found by it through PYTHONPATH, imports what that environment has."""
+    python = another_python(tmp_path / "vendor")
+    monkeypatch.setenv("PYTHONPATH", str(plugin_folder))
+    monkeypatch.setenv("ELSEWHERE", "the user's")
+    found = run_worker(
+        replace(plan, backend="test-noisy"), dict, log=tmp_path / "log.txt", timeout_s=60.0, on_event=lambda _: None,
+        command=(str(python), "-c", WORKER_THAT_TELLS), variables={"ELSEWHERE": "the vendor's"},
+    )  # fmt: skip
+    assert found == {"prefix": str(tmp_path / "vendor"), "variable": "the vendor's", "noise": 3, "threads": "1"}
+    assert os.environ["ELSEWHERE"] == "the user's"
+
+
+WORKER_THAT_TELLS = """
+import os, sys
+from profiler import worker
+prepare = worker.TASKS["prepare"]
+def telling(plan, channel):
+    seen = {"prefix": sys.prefix, "variable": os.environ["ELSEWHERE"], "threads": os.environ["OMP_NUM_THREADS"]}
+    return {**prepare(plan, channel), **seen}
+worker.TASKS["prepare"] = telling
+sys.exit(worker.main())
+"""
+
+
+def test_an_environment_whose_python_is_gone_is_one_clear_reason(tmp_path, plan):
+    gone = tmp_path / "removed" / "bin" / "python"
+    with pytest.raises(WorkerFailedError, match=r"cannot be started: .*removed/bin/python.*No such file") as error:
+        run_worker(plan, dict, log=tmp_path / "log.txt", timeout_s=5.0, on_event=print, command=(str(gone), "-m", "x"))
+    assert "\n" not in str(error.value)

@@ -8,9 +8,11 @@ import json
 import re
 from dataclasses import replace
 
+import jsonschema
 import pytest
 from rich.console import Console
 
+from profiler.catalogue import presets
 from profiler.record import Component, Host
 from reports.brief import brief
 from reports.comparison import compare
@@ -24,7 +26,7 @@ from reports.processor import processor_of
 from reports.projection.own_runs import observations_of
 from reports.provenance import limits
 from reports.report_csv import render_csv
-from reports.report_json import render_json
+from reports.report_json import render_json, report_schema
 from reports.report_markdown import render_markdown
 from reports.standing import standing
 from reports.summary import what_ran
@@ -149,6 +151,8 @@ def test_the_first_sentence_tells_what_ran_from_what_was_asked(mixed, alone, mea
     assert said(measured).endswith("; 2 targets on AMD EPYC 7B13.")
     assert "测量了 2 条执行路径，另有 3 条只经厂商工具" in said(mixed, "zh")
     assert "测量" not in said(alone, "zh")
+    left = compare([modelled_bundle(unfinished=("tpu-mlir:bm1688@int4", "onnx-cpu@int8"))])
+    assert said(left).endswith("; 3 targets on AMD EPYC 7B13, and 4 more through vendors' tools, without the chip.")
 
 
 def test_the_brief_says_what_is_expected_of_which_chip_and_that_nothing_rests_on_it(mixed):
@@ -261,7 +265,7 @@ def test_the_panel_has_every_figure_of_every_graph_and_what_they_leave_out(mixed
         "Sophgo BM1684X · designed in CN; named by the target tpu-mlir:bm1684x, not found in the machine"
     )
     assert told["Times are from"] == "the compiler's static schedule"
-    assert told["Left out of the figures"] == "the embedding look-up on the host is not in the times."
+    assert told["Left out of the figures"] == "the embedding look-up on the host is not in the times"
     assert told["Rewrites of the export"] == "finite_mask (×3) and reduce_axes_to_attribute (×12)"
     assert told["Parity"].startswith("passed in simulation; computed by the vendor's cmodel, not by a chip")
     assert "as of 2026-11-23 for CN" in told["Export control"]
@@ -314,3 +318,41 @@ def test_a_component_needs_no_vendor_to_be_shown():
     part = processor_of(replace(modelled_target(chip_id=""), device=""), host())
     assert part == Component("accelerator", "tpu-mlir", details={"chip": {"status": "unknown"}}, source=part.source)
     assert part.source == "named by the target tpu-mlir, not found in the machine"
+
+
+# Boards
+
+
+@pytest.fixture(scope="module")
+def boards():
+    made = bundle(targets=(modelled_target(precision="int4"),))
+    model = replace(made.index.model, spec=presets()["qwen2.5-1.5b"].spec)
+    return compare([replace(made, index=replace(made.index, model=model))])
+
+
+def test_published_results_of_boards_stand_beside_the_estimate_with_their_source(boards):
+    panel = modelled_panel(boards.groups[0], boards, ENGLISH)
+    grid = panel.grids[1]
+    assert grid.caption.endswith("against published results of boards, whole qwen2.5-1.5b")
+    decode_tok_s = 1 / (28 * 610e-6 + 5.2e-3)
+    first = dict(zip(grid.head, grid.rows[0], strict=True))
+    assert first["Published"] == "41.1\u202ftok/s" and first["Expected"] == f"≈{decode_tok_s:.1f}\u202ftok/s"
+    assert first["Expected over published"] == f"{decode_tok_s / 41.078:.2f}×"
+    assert first["Source"].startswith("https://") and "includes the host" in first["What else differs"]
+    told = dict(panel.grids[-1].rows)["Published boards"]
+    assert told == "tpu-mlir:bm1684x@int4: its decode estimate is 1.09×–1.59× the 3 published results of boards with " \
+        "the chip."  # fmt: skip
+    assert told in brief(boards.groups[0], boards).modelled
+
+
+def test_the_ratios_are_in_the_json_too(boards):
+    document = json.loads(render_json(boards))
+    jsonschema.validate(document, report_schema())
+    found = document["targets"][0]["compiled"]["board_results"]
+    assert found[0]["ratio"] == pytest.approx(1 / (28 * 610e-6 + 5.2e-3) / 41.078)
+    assert found[0]["published"]["source"]["retrieved"] == "2026-11-25"
+
+
+def test_without_a_published_result_it_says_that_the_estimate_is_unchecked(mixed):
+    panel = modelled_panel(mixed.groups[0], mixed, ENGLISH)
+    assert "so these estimates are unchecked" in dict(panel.grids[1].rows)["Published boards"]

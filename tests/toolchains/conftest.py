@@ -89,7 +89,9 @@ class Workshop:
     def python(self) -> Path:
         return self.home / "bin" / "python"
 
-    def catalogue(self, python: str = "", licence: str = "{name: MIT, where: here}", installed_bytes: int = 1000) -> None:
+    def catalogue(
+        self, python: str = "", licence: str = "{name: MIT, where: here}", installed_bytes: int = 1000
+    ) -> None:
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
         text = CATALOGUE.format(python=python or own, licence=licence, installed_bytes=installed_bytes)
         (self.folder / "toolchains.yaml").write_text(text)
@@ -127,7 +129,8 @@ class Workshop:
 
     def state(self) -> dict[str, object]:
         """The toolchain as ``toolchain list --json`` has it."""
-        return self.run("list", "--json").json["toolchains"][0]
+        (row,) = [row for row in self.run("list", "--json").json["toolchains"] if row["name"] == "lathe"]
+        return row
 
 
 def last_line(done: Finished) -> str:

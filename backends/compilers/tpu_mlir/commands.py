@@ -25,7 +25,7 @@ class Commands:
 
     def __init__(self, environment: ToolEnvironment, progress: Progress) -> None:
         self._environment, self._progress = environment, progress
-        self._tools = environment.site_packages / "tpu_mlir" / "python" / "tools"
+        self._package = environment.site_packages / "tpu_mlir"
 
     def transform(self, graph: Path, name: str, folder: Path, inputs: str) -> ToolRun:
         """ONNX to ``NAME.mlir``; every tensor is compared with ONNX Runtime's on ``inputs`` (an npz in ``folder``)."""
@@ -41,7 +41,7 @@ class Commands:
 
     def info(self, name: str, folder: Path) -> str:
         """What ``model_tool`` says of ``NAME.bmodel``."""
-        return self._run(["model_tool", "--info", f"{name}.bmodel"], folder).output
+        return self._run([self._package / "bin" / "model_tool", "--info", f"{name}.bmodel"], folder).output
 
     def simulate(self, name: str, folder: Path, inputs: str, outputs: str) -> ToolRun:
         """Run ``NAME.bmodel`` on the chip's functional model, one simulation at a time on this machine."""
@@ -52,17 +52,20 @@ class Commands:
             return self._script("model_runner.py", arguments, folder, outputs)
 
     def _script(self, script: str, arguments: Sequence[Argument], folder: Path, *makes: str) -> ToolRun:
-        return self._run([self._environment.python, self._tools / script, *arguments], folder, *makes)
+        return self._run(
+            [self._environment.python, self._package / "python" / "tools" / script, *arguments], folder, *makes
+        )
 
     def _run(self, command: Sequence[Argument], folder: Path, *makes: str) -> ToolRun:
         began = told = time.monotonic()
+        program = Path(command[1] if command[0] == self._environment.python else command[0]).stem
 
         def watch(_: Path) -> None:
             nonlocal told
             now = time.monotonic()
             if now - told >= TELL_EVERY_S:
                 told = now
-                self._progress(f"{folder.name}: {Path(command[1]).stem} has worked for {now - began:.0f} s")
+                self._progress(f"{folder.name}: {program} has worked for {now - began:.0f} s")
 
         run = self._environment.run(command, cwd=folder, timeout_s=COMMAND_TIMEOUT_S, watch=watch)
         require_success(run, [folder / name for name in makes])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from backends.errors import WorkerError
 
 _INSTRUCTION = re.compile(
-    r"(?P<operator>[A-Za-z][A-Za-z0-9]*)_\d+\|(?P<kind>[A-Z0-9_]+)\|s:\d+\|[^ ]*?\bt:(?P<cycles>\d+)"
+    r"(?P<operator>[A-Za-z][A-Za-z0-9]*)_\d+\|(?P<kind>[A-Za-z0-9_]+)\|s:\d+\|[^ ]*?\bt:(?P<cycles>\d+)"
 )
 _CYCLES = re.compile(r"^TCYC : (\d+)", re.MULTILINE)
 _TRAFFIC = re.compile(r"^GDMA SUMMARY : .*\bS2L:(\d+)\|.*\bL2S:(\d+)\|.*\bS2S:(\d+)", re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,7 @@ class TpuMlirTool(VendorTool):
         found = folder / "simulated.npz"
         found.unlink(missing_ok=True)
         self._commands.simulate(name, folder, "simulator_input.npz", found.name)
-        with np.load(found) as arrays:
-            return _by_onnx_name({key: arrays[key] for key in arrays.files}, onnx)
+        return _by_onnx_name(_load(found), onnx)
 
     def unsimulated(self, name: str) -> str:
         """A prefill of a long prompt or a large model would take the simulator hours."""
@@ -136,6 +136,14 @@ def _details(schedule: Schedule, info: ModelInfo, transformed: ToolRun, deployed
 
 def _save(path: Path, arrays: Arrays) -> None:
     np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def _load(path: Path) -> Arrays:
+    try:
+        with np.load(path) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise WorkerError(f"the simulator's {path.name} cannot be read: {error}") from error
 
 
 def _only(folder: Path, pattern: str) -> Path:

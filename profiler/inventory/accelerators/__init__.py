@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from profiler.inventory.accelerators import cnmon, hy_smi, mthreads_gmi, mx_smi, npu_smi, rocm_smi
+from profiler.inventory.accelerators import (
+    cnmon,
+    efsmi,
+    hy_smi,
+    ixsmi,
+    mthreads_gmi,
+    mx_smi,
+    npu_smi,
+    rocm_smi,
+    xpu_smi,
+)  # fmt: skip
+from profiler.inventory.accelerators.card import Card
 from profiler.inventory.accelerators.nvidia import NVIDIA, read_nvidia
 from profiler.inventory.accelerators.tool import Enquiry, Heard, Tool
 from profiler.inventory.findings import Findings, merge
@@ -12,7 +23,8 @@ from profiler.inventory.pci import PciDevice
 from profiler.record import Component
 
 TOOLS: tuple[Tool, ...] = (
-    npu_smi.TOOL, mthreads_gmi.TOOL, mx_smi.TOOL, cnmon.TOOL, hy_smi.TOOL, rocm_smi.TOOL,
+    npu_smi.TOOL, mthreads_gmi.TOOL, mx_smi.TOOL, cnmon.TOOL, hy_smi.TOOL, ixsmi.TOOL, efsmi.TOOL, xpu_smi.TOOL,
+    xpu_smi.OLD_TOOL, rocm_smi.TOOL,
 )  # fmt: skip
 """Vendor tools in the order they are believed: Hygon's own before the ``rocm-smi`` it ships beside it."""
 
@@ -22,16 +34,37 @@ def start_tools() -> Enquiry:
     return Enquiry(TOOLS)
 
 
+def read_boards() -> list[tuple[Heard, tuple[Card, ...]]]:
+    """What each tool on PATH tells of its boards now; nothing for a program that only shares a tool's name.
+
+    A tool that goes by two names is heard once.
+    """
+    boards: list[tuple[Heard, tuple[Card, ...]]] = []
+    for heard in start_tools().finish():
+        cards = heard.tool.cards(heard.answers)
+        known = {id(tool.cards) for tool in (before.tool for before, _ in boards)}
+        if id(heard.tool.cards) not in known and (cards or not heard.tool.shared_name):
+            boards.append((heard, cards))
+    return boards
+
+
 def read_accelerators(enquiry: Enquiry, devices: list[PciDevice]) -> Findings:
     """Every accelerator once: described by a library or a tool where possible, by its PCI identification otherwise."""
     present = [device for device in devices if device.is_accelerator]
     nvidia = read_nvidia(expected=any(device.vendor_id == NVIDIA for device in present))
-    heard = enquiry.finish()
+    makers = {device.vendor_id for device in present}
+    heard = [one for one in enquiry.finish() if _concerns(one, makers)]
     described = _without_repeats([nvidia, *(_findings(one) for one in heard)])
     components = tuple(_with_pci(part, present) for part in described.components)
-    asked = {one.tool.name for one in heard}
+    asked = {one.tool.pci_vendor for one in heard}
     undescribed = [device for device in present if not _covers(described.components, device)]
     return merge([Findings(components, described.unread), *(_from_pci(device, asked) for device in undescribed)])
+
+
+def _concerns(heard: Heard, makers: set[str]) -> bool:
+    """Not where another maker's program of the same name answered."""
+    tool = heard.tool
+    return not tool.shared_name or tool.pci_vendor in makers or bool(tool.cards(heard.answers))
 
 
 def _findings(heard: Heard) -> Findings:
@@ -94,9 +127,9 @@ def _from_pci(device: PciDevice, asked: set[str]) -> Findings:
     name = f"{maker.name} device {device.device_id}"
     note = "known by its PCI identification only"
     component = Component("accelerator", name, maker.name, maker.country, details, "/sys/bus/pci", note)
-    if maker.tool in asked or device.vendor_id == NVIDIA:
+    if device.vendor_id in asked or device.vendor_id == NVIDIA:
         reason = f"{maker.tool} does not describe this device"
-    elif maker.tool in {tool.name for tool in TOOLS}:
+    elif device.vendor_id in {tool.pci_vendor for tool in TOOLS}:
         reason = f"{maker.tool} is not on PATH; install the vendor's driver, or pass the tool into the container"
     else:
         reason = f"chipassay does not read {maker.tool or 'any tool of this maker'} yet"

@@ -1,28 +1,35 @@
 """Hygon DCU through ``hy-smi --json``, a relative of ``rocm-smi`` that counts memory in MiB.
 
 Where a version refuses ``--json``, the table that ``hy-smi`` draws still tells how many cards there are and their power
-limits; it names neither model nor memory, and then the names say so.
+limits; it names neither model nor memory, and then the names say so. A version of 2026 leaves out commas in its JSON.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from profiler.inventory.accelerators.fields import number, present
-from profiler.inventory.accelerators.rocm_smi import smi_components
+from profiler.inventory.accelerators.card import Card, Sensors
+from profiler.inventory.accelerators.fields import FIGURE, celsius, json_object, present, share, watts
+from profiler.inventory.accelerators.rocm_smi import LIVE, smi_cards
 from profiler.inventory.accelerators.tool import Answers, Tool
 from profiler.record import Component
 
-_TABLE_ROW = re.compile(r"^\s*(\d{1,4})\s+\S+C\s+\S+W\s")
+BOARD = "--showserial --showmaxpower --showbus --json"
+DOCUMENTED = "serial, address and power limit are read as clients of hy-smi do: no recorded output was found"
+_TABLE_ROW = re.compile(r"^\s*(\d{1,4})\s+\S+C\s+\S+W\s", re.ASCII)
 
 
-def parse(answers: Answers) -> tuple[Component, ...]:
-    """One component a card: from the JSON answers, or from the table."""
+def cards(answers: Answers) -> tuple[Card, ...]:
+    """One card for each that is named: from the JSON answers, or from the table."""
     questions = {question: text for question, text in answers.items() if question}
-    return smi_components(questions, "hy-smi") or _from_table(answers.get("", ""))
+    found = smi_cards(questions, "hy-smi")
+    if json_object(answers.get(BOARD, "")):
+        found = tuple(replace(card, component=replace(card.component, note=DOCUMENTED)) for card in found)
+    return found or _from_table(answers.get("", ""))
 
 
-def _from_table(text: str) -> tuple[Component, ...]:
+def _from_table(text: str) -> tuple[Card, ...]:
     columns: list[str] = []
     found = []
     for line in text.splitlines():
@@ -31,9 +38,16 @@ def _from_table(text: str) -> tuple[Component, ...]:
             columns = words
         elif columns and _TABLE_ROW.match(line) and len(words) == len(columns):
             row = dict(zip(columns, words, strict=True))
-            details = {"index": int(words[0]), "power_limit_w": number(row.get("PwrCap"), r"^(\d+(?:\.\d+)?)W")}
+            sensors = Sensors(
+                power_w=watts(row["AvgPwr"], rf"^{FIGURE}W$"),
+                power_limit_w=watts(row.get("PwrCap"), rf"^{FIGURE}W$"),
+                temperature_c=celsius(row["Temp"], rf"^{FIGURE}C$"),
+                utilisation=share(row.get("HCU%", row.get("DCU%")), rf"^{FIGURE}%$"),
+            )
+            details = {"index": int(words[0]), "power_limit_w": sensors.power_limit_w}
             note = "hy-smi's table does not name the model"
-            found.append(Component("accelerator", "Hygon DCU", "Hygon", "CN", present(details), "hy-smi", note))
+            part = Component("accelerator", "Hygon DCU", "Hygon", "CN", present(details), "hy-smi", note)
+            found.append(Card(part, sensors))
     return tuple(found)
 
 
@@ -42,9 +56,13 @@ TOOL = Tool(
     "1d94",
     (
         "--showproductname --showmeminfo vram --json",
-        "--showserial --showmaxpower --showbus --json",
+        BOARD,
         "--showdriverversion --json",
+        LIVE,
         "",
     ),
-    parse,
+    cards,
+    device_types=("cuda",),
+    visible=("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
+    watched=(LIVE, ""),
 )

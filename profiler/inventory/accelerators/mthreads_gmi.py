@@ -1,26 +1,41 @@
-"""Moore Threads through ``mthreads-gmi`` (1.14 to 2.4): three lines a device, divided by two bars."""
+"""Moore Threads through ``mthreads-gmi`` (1.14 to 2.4): three lines a device, divided by two bars.
+
+The table tells no power; :mod:`profiler.monitors.mtml` reads it through the maker's library where that is installed.
+"""
 
 from __future__ import annotations
 
 import re
 
-from profiler.inventory.accelerators.fields import cells, mebibytes, number, pci_address, present, told
+from profiler.inventory.accelerators.card import Card, Sensors
+from profiler.inventory.accelerators.fields import (
+    COUNT,
+    FIGURE,
+    cells,
+    celsius,
+    mebibytes,
+    number,
+    pci_address,
+    present,
+    share,
+    told,
+)  # fmt: skip
 from profiler.inventory.accelerators.tool import Answers, Tool
 from profiler.record import Component
 
-_FIRST = re.compile(r"^(\d{1,4})\s+(\S.*?)\s*$")
+_FIRST = re.compile(r"^(\d{1,4})\s+(\S.*?)\s*$", re.ASCII)
 
 
-def parse(answers: Answers) -> tuple[Component, ...]:
-    """One component a device; a row counts as one if an address and a memory size stand in it."""
+def cards(answers: Answers) -> tuple[Card, ...]:
+    """One card a device; a row counts as one if an address and a memory size stand in it."""
     text = answers.get("", "")
     driver = re.search(r"Driver Version:\s*(\S+)", text)
-    lines = text.splitlines()
+    lines = text.splitlines() if "mthreads-gmi" in text else []
     rows = [cells(line) for line in lines]
     found = []
     for at, row in enumerate(rows):
         start = _FIRST.match(row[0])
-        total = mebibytes(row[-1], r"\((\d+)MiB\)")
+        total = mebibytes(row[-1], rf"\({COUNT}MiB\)")
         if start is None or len(row) != 3 or total is None or pci_address(row[1]) is None:
             continue
         second = rows[at + 1] if at + 1 < len(rows) and len(rows[at + 1]) == 3 else ["", "", ""]
@@ -37,8 +52,15 @@ def parse(answers: Answers) -> tuple[Component, ...]:
             "max_link_width_lanes": int(maximum) if maximum else None,
             "ecc": told(ecc) if bar else None,
         }
-        found.append(Component("accelerator", start[2], "Moore Threads", "CN", present(details), "mthreads-gmi"))
+        sensors = Sensors(
+            temperature_c=celsius(second[2], rf"^{FIGURE}\s*C\b"),
+            utilisation=share(row[2], rf"^{FIGURE}\s*%"),
+            memory_used_bytes=mebibytes(row[2], rf"{COUNT}MiB\("),
+            memory_total_bytes=total,
+        )
+        part = Component("accelerator", start[2], "Moore Threads", "CN", present(details), "mthreads-gmi")
+        found.append(Card(part, sensors))
     return tuple(found)
 
 
-TOOL = Tool("mthreads-gmi", "1ed5", ("",), parse)
+TOOL = Tool("mthreads-gmi", "1ed5", ("",), cards, device_types=("musa",), visible=("MUSA_VISIBLE_DEVICES",))

@@ -10,15 +10,30 @@ no ``-c``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any
 
-from profiler.inventory.accelerators.fields import cells, number, pairs, pci_address, present, told
+from profiler.inventory.accelerators.card import Card, Sensors
+from profiler.inventory.accelerators.fields import (
+    COUNT,
+    FIGURE,
+    cells,
+    celsius,
+    number,
+    pairs,
+    pci_address,
+    present,
+    share,
+    told,
+    watts,
+)  # fmt: skip
 from profiler.inventory.accelerators.tool import Answers, Tool
 from profiler.record import Component
 
-_USAGE = r"\d+\s*/\s*(\d+)"
+_USAGE = re.compile(rf"{COUNT}\s*/\s*{COUNT}", re.ASCII)
 _MAX_BOARDS = 32
+_MOST_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +46,19 @@ class _Chip:
     health: str | None
     address: str | None
     physical: int | None
-    total_bytes: int | None
+    sensors: Sensors
     numbered: bool
 
 
-def parse(answers: Answers) -> tuple[Component, ...]:
-    """One component a chip."""
+def cards(answers: Answers) -> tuple[Card, ...]:
+    """One card a chip. Where chips share a card, its power stands with the first and is of all."""
     text = answers.get("info", "")
     driver = re.search(r"Version:\s*(\S+)", text)
     numbers = mapping(answers.get("info -m", ""))
+    chips = _chips(text)
+    together = Counter(chip.card for chip in chips)
     found = []
-    for chip in _chips(text):
+    for chip in chips:
         board = pairs(answers.get(f"info -t board -i {chip.card}", ""))
         detail = pairs(answers.get(f"info -t board -i {chip.card} -c {chip.chip}", "")) or board
         details: dict[str, Any] = {
@@ -50,7 +67,7 @@ def parse(answers: Answers) -> tuple[Component, ...]:
             "chip": chip.chip,
             "pci_address": chip.address or pci_address(board.get("PCIe Bus Info")),
             "pci_id": _pci_id(board),
-            "total_bytes": chip.total_bytes,
+            "total_bytes": chip.sensors.memory_total_bytes,
             "driver_version": told(board.get("Software Version")) or (driver[1] if driver else None),
             "firmware_version": told(board.get("Firmware Version")),
             "soc": _soc(detail),
@@ -59,9 +76,8 @@ def parse(answers: Answers) -> tuple[Component, ...]:
             "serial": told(board.get("Serial Number")),
             "health": chip.health,
         }
-        found.append(
-            Component("accelerator", _name(chip, detail), "Huawei HiSilicon", "CN", present(details), "npu-smi")
-        )
+        part = Component("accelerator", _name(chip, detail), "Huawei HiSilicon", "CN", present(details), "npu-smi")
+        found.append(Card(part, _scoped(chip.sensors, together[chip.card])))
     return tuple(found)
 
 
@@ -77,7 +93,7 @@ def _chips(text: str) -> list[_Chip]:
     has_hbm = False
     chips: list[_Chip] = []
     first: list[str] | None = None
-    for line in text.splitlines():
+    for line in text.splitlines() if "npu-smi" in text else ():
         row = cells(line)
         if "Process" in line or "process" in line:
             break
@@ -94,16 +110,23 @@ def _chips(text: str) -> list[_Chip]:
     return chips
 
 
+def _scoped(sensors: Sensors, chips: int) -> Sensors:
+    if chips == 1 or sensors.power_w is None:
+        return sensors
+    return replace(sensors, power_scope=f"board of {chips} chips")
+
+
 def _chip(first: list[str], second: list[str], *, has_hbm: bool) -> _Chip | None:
     """Both lines of one chip; of four cells the first two are the card and its name, and the chip has no number."""
     identity, numbers = " ".join(first[:-2]).split(), " ".join(second[:-2]).split()
     if len(identity) != 2 or not all(_is_number(text) for text in (identity[0], *numbers)):
         return None
-    usages = [int(found) for found in re.findall(_USAGE, second[-1]) if len(found) < 12]
+    usages = [(int(used), int(total)) for used, total in _USAGE.findall(second[-1]) if len(used + total) < _MOST_DIGITS]
     if not usages:
         return None
     # With an HBM column the last usage is the HBM's; it prints a total of 0 on boards whose memory is all DDR.
-    total = (usages[-1] or usages[0]) if has_hbm else usages[0]
+    used, total = usages[-1] if has_hbm and usages[-1][1] else usages[0]
+    power, temperature = [*first[-1].split(), "", ""][:2]
     return _Chip(
         card=int(identity[0]),
         chip=int(numbers[0]) if numbers else 0,
@@ -111,7 +134,13 @@ def _chip(first: list[str], second: list[str], *, has_hbm: bool) -> _Chip | None
         health=told(first[-2]),
         address=pci_address(second[-2]),
         physical=int(numbers[1]) if len(numbers) > 1 else None,
-        total_bytes=total << 20,
+        sensors=Sensors(
+            power_w=watts(power, rf"^{FIGURE}$") or None,  # an edge board without a sensor prints 0.0
+            temperature_c=celsius(temperature, rf"^{FIGURE}$"),
+            utilisation=share(second[-1], rf"^{FIGURE}(?=\s)"),
+            memory_used_bytes=used << 20,
+            memory_total_bytes=total << 20,
+        ),
         numbered=bool(numbers),
     )
 
@@ -162,4 +191,7 @@ def _pci_id(board: dict[str, str]) -> str | None:
     return f"{vendor.removeprefix('0x')}:{device.removeprefix('0x')}".lower()
 
 
-TOOL = Tool("npu-smi", "19e5", ("info", "info -m"), parse, follow_up)
+TOOL = Tool(
+    "npu-smi", "19e5", ("info", "info -m"), cards, follow_up,
+    device_types=("npu",), visible=("ASCEND_RT_VISIBLE_DEVICES",), watched=("info",), numbered_by=("info -m",),
+)  # fmt: skip

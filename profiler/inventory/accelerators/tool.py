@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from profiler.inventory.accelerators.card import Card
 from profiler.record import Component
 
 LIMIT_S = 1.5
@@ -29,16 +30,30 @@ Answers = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A vendor's program: ``questions`` are argument lists; ``parse`` never raises and gives nothing for garbage.
+    """A vendor's program: ``questions`` are argument lists; ``cards`` never raises and gives nothing for garbage.
 
     ``follow_up`` derives further questions from the first answers; ``pci_vendor`` is the id of the devices described.
+    ``device_types`` are PyTorch's words for them, and ``visible`` the environment variables that renumber them.
+    ``watched`` are the questions that tell their state, the best first: the first that does so is asked over and over,
+    together with what ``numbered_by`` told once of their numbers. ``also_of`` are other makers whose devices it reads.
+    ``shared_name``: another maker ships a program of that name, which is nothing to complain about.
     """
 
     name: str
     pci_vendor: str
     questions: tuple[str, ...]
-    parse: Callable[[Answers], tuple[Component, ...]]
+    cards: Callable[[Answers], tuple[Card, ...]]
     follow_up: Callable[[Answers], tuple[str, ...]] | None = None
+    device_types: tuple[str, ...] = ()
+    visible: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ("",)
+    numbered_by: tuple[str, ...] = ()
+    also_of: tuple[str, ...] = ()
+    shared_name: bool = False
+
+    def parse(self, answers: Answers) -> tuple[Component, ...]:
+        """What the devices are, without their state."""
+        return tuple(card.component for card in self.cards(answers))
 
 
 @dataclass(frozen=True, slots=True)

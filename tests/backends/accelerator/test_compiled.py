@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from backends.accelerator.paths import PLAIN, choose, compiled_path, try_all, why_not_compiled
+from backends.accelerator.paths import PLAIN, compiled_path, why_not_compiled
 from backends.accelerator.runner import Runner
 from backends.accelerator.weights import build_decoder
 from backends.synthetic import synthetic_model
+from backends.trials import choose, try_all
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Which accelerator is here, and in plain words why not: each sign on its own, PyTorch asked in a real process."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ from backends.accelerator.backend import Cuda, Npu, TorchAccelerator, refusal
 from backends.accelerator.discovery import Device, ask_pytorch, find_device, pytorch_build
 from backends.accelerator.kinds import KINDS
 from backends.contract import Availability
+from profiler.supervisor import worker_environment
 from tests.inventory.fake_nvml import H100, fake_nvml
 
 H200 = Device("NVIDIA H200", 140_000_000_000, 150_000_000_000, (9, 0))
@@ -150,6 +152,21 @@ def test_an_extension_that_works_is_asked_in_a_process_of_its_own(torch_npu):
 def test_an_extension_that_does_not_work_is_one_line(torch_npu, state, expected):
     torch_npu(state)
     assert reason("npu").startswith(expected)
+
+
+def test_an_extension_that_breaks_pytorch_itself_where_its_driver_is_missing(torch_npu, tmp_path):
+    """torch-npu 2.13 without CANN: PyTorch imports it by itself, and "import torch" dies in every process."""
+    info = tmp_path / "torch_npu-2.13.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch-npu\nVersion: 2.13.0\n")
+    (info / "entry_points.txt").write_text("[torch.backends]\ntorch_npu = torch_npu:_autoload\n")
+    torch_npu("broken")
+    plain = [sys.executable, "-c", "import torch"]
+    died = subprocess.run(plain, stderr=subprocess.PIPE, text=True, check=False)
+    assert died.returncode and "Failed to load the backend extension: torch_npu" in died.stderr
+    assert reason("npu") == "PyTorch cannot use npu: ImportError: libhccl.so: cannot open shared object file"
+    assert reason("xpu") != "", "another type is not touched by it"
+    subprocess.run(plain, env=worker_environment(1), check=True)
 
 
 def test_a_hanging_extension_is_given_up(torch_npu, monkeypatch, tmp_path):

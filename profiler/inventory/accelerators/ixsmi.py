@@ -1,0 +1,83 @@
+"""Iluvatar CoreX through ``ixsmi`` (CoreX 3.0 to 4.4): two lines a GPU.
+
+A board of two GPUs (BI-V150, MR-V100 DUO) tells its power with one of them only; the other prints ``N/A``. A GPU that
+fell off the bus prints 65535 W.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+from profiler.inventory.accelerators.card import Card, Sensors
+from profiler.inventory.accelerators.fields import (
+    COUNT,
+    FIGURE,
+    cells,
+    celsius,
+    mebibytes,
+    pci_address,
+    present,
+    share,
+    told,
+    watts,
+)  # fmt: skip
+from profiler.inventory.accelerators.tool import Answers, Tool
+from profiler.record import Component
+
+_FIRST = re.compile(r"^(\d{1,4})\s+(\S.*)$", re.ASCII)
+_CELLS = 3
+BANNER = "IX-ML"
+SHARED_POWER = "board, which it may share with a GPU that tells no power"
+
+
+def cards(answers: Answers) -> tuple[Card, ...]:
+    """One card a GPU; a row counts as one if an address stands in it and a memory size in the row below."""
+    text = answers.get("", "")
+    if BANNER not in text:
+        return ()
+    versions = {
+        "driver_version": re.search(r"Driver Version:\s*([\w.\-]+)", text),
+        "ixml_version": re.search(r"IX-ML:\s*([\w.\-]+)", text),
+    }
+    rows = [cells(line) for line in text.splitlines()]
+    found = []
+    for first, second in pairwise(rows):
+        start, address = _FIRST.match(first[0]), pci_address(first[1] if len(first) > 1 else "")
+        if start is None or address is None or len(second) != _CELLS:
+            continue
+        total = mebibytes(second[1], rf"/\s*{COUNT}\s*MiB")
+        if total is None:
+            continue
+        sensors = Sensors(
+            power_w=watts(second[0], rf"{FIGURE}\s*W\s*/"),
+            power_limit_w=watts(second[0], rf"/\s*{FIGURE}\s*W"),
+            temperature_c=celsius(second[0], rf"{FIGURE}\s*C\b"),
+            utilisation=share(second[2], rf"^{FIGURE}\s*%"),
+            memory_used_bytes=mebibytes(second[1], rf"^{COUNT}\s*MiB\s*/"),
+            memory_total_bytes=total,
+        )
+        details = {
+            "index": int(start[1]),
+            "pci_address": address,
+            "total_bytes": total,
+            "power_limit_w": sensors.power_limit_w,
+            **{key: told(match[1]) for key, match in versions.items() if match},
+        }
+        part = Component("accelerator", start[2], "Iluvatar CoreX", "CN", present(details), "ixsmi")
+        found.append(Card(part, sensors))
+    return _with_scope(tuple(found))
+
+
+def _with_scope(found: tuple[Card, ...]) -> tuple[Card, ...]:
+    """Where a GPU tells no power, that of the others may be of two."""
+    if all(card.sensors.power_w is not None for card in found):
+        return found
+    return tuple(
+        card if card.sensors.power_w is None else replace(card, sensors=replace(card.sensors, power_scope=SHARED_POWER))
+        for card in found
+    )
+
+
+TOOL = Tool("ixsmi", "1e3e", ("",), cards, device_types=("cuda",), visible=("CUDA_VISIBLE_DEVICES",))
