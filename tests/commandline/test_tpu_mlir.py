@@ -28,3 +28,12 @@ def test_it_is_unavailable_with_the_reason_and_what_to_do(chipassay, tmp_path, t
 def test_a_precision_the_compiler_has_no_name_for_is_wrong_input(chipassay, tmp_path):
     done = chipassay("profile", "--model", "qwen3-0.6b", "--target", "tpu-mlir:bm1684x@float8", "--out", tmp_path / "b")
     assert done.code == 2 and "unknown precision for tpu-mlir 'float8'" in done.error
+
+
+def test_a_vendors_simulator_may_take_an_hour_and_an_engine_may_not():
+    from backends.registry import parse_target
+    from profiler.commands.profile import _patience_s
+
+    engine, compiler = parse_target("torch-cpu", None), parse_target("tpu-mlir:bm1684x", None)
+    assert _patience_s([engine], 50) == 1100
+    assert _patience_s([engine, compiler], 50) == 3600 and _patience_s([compiler], 1000) == 4900
