@@ -22,6 +22,9 @@ from backends.toolchains import ToolEnvironment, ToolRun
 JOB_TIMEOUT_S = 3600.0
 """For one job: a hang of the tool. The whole target has a limit of its own (``--timeout``), usually far below."""
 
+CLOSE_S = 10.0
+"""How long a process that is told to end is waited for."""
+
 ASK_EVERY_S = 0.05
 """How often an answer is looked for."""
 
@@ -107,7 +110,9 @@ class Served:
         self.log = folder / f"{name}.log"
         self._asked = 0
         self._ended: ToolRun | BaseException | None = None
-        self._thread = threading.Thread(target=self._serve, args=({**job, "requests": str(self._requests)},))
+        self._thread = threading.Thread(
+            target=self._serve, args=({**job, "requests": str(self._requests)},), daemon=True
+        )
         self._thread.start()
 
     def told(self) -> dict[str, Any]:
@@ -125,17 +130,13 @@ class Served:
         return self._wait_for(self._requests / f"{self._asked}.answer.json")
 
     def close(self) -> None:
-        """Tell the process to end, and wait for that."""
+        """Tell the process to end, and wait for that; one that is too busy to hear ends with this process."""
         (self._requests / "stop").touch()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
 
     def output(self) -> str:
         """What the process has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
-
-    def peak_resident_bytes(self) -> int | None:
-        """Of the process, once it has ended by itself."""
-        return self._ended.peak_resident_bytes if isinstance(self._ended, ToolRun) else None
 
     def _serve(self, job: dict[str, Any]) -> None:
         try:

@@ -120,6 +120,7 @@ def _operators(
 ) -> tuple[OperatorPlacement, ...]:
     import onnx_ir as ir
 
+    from backends.compilers.placing import embedding_lookup
     from backends.compilers.tpu_mlir.placement import PlacedGraph, place_nodes, summarise
     from backends.operators.count import count_graph, element_bytes
 
@@ -132,29 +133,7 @@ def _operators(
         placed.append(PlacedGraph(graph.phases, graph.copies, nodes, count_graph(model, *sizes)))
     version = next(iter(tool.compiled.values())).info.compiler
     source = f"operator table of tpu-mlir {version} (final MLIR)"
-    return (*_embedding(execution.model.spec, workload, sizes[0]), *summarise(placed, source))
-
-
-def _embedding(spec: ModelSpec, workload: Workload, element_bytes: float) -> tuple[OperatorPlacement, ...]:
-    """The look-up, which is in no graph given to the compiler."""
-
-    def rows(phase: str) -> int:
-        return workload.batch * (workload.prompt_tokens if phase == "prefill" else 1)
-
-    return tuple(
-        OperatorPlacement(
-            phase=phase,
-            operator="Gather",
-            count=1,
-            flops=0.0,
-            bytes_moved=rows(phase) * (2 * spec.hidden_size * element_bytes + 8),
-            where="host",
-            evidence="compiled",
-            source="chipassay's own division of the model",
-            note="embedding look-up: rows of a table in the host's memory, given to no compiler",
-        )
-        for phase in ("prefill", "decode")
-    )
+    return (*embedding_lookup(execution.model.spec, workload, sizes[0]), *summarise(placed, source))
 
 
 def _largest_graph_bytes(spec: ModelSpec) -> int:

@@ -7,7 +7,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from backends.portable import REWRITES, Form, apply_rewrites, build_graph
+from backends.portable import REWRITES, Form, apply_rewrites, build_graph, rewrites
 from backends.portable.rewrites import FINITE_MASK
 from backends.portable.writer import Writer
 
@@ -97,6 +97,29 @@ def test_only_masks_become_finite(tiny_model):
     mask = graph.graph.initializers["mask"].const_value.numpy()
     assert mask.min() == FINITE_MASK and np.isfinite(mask.astype(np.float16)).all()
     np.testing.assert_array_equal(mask == 0, before["mask"] == 0)
+
+
+def test_with_one_sequence_tokens_and_heads_are_swapped_in_three_dimensions(tiny_model):
+    graph = build_graph(tiny_model, FORMS[0])
+    assert apply_rewrites(graph, ["transpose_without_batch"]) == {"transpose_without_batch": 4 * 3}
+    orders = Counter(tuple(node.attributes["perm"].as_ints()) for node in graph.graph if node.op_type == "Transpose")
+    assert orders == {(1, 0, 2): 4 * 3, (0, 1, 3, 2): 3}
+
+
+def test_with_more_sequences_the_swap_stays(tiny_model):
+    graph = build_graph(tiny_model, Form("prefill", "layer", 12, batch=2))
+    assert apply_rewrites(graph, ["transpose_without_batch"]) == {"transpose_without_batch": 0}
+
+
+def test_wide_products_are_sliced_and_joined_in_order(tiny_model, session_of, monkeypatch):
+    form, hidden = Form("decode", "head", 1), np.random.default_rng(0).normal(size=(1, 1, 64)).astype(np.float32)
+    whole = session_of(tiny_model, form)(hidden=hidden)["logits"]
+    monkeypatch.setattr(rewrites, "WIDEST_MATRIX_BYTES", 64 * 4 * 150)
+    session = session_of(tiny_model, form, ["slice_wide_products"])
+    assert session.changed == {"slice_wide_products": 1}
+    np.testing.assert_allclose(session(hidden=hidden)["logits"], whole, atol=1e-6)
+    products = [node for node in onnx.load(session.path).graph.node if node.op_type == "MatMul"]
+    assert len(products) == 4, "512 columns, at most 150 a product"
 
 
 def test_every_rewrite_tells_why_and_where_it_was_seen():
