@@ -36,6 +36,7 @@ ONNX_NAMES: Mapping[str, tuple[str, ...]] = {
     "Reduce.Mean": ("ReduceMean",),
     "Broadcast": ("Expand",),
     "Swish": ("Sigmoid",),
+    "Conv2D": ("MatMul",),
     **{
         name: (name,)
         for name in ("Concat", "Expand", "MatMul", "Sigmoid", "Slice", "Softmax", "Transpose", "Unsqueeze", "Where")
