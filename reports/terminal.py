@@ -15,6 +15,7 @@ from reports.comparison import Comparison, Group, Row, compare
 from reports.dependence import dependence
 from reports.grids import Grid
 from reports.language import ENGLISH
+from reports.modelled.boards import board_sentence
 from reports.modelled.wording import expected
 from reports.operators.panel import sentence as operators_of
 from reports.operators.places import placed_rows
@@ -71,6 +72,8 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
     notes = [f"{_superscript(at)} {note}" for at, note in enumerate(laid_out.footnotes, 1)]
     parts += [_paragraph(note, width, "dim") for note in (*notes, *laid_out.marks)]
     parts += [_paragraph(expected(line.row), width, MODELLED_STYLE) for line in laid_out.modelled[:MOST_NAMED]]
+    checked = [board_sentence(line.row, group, ENGLISH) for line in laid_out.modelled[:MOST_NAMED]]
+    parts += [_paragraph(sentence, width, MODELLED_STYLE) for sentence in checked if sentence]
     apart = [line.row for line in (*laid_out.set_apart, *laid_out.modelled) if line.row.record.status != "modelled"]
     parts += [_paragraph(_apart(row), width, "yellow") for row in apart]
     parts += [_paragraph(_broken(row), width, "red") for row in laid_out.broken]

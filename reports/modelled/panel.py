@@ -77,7 +77,10 @@ def _facts(row: Row, group: Group, comparison: Comparison, say: Words) -> Grid:
     """Chip, tools and gaps, and how the chip stands under the export rules."""
     under = dict(standing_facts(row, comparison, say))
     names = [name for name in (say("facts.export_control"), say("facts.licence")) if name in under]
-    boards = board_sentence(row, group, say) or say("modelled.no_board")
-    told = [*figure_facts(row, say), (say("modelled.fact.boards"), boards), *((name, under[name]) for name in names)]
+    told = figure_facts(row, say)
+    if any(graph.duration_s is not None for graph in compiled_of(row).graphs):
+        boards = board_sentence(row, group, say) or say("modelled.no_board")
+        told.append((say("modelled.fact.boards"), boards))
+    told += [(name, under[name]) for name in names]
     head = (say("modelled.column.what"), say("modelled.column.told"))
     return Grid(say("modelled.facts", label=row.label), head, tuple(told), most_open=len(told), prose=True)

@@ -127,15 +127,18 @@ def _notes(rows: Sequence[Row], say: Words) -> list[str]:
     """What must be known of operators, and where places were read; each text once, with the targets it is about."""
     about: dict[str, list[str]] = {}
     for row in rows:
+        noted: dict[str, list[str]] = {}
         for one in row.record.operators:
             if one.note:
-                _add(about, say("operators.note", operator=one.operator, note=one.note), row.label)
+                _add(noted, one.note, one.operator)
+        for note, operators in noted.items():
+            _add(about, say("operators.note", operators=say.listing(operators), note=note), row.label)
         for source in dict.fromkeys(one.source for one in row.record.operators):
             _add(about, say("operators.source", source=source), row.label)
     return [say("operators.about", targets=say.listing(names), text=text) for text, names in about.items()]
 
 
-def _add(about: dict[str, list[str]], text: str, label: str) -> None:
-    names = about.setdefault(text, [])
-    if label not in names:
-        names.append(label)
+def _add(named: dict[str, list[str]], text: str, name: str) -> None:
+    names = named.setdefault(text, [])
+    if name not in names:
+        names.append(name)

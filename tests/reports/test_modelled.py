@@ -343,6 +343,9 @@ def test_published_results_of_boards_stand_beside_the_estimate_with_their_source
     assert told == "tpu-mlir:bm1684x@int4: its decode estimate is 1.09×–1.59× the 3 published results of boards with " \
         "the chip."  # fmt: skip
     assert told in brief(boards.groups[0], boards).modelled
+    printed = io.StringIO()
+    print_comparison(boards.bundles, Console(file=printed, width=200))
+    assert told in printed.getvalue()
 
 
 def test_the_ratios_are_in_the_json_too(boards):
@@ -356,3 +359,6 @@ def test_the_ratios_are_in_the_json_too(boards):
 def test_without_a_published_result_it_says_that_the_estimate_is_unchecked(mixed):
     panel = modelled_panel(mixed.groups[0], mixed, ENGLISH)
     assert "so these estimates are unchecked" in dict(panel.grids[1].rows)["Published boards"]
+    untimed = next(grid for grid in panel.grids if grid.caption.startswith(f"{IDS[1]}: what"))
+    assert "Chip" in dict(untimed.rows)
+    assert "Published boards" not in dict(untimed.rows), "a tool that gives no times has no estimate to check"

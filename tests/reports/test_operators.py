@@ -109,6 +109,15 @@ def test_the_matrix_shows_operators_by_work_and_the_place_on_each_path(compariso
     assert any("places are from the compiler's own table" in note for note in panel.notes)
 
 
+def test_one_note_about_many_operators_is_told_once():
+    refusing = with_operators(cuda_target(), placements("executed", rejected=("Softmax", "Sigmoid")))
+    comparison = compare([h200_bundle(targets=(refusing,))])
+    notes = operators_panel(comparison.groups[0], comparison, ENGLISH).notes
+    assert [note.split(": ", 1)[1] for note in notes if "no such operator" in note] in (
+        ["Softmax and Sigmoid: no such operator"], ["Sigmoid and Softmax: no such operator"],
+    )  # fmt: skip
+
+
 def test_an_operator_split_between_places_shows_both():
     half = tuple(
         part
