@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OUT ?= build/assay
 
-TOOLCHAINS ?= tpu-mlir nncase
+TOOLCHAINS ?= tpu-mlir nncase onnxruntime-cann
 
 .PHONY: help install assay toolchains test lint bench gpu-check clean
 
