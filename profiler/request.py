@@ -67,8 +67,12 @@ def _shortage(target: Target, request: Request) -> MemoryFitError | None:
             f"the float32 reference of {spec.name} needs about {needed_here / 1e9:.1f} GB of the host's memory, "
             f"{free / 1e9:.1f} GB are free; have it computed on the device: --reference {accelerator}"
         )
-    beside = " with its float32 reference" if runs else ""
+    if not runs:
+        return MemoryFitError(
+            f"{spec.name} does not fit: the tools behind {target.id} need about {needed / 1e9:.1f} GB of memory "
+            f"here for its largest graph, {free / 1e9:.1f} GB are free; use a smaller model"
+        )
     return MemoryFitError(
-        f"{spec.name} does not fit: {target.id}{beside} needs about {needed_here / 1e9:.1f} GB of "
+        f"{spec.name} does not fit: {target.id} with its float32 reference needs about {needed_here / 1e9:.1f} GB of "
         f"memory ({weights}), {free / 1e9:.1f} GB are free; {advice}"
     )

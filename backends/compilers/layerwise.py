@@ -24,7 +24,7 @@ from backends.contract import Execution, Progress
 from backends.errors import InputError, WorkerError
 from backends.model import Model
 from backends.portable import Form, apply_rewrites, build_graph, save_graph
-from backends.portable.export import LOWEST
+from backends.portable.export import LOWEST, check_size
 from backends.portable.qwen import rotary_tables
 from backends.portable.weights import weight_reader
 from backends.reference import compute_reference
@@ -132,11 +132,13 @@ def compile_and_simulate(
         raise InputError(
             "a compiler is asked about a decode step too: use at least 2 output tokens (--output-tokens 2)"
         )
+    forms = LayerForms.of(workload)
+    for form in forms.all():
+        check_size(build_graph(cut, form))
     short = dataclasses.replace(workload, output_tokens=steps + 1)
     progress("float32 reference of one layer with the ends")
     reference = compute_reference(cut, short, tuple(range(steps + 1)), execution.threads, lambda _: None)
 
-    forms = LayerForms.of(workload)
     changed: dict[str, dict[str, int]] = {}
     progress("exporting")
     for form in forms.all():

@@ -99,16 +99,19 @@ def save_graph(graph: ir.Model, path: Path, *, one_file: bool = True) -> None:
     Raises:
         GraphTooLargeError: If one protobuf file cannot hold it.
     """
+    if one_file:
+        check_size(graph)
+    ir.save(graph, path, external_data=None if one_file else f"{path.name}.data")
+
+
+def check_size(graph: ir.Model) -> None:
+    """Raise :class:`GraphTooLargeError` if one protobuf file cannot hold ``graph``; no weight is made for that."""
     size = sum(value.const_value.nbytes for value in graph.graph.initializers.values() if value.const_value is not None)
-    if not one_file:
-        ir.save(graph, path, external_data=f"{path.name}.data")
-        return
     if size > PROTOBUF_LIMIT_BYTES - 10**6:
         raise GraphTooLargeError(
             f"the graph {graph.graph.name} has {size / 1e9:.2f} GB of float32 weights and one ONNX file holds 2.15 GB; "
             "use a smaller model"
         )
-    ir.save(graph, path)
 
 
 def _positions(qwen: QwenWriter, form: Form) -> tuple[Rotation, ir.Value, ir.Value | None]:

@@ -145,6 +145,17 @@ def test_a_single_output_token_needs_no_decode_step(run, workload):
     assert not tool.runs
 
 
+def test_a_graph_that_no_file_holds_is_refused_before_anything_is_computed(run, monkeypatch):
+    from backends.portable import GraphTooLargeError, export
+
+    monkeypatch.setattr(export, "PROTOBUF_LIMIT_BYTES", 10**6 + 10**5)
+    monkeypatch.setattr(layerwise, "compute_reference", lambda *given: pytest.fail("the reference was computed"))
+    tool = OrtTool()
+    with pytest.raises(GraphTooLargeError, match="one ONNX file holds"):
+        run(tool)
+    assert not tool.sessions
+
+
 def test_compilers_calibrate_on_what_the_graphs_really_see(run, model, workload):
     tool = OrtTool()
     run(tool)
