@@ -164,6 +164,7 @@ def _toolchain(entry: Located, folder: Path) -> Toolchain:
 
 
 def _as_is(kind: type, value: Any) -> Any:
+    """Msgspec's hook for types of its reader's own; NotImplementedError is how it wants to hear of any other."""
     if kind is Path and isinstance(value, Path):
         return value
     raise NotImplementedError

@@ -10,20 +10,15 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
-from profiler.inventory.accelerators.card import Card, Sensors
+from profiler.inventory.accelerators.card import Card
 from profiler.inventory.accelerators.fields import (
-    COUNT,
     FIGURE,
     cells,
-    celsius,
-    mebibytes,
     pci_address,
     present,
-    share,
-    told,
-    watts,
 )  # fmt: skip
 from profiler.inventory.accelerators.tool import Answers, Tool
+from profiler.inventory.accelerators.two_lines import details_of, sensors_of, total_bytes
 from profiler.record import Component
 
 _FIRST = re.compile(r"^(\d{1,4})\s+(\S.*)$", re.ASCII)
@@ -47,24 +42,11 @@ def cards(answers: Answers) -> tuple[Card, ...]:
         start, address = _FIRST.match(first[0]), pci_address(first[1] if len(first) > 1 else "")
         if start is None or address is None or len(second) != _CELLS:
             continue
-        total = mebibytes(second[1], rf"/\s*{COUNT}\s*MiB")
+        total = total_bytes(second)
         if total is None:
             continue
-        sensors = Sensors(
-            power_w=watts(second[0], rf"{FIGURE}\s*W\s*/"),
-            power_limit_w=watts(second[0], rf"/\s*{FIGURE}\s*W"),
-            temperature_c=celsius(second[0], rf"{FIGURE}\s*C\b"),
-            utilisation=share(second[2], rf"^{FIGURE}\s*%"),
-            memory_used_bytes=mebibytes(second[1], rf"^{COUNT}\s*MiB\s*/"),
-            memory_total_bytes=total,
-        )
-        details = {
-            "index": int(start[1]),
-            "pci_address": address,
-            "total_bytes": total,
-            "power_limit_w": sensors.power_limit_w,
-            **{key: told(match[1]) for key, match in versions.items() if match},
-        }
+        sensors = sensors_of(second, rf"/\s*{FIGURE}\s*W")
+        details = details_of(int(start[1]), address, sensors, versions)
         part = Component("accelerator", start[2], "Iluvatar CoreX", "CN", present(details), "ixsmi")
         found.append(Card(part, sensors))
     return _with_scope(tuple(found))

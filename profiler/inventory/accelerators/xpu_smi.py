@@ -26,6 +26,7 @@ from profiler.inventory.accelerators.fields import (
     watts,
 )  # fmt: skip
 from profiler.inventory.accelerators.tool import Answers, Tool
+from profiler.inventory.accelerators.two_lines import details_of, sensors_of, total_bytes
 from profiler.record import Component
 
 VENDOR = "Baidu (Kunlunxin)"
@@ -52,24 +53,11 @@ def _from_boxes(text: str) -> tuple[Card, ...]:
     for first, second in pairwise(rows):
         start = _FIRST.match(first[0])
         address = pci_address(first[1]) if len(first) == _CELLS else None
-        total = mebibytes(second[1], rf"/\s*{COUNT}\s*MiB") if len(second) == _CELLS else None
+        total = total_bytes(second) if len(second) == _CELLS else None
         if start is None or address is None or total is None:
             continue
-        sensors = Sensors(
-            power_w=watts(second[0], rf"{FIGURE}\s*W\s*/"),
-            power_limit_w=watts(second[0], rf"W\s*/\s*{FIGURE}\s*W"),
-            temperature_c=celsius(second[0], rf"{FIGURE}\s*C\b"),
-            utilisation=share(second[2], rf"^{FIGURE}\s*%"),
-            memory_used_bytes=mebibytes(second[1], rf"^{COUNT}\s*MiB\s*/"),
-            memory_total_bytes=total,
-        )
-        details = {
-            "index": int(start[1]),
-            "pci_address": address,
-            "total_bytes": total,
-            "power_limit_w": sensors.power_limit_w,
-            **{key: told(match[1]) for key, match in versions.items() if match},
-        }
+        sensors = sensors_of(second, rf"W\s*/\s*{FIGURE}\s*W")
+        details = details_of(int(start[1]), address, sensors, versions)
         found.append(_card(start[2], details, sensors))
     return tuple(found)
 
