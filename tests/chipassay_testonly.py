@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from backends.compiled import Compiled, CompiledGraph, Examination
-from backends.contract import Availability, Backend, CompilerPath, EngineFacts, Generation, WorkerCommand
-from backends.errors import InputError, WorkerError
-from tests.backends.accelerator.host import HostAccelerator
+from backends.common.errors import InputError, WorkerError
+from backends.contract.backend import Availability, Backend, CompilerPath, EngineFacts, Generation, WorkerCommand
+from backends.contract.compiled import Compiled, CompiledGraph, Examination
+from tests.backends.torch_device.host import HostAccelerator
 
 
 class _Base(Backend):
@@ -210,7 +210,7 @@ class Elsewhere(HostAccelerator):
 
     @classmethod
     def worker(cls, device):
-        command = (os.environ["ELSEWHERE_PYTHON"], "-m", "profiler.worker")
+        command = (os.environ["ELSEWHERE_PYTHON"], "-m", "profiler.run.worker")
         return WorkerCommand(command, {"ELSEWHERE": "the vendor's variable"})
 
     def load(self, execution, progress):
@@ -303,7 +303,7 @@ class Compiler(CompilerPath):
         import tempfile
         from pathlib import Path
 
-        from backends.compilers.layerwise import compile_and_simulate
+        from backends.vendors.base.layerwise import compile_and_simulate
 
         tool = _Tool(execution.device)
         with tempfile.TemporaryDirectory() as folder:

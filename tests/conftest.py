@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.model import Model, ModelSpec
-from backends.synthetic import synthetic_model
-from backends.workload import Workload
+from backends.contract.workload import Workload
+from backends.qwen.model import Model, ModelSpec
+from backends.qwen.synthetic import synthetic_model
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -109,7 +109,7 @@ def write_checkpoint() -> Callable[..., Path]:
         import torch
         from safetensors.torch import save_file
 
-        from backends.synthetic import fill
+        from backends.qwen.synthetic import fill
 
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: torch.empty(shape) for name, shape in model.spec.tensor_shapes().items()}
@@ -130,7 +130,7 @@ def _word_tokenizer(vocab_size: int):
 
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    from profiler.workloads import workload_entries
+    from profiler.models.workloads import workload_entries
 
     text = " ".join(entry.prompt for entry in workload_entries().values()) + " ".join(map(str, range(10)))
     words = sorted(set(re.findall(r"\w+|[^\w\s]+", text)))[: vocab_size - 1]
@@ -175,7 +175,7 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "Compiler",
     )
     lines = [f"test-{name.lower()} = chipassay_testonly:{name}" for name in classes]
-    lines.append("test-host = tests.backends.accelerator.host:HostAccelerator")
+    lines.append("test-host = tests.backends.torch_device.host:HostAccelerator")
     lines.append("test-unimportable = chipassay_no_such_module:Nothing")
     (info / "entry_points.txt").write_text("[chipassay.backends]\n" + "\n".join(lines) + "\n")
     return folder

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from backends.contract import (
+from backends.contract.backend import (
     Availability,
     Backend,
     EngineFacts,
@@ -18,11 +18,11 @@ from backends.contract import (
     Trial,
     WorkerCommand,
 )
-from backends.model import ModelSpec
+from backends.contract.workload import Workload
 from backends.onnx_cann import cann
 from backends.operators import OperatorPlacement
+from backends.qwen.model import ModelSpec
 from backends.toolchains import find_toolchain
-from backends.workload import Workload
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,8 +69,8 @@ class OnnxCann(Backend):
     @classmethod
     def unmeasured_ceilings(cls, device: str) -> str:
         """PyTorch measures them, if this environment has its extension for Ascend."""
-        from backends.accelerator.discovery import find_device
-        from backends.accelerator.kinds import KINDS
+        from backends.torch_device.discovery import find_device
+        from backends.torch_device.kinds import KINDS
 
         found = find_device(KINDS["npu"], device)
         return f"{found.reason}; {found.remedy}" if isinstance(found, Availability) else ""

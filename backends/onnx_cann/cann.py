@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from backends.contract import Availability
+from backends.contract.backend import Availability
 
 LIBRARIES = ("libascendcl.so", "libacl_op_compiler.so", "libfmk_onnx_parser.so")
 """What the provider of onnxruntime-cann 1.24.4 is linked with (readelf -d)."""

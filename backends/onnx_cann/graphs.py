@@ -14,9 +14,9 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from backends.cache import cache_root, cached_folder
-from backends.contract import Execution, Progress
-from backends.errors import InputError, WorkerError
+from backends.common.cache import cache_root, cached_folder
+from backends.common.errors import InputError, WorkerError
+from backends.contract.backend import Execution, Progress
 from backends.onnx_cann.session import PROVIDER, PlacedNode
 from backends.operators import OperatorPlacement
 from backends.operators.placement import Evidence, Where
@@ -100,9 +100,9 @@ def placements(
 def _export(execution: Execution, folder: Path) -> None:
     from backends.operators.count import count_graph
     from backends.portable import Form, GraphTooLargeError, apply_rewrites, build_graph, save_graph
+    from backends.portable.decoder import TABLES
     from backends.portable.half import to_float16
     from backends.portable.qwen import rotary_tables
-    from backends.portable_decoder import TABLES
 
     room, batch = execution.max_tokens, execution.batch
     costs: dict[str, list[Any]] = {}
@@ -125,9 +125,9 @@ def _export(execution: Execution, folder: Path) -> None:
 
 def _check(execution: Execution, folder: Path) -> None:
     """A prefill and a few steps against plain transformers in float32, on a prompt of its own."""
-    from backends.portable_decoder import Place, PortableDecoder
-    from backends.reference import compute_reference
-    from backends.workload import Workload
+    from backends.contract.workload import Workload
+    from backends.portable.decoder import Place, PortableDecoder
+    from backends.qwen.reference import compute_reference
 
     spec = execution.model.spec
     prompt = np.arange(execution.batch * execution.prompt_tokens).reshape(execution.batch, -1) * 7919 % spec.vocab_size

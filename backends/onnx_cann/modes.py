@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backends.contract import Trial
-from backends.errors import WorkerError
+from backends.common.errors import WorkerError
+from backends.contract.backend import Trial
+from backends.contract.trials import choose, try_one
 from backends.onnx_cann.session import MODES, open_session, placed_nodes
-from backends.portable_decoder import DECODE, PREFILL, Place, PortableDecoder
-from backends.trials import choose, try_one
+from backends.portable.decoder import DECODE, PREFILL, Place, PortableDecoder
 
 STEPS = 8
 """Tokens generated in one run of a trial, if the cache has room for them."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.errors import WorkerError
+from backends.common.errors import WorkerError
 
 PROVIDER = "CANNExecutionProvider"
 

@@ -7,7 +7,7 @@ weights, inputs and outputs. Gather and Slice read no more of their data than th
 moves less; these figures rank operators of one model, they are no compiler's traffic.
 
 Attention of a static prefill computes the whole square of scores, S x S a head, and so it is counted; the causal count
-of :meth:`~backends.model.ModelSpec.prefill_flops` has S (S + 1) / 2 of them.
+of :meth:`~backends.qwen.model.ModelSpec.prefill_flops` has S (S + 1) / 2 of them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any, Literal
 
 import onnx_ir as ir
 
-from backends.errors import InputError
-from backends.model import BITS_PER_WEIGHT, QUANTISATION_BLOCK, Model, ModelSpec
+from backends.common.errors import InputError
 from backends.portable import Form, build_graph
+from backends.qwen.model import BITS_PER_WEIGHT, QUANTISATION_BLOCK, Model, ModelSpec
 
 FLOATS = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backends.model import ModelSpec
 from backends.operators.count import NodeCost, OperatorCost, count_model, sum_by_operator
 from backends.operators.placement import OperatorPlacement, Phase, Place, place_nodes
 from backends.operators.shares import Shares, shares, with_recorded
 from backends.operators.support import Mode, Support, place_operator, supports
+from backends.qwen.model import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from typing import Literal
 import numpy as np
 import onnx_ir as ir
 
-from backends.errors import UnavailableError
-from backends.model import Model
+from backends.common.errors import UnavailableError
 from backends.portable.qwen import Attend, QwenWriter, Rotation, rotary_tables
 from backends.portable.weights import weight_reader
 from backends.portable.writer import Writer
+from backends.qwen.model import Model
 
 Part = Literal["whole", "layer", "head"]
 Phase = Literal["prefill", "decode"]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from backends.model import ModelSpec
 from backends.portable.writer import Writer
+from backends.qwen.model import ModelSpec
 
 Weights = Callable[[str], np.ndarray]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backends.checkpoint import weight_files
-from backends.model import Model
+from backends.qwen.checkpoint import weight_files
+from backends.qwen.model import Model
 
 
 def weight_reader(model: Model) -> Callable[[str], np.ndarray]:
@@ -28,7 +28,7 @@ def weight_reader(model: Model) -> Callable[[str], np.ndarray]:
 def _synthetic(model: Model, name: str) -> np.ndarray:
     import torch
 
-    from backends.synthetic import fill
+    from backends.qwen.synthetic import fill
 
     tensor = torch.empty(model.spec.tensor_shapes()[name], dtype=torch.float32)
     fill(tensor, model.spec, name, model.seed)

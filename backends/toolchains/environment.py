@@ -10,7 +10,7 @@ from functools import cached_property
 from importlib.metadata import distributions
 from pathlib import Path
 
-from backends.contract import WorkerCommand
+from backends.contract.backend import WorkerCommand
 from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.fittings import Fittings, fittings_of
 from backends.toolchains.own_packages import own_packages
@@ -72,7 +72,7 @@ class ToolEnvironment:
         theirs = self.variables()
         path = [str(own_packages()), *([theirs["PYTHONPATH"]] if "PYTHONPATH" in theirs else [])]
         variables = {**theirs, "PYTHONPATH": os.pathsep.join(path)}
-        return WorkerCommand((str(self.python), "-P", "-m", "profiler.worker"), variables)
+        return WorkerCommand((str(self.python), "-P", "-m", "profiler.run.worker"), variables)
 
     def run(
         self,

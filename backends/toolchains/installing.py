@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from backends.errors import UnavailableError
+from backends.common.errors import UnavailableError
 from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.environment import ToolEnvironment
 from backends.toolchains.pip_failures import why_pip_failed

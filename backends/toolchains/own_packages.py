@@ -8,8 +8,8 @@ import json
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from backends.cache import cached_folder
-from backends.errors import UnavailableError
+from backends.common.cache import cached_folder
+from backends.common.errors import UnavailableError
 
 PACKAGES = ("backends", "profiler", "reports")
 DISTRIBUTION = "chipassay"

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from backends.errors import ChipassayError, UnavailableError
+from backends.common.errors import ChipassayError, UnavailableError
 from backends.toolchains.catalogue import Toolchain, find_toolchain
 from backends.toolchains.pythons import Python, find_python
 

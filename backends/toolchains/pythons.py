@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backends.errors import UnavailableError
+from backends.common.errors import UnavailableError
 
 ASK_TIMEOUT_S = 20.0
 

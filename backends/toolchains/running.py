@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.errors import InputError
+from backends.common.errors import InputError
 
 KEEPER = Path(__file__).with_name("keeper.py")
 NOT_STARTED = 127

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 import platformdirs
 
-from backends.errors import UnavailableError
+from backends.common.errors import UnavailableError
 from backends.toolchains.catalogue import Toolchain
 
 ROOT_VARIABLE = "CHIPASSAY_DATA"

@@ -7,9 +7,9 @@ from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 
-from backends.errors import InputError
-from backends.registry import unknown
-from backends.yaml_lines import Located
+from backends.common.errors import InputError
+from backends.common.yaml_lines import Located
+from backends.contract.registry import unknown
 from profiler.chips.chip import Chip, Source
 from profiler.chips.names import Match, NameIndex
 from profiler.chips.reading import SourceTable, file_error, read_chips, read_sources

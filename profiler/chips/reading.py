@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from backends.errors import InputError
-from backends.registry import unknown
-from backends.yaml_lines import Located, load_located
+from backends.common.errors import InputError
+from backends.common.yaml_lines import Located, load_located
+from backends.contract.registry import unknown
 from profiler.chips.chip import GROUPS, Bounds, Chip, Cpu, Evidence, Source
 
 CHIPS_SCHEMA = "chipassay.chips/1"

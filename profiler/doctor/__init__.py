@@ -9,15 +9,15 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from profiler.doctor.boards import check_boards
+from profiler.devices.nvidia.doctor import check_boards
 from profiler.doctor.clocks import check_clocksource, check_governor, check_turbo
 from profiler.doctor.cores import check_cores, check_load, check_thread_settings
 from profiler.doctor.finding import Finding, Look
 from profiler.doctor.host_memory import check_huge_pages, check_memory, check_swap
 from profiler.doctor.measurable import Measurable, measurable
-from profiler.host import physical_cores
-from profiler.inventory.files import Files
-from profiler.supervisor import worker_environment
+from profiler.host.files import Files
+from profiler.host.machine import physical_cores
+from profiler.run.supervisor import worker_environment
 
 CHECKS: tuple[Callable[[Look], list[Finding]], ...] = (
     check_governor,

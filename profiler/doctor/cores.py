@@ -8,9 +8,9 @@ import time
 
 import psutil
 
+from profiler.disturbance.host import DETECTORS, read_counters
 from profiler.doctor.finding import Finding, Look
-from profiler.host import physical_cores
-from profiler.spoilers import DETECTORS, read_counters
+from profiler.host.machine import physical_cores
 
 LOOK_S = 1.0
 QUOTA = "sys/fs/cgroup/cpu.max"

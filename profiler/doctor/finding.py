@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from profiler.inventory.files import Files
+from profiler.host.files import Files
 
 Status = Literal["good", "improve", "unknown"]
 """``improve``: figures would be better, or steadier, if ``remedy`` were followed. ``unknown``: it could not be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 
 from profiler.doctor.finding import Finding, Look
-from profiler.memory import available_bytes
+from profiler.host.memory import available_bytes
 
 HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
 LITTLE_BYTES = 2 * 10**9

@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from profiler.inventory.files import Files
-from profiler.meters import METERS
-from profiler.meters.wall import ENVIRONMENT, probe_wall_meter
-from profiler.meters.wall import NAME as WALL
-from profiler.monitors import MONITORS
-from profiler.quantity import Grade
+from profiler.devices.meters import METERS
+from profiler.devices.monitors import MONITORS
+from profiler.devices.wall import ENVIRONMENT, probe_wall_meter
+from profiler.devices.wall import NAME as WALL
+from profiler.host.files import Files
+from profiler.records.quantity import Grade
 
 HOST = "the host's processor"
 

@@ -19,10 +19,10 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from backends.errors import InputError
-from backends.model import Model
-from profiler.codec import encode
-from profiler.record import Component, Host
+from backends.common.errors import InputError
+from backends.qwen.model import Model
+from profiler.records.codec import encode
+from profiler.records.record import Component, Host
 
 if TYPE_CHECKING:
     from cyclonedx.model import Property

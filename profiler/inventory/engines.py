@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from profiler.inventory.findings import Findings
-from profiler.record import Component
+from profiler.records.findings import Findings
+from profiler.records.record import Component
 
 _MAPS = Path("/proc/self/maps")
 _NUMERIC = re.compile(

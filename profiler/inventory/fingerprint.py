@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from profiler.inventory.pci import PciDevice
-from profiler.record import Component
+from profiler.devices.bus.pci import PciDevice
+from profiler.records.record import Component
 
 _PROCESSOR_FACTS = (
     "isa", "family", "model", "stepping", "microcode", "sockets", "physical_cores", "logical_processors", "extensions",

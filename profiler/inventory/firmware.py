@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from profiler.inventory.files import Files
-from profiler.inventory.findings import Findings, merge
-from profiler.record import Component
+from profiler.host.files import Files
+from profiler.records.findings import Findings, merge
+from profiler.records.record import Component
 
 DMI = "sys/class/dmi/id"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import psutil
 
-from profiler.inventory.files import Files
-from profiler.inventory.findings import Findings
+from profiler.host.files import Files
 from profiler.inventory.smbios import TABLE, memory_modules
-from profiler.record import Component
+from profiler.records.findings import Findings
+from profiler.records.record import Component
 
 
 def read_memory(files: Files) -> Findings:

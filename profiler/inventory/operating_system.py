@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 
-from profiler.inventory.files import Files
-from profiler.inventory.findings import Findings
-from profiler.record import Component
+from profiler.host.files import Files
+from profiler.records.findings import Findings
+from profiler.records.record import Component
 
 
 def read_operating_system(files: Files) -> Findings:

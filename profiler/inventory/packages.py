@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 
-from profiler.inventory.findings import Findings
-from profiler.record import Component
+from profiler.records.findings import Findings
+from profiler.records.record import Component
 
 ROOT = "chipassay"
 

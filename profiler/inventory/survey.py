@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from profiler.chips import load_chips
-from profiler.inventory.accelerators import read_accelerators, start_tools
+from profiler.devices.bus.pci import pci_findings, read_devices
+from profiler.devices.catalogue import read_accelerators, start_tools
+from profiler.host.files import Files
 from profiler.inventory.engines import read_engines
-from profiler.inventory.files import Files
-from profiler.inventory.findings import Findings, merge
 from profiler.inventory.fingerprint import fingerprint
 from profiler.inventory.firmware import read_firmware
 from profiler.inventory.identity import conceal, has_identifiers, load_key
@@ -16,10 +16,10 @@ from profiler.inventory.memory import read_memory
 from profiler.inventory.operating_system import read_operating_system
 from profiler.inventory.origin import with_origin
 from profiler.inventory.packages import read_packages
-from profiler.inventory.pci import pci_findings, read_devices
 from profiler.inventory.processor import read_processor
 from profiler.inventory.virtualisation import read_virtualisation
-from profiler.record import Component, Host
+from profiler.records.findings import Findings, merge
+from profiler.records.record import Component, Host
 
 
 def take_inventory(

@@ -11,10 +11,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from profiler.inventory.files import Files
-from profiler.inventory.findings import Findings
+from profiler.host.files import Files
 from profiler.inventory.firmware import DMI
-from profiler.record import Component
+from profiler.records.findings import Findings
+from profiler.records.record import Component
 
 _DMI_NAMES = {
     "KVM": "KVM", "QEMU": "QEMU", "OpenStack": "KVM (OpenStack)", "VMware": "VMware", "innotek GmbH": "VirtualBox",

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backends.errors import InputError
-from profiler.bundle import Bundle
+from backends.common.errors import InputError
+from profiler.records.bundle import Bundle
 from reports.gate.series import Identity, RunSeries, TargetSeries, identity_of, not_judged, series_of
 
 BASELINE_SCHEMA = "chipassay.baseline/1"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from profiler.metrics import METRICS
-from profiler.quantity import Grade
-from profiler.run_spread import typical_of_runs
-from profiler.statistics import median
+from profiler.metrics.catalogue import METRICS
+from profiler.records.quantity import Grade
+from profiler.statistics.medians import median
+from profiler.statistics.runs import typical_of_runs
 from reports.gate import policy
 from reports.gate.budgets import DEPENDENCE, PARITY, Budgets, Limit, Rulebook
 from reports.gate.judgement import Sides, gate_confidence

@@ -24,9 +24,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from backends.errors import InputError
-from profiler.metrics import METRICS
-from profiler.quantity import GRADES, Grade
+from backends.common.errors import InputError
+from profiler.metrics.catalogue import METRICS
+from profiler.records.quantity import GRADES, Grade
 from reports.gate.toml_lines import key_lines
 from reports.gate.units import parse_figure
 

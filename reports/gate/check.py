@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from backends.errors import InputError
-from profiler.bundle import Bundle
-from profiler.metrics import METRICS
+from backends.common.errors import InputError
+from profiler.metrics.catalogue import METRICS
+from profiler.records.bundle import Bundle
 from reports.gate import policy
 from reports.gate.baseline import Baseline, differences, setup_differences
 from reports.gate.budget_verdicts import judge_budgets, noisy_limits
@@ -190,8 +190,8 @@ def _dependence(bundles: Sequence[Bundle], budgets: Budgets | None) -> dict[str,
     """What the report says about dependence; only asked for if a budget limits it."""
     if budgets is None or not any(metric.startswith("dependence.") for metric in budgets.every.limits):
         return {}
-    from reports.comparison import compare
-    from reports.report_json import report_document
+    from reports.judge.comparison.comparison import compare
+    from reports.render.json_report import report_document
 
     found: dict[str, Any] = report_document(compare([bundles[-1]]))["dependence"]
     return found

@@ -6,7 +6,7 @@
 * *unchanged*: neither, and a loss as large as the one to catch is ruled out.
 * *inconclusive*: all else, with what would settle it.
 
-The ratio is the one at the same pace of the machine, see :mod:`profiler.run_spread`; where the machine itself was
+The ratio is the one at the same pace of the machine, see :mod:`profiler.statistics.runs`; where the machine itself was
 faster or slower, that is said with the ratio as it was.
 """
 
@@ -16,9 +16,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from profiler.metrics import Metric
-from profiler.run_spread import Estimate, Prior, Run, foreseen, ratio_of_runs
-from profiler.statistics import median
+from profiler.metrics.catalogue import Metric
+from profiler.statistics.medians import median
+from profiler.statistics.runs import Estimate, Prior, Run, foreseen, ratio_of_runs
 from reports.gate import policy
 from reports.gate.result import Finding, Verdict
 from reports.gate.series import RunSeries, TargetSeries

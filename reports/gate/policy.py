@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from profiler.metrics import Metric
-from profiler.run_spread import Prior
+from profiler.metrics.catalogue import Metric
+from profiler.statistics.runs import Prior
 
 FALSE_ALARMS = 0.01
 """With no true change at most this part of all checks fails: shared equally among the tests of one check

@@ -1,4 +1,4 @@
-"""What a check found, as the document ``--json`` prints. Its JSON Schema is ``reports/schemas/check-1.json``."""
+"""What a check found, as the document ``--json`` prints. Its JSON Schema is ``reports/gate/schemas/check-1.json``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from profiler.quantity import Grade
+from profiler.records.quantity import Grade
 from reports.gate.series import Identity
 
 CHECK_SCHEMA = "chipassay.check/1"

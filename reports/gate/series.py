@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from backends.errors import InputError
-from profiler.bundle import INDEX, Bundle
-from profiler.disturbance import EXTERNAL
-from profiler.metrics import METRICS, Evidence, Metric
-from profiler.quantity import Grade
-from profiler.record import Ceilings, Repetition, Status, TargetRecord, WorkerReport
-from reports.samples import counted
+from backends.common.errors import InputError
+from profiler.disturbance.verdict import EXTERNAL
+from profiler.metrics.catalogue import METRICS, Evidence, Metric
+from profiler.records.bundle import INDEX, Bundle
+from profiler.records.quantity import Grade
+from profiler.records.record import Ceilings, Repetition, Status, TargetRecord, WorkerReport
+from reports.judge.comparison.samples import counted
 
 FEWEST_UNDISTURBED = 3
 """A disturbed run with fewer undisturbed repetitions than this settles nothing."""

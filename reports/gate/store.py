@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.errors import InputError
-from profiler.bundle import is_bundle, read_bundle
-from profiler.codec import decode, encode
+from backends.common.errors import InputError
+from profiler.records.bundle import is_bundle, read_bundle
+from profiler.records.codec import decode, encode
 from reports.gate.baseline import BASELINE_SCHEMA, Baseline, baseline_of, differences
 from reports.gate.series import Identity
-from reports.publish import publish
+from reports.render.publish import publish
 
 _SERIES = re.compile(r"\[[-+0-9.eE,\s]*\]")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from reports import notation
+from reports.document import notation
 from reports.gate.result import CheckResult, Finding, Judged, TargetFinding
 
 MARKS = {

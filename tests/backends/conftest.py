@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from backends.contract import Backend, Execution
-from backends.model import Model
-from backends.reference import Reference
-from backends.workload import Workload
+from backends.contract.backend import Backend, Execution
+from backends.contract.workload import Workload
+from backends.qwen.model import Model
+from backends.qwen.reference import Reference
 
 
 def quiet(text: str) -> None:
@@ -18,7 +18,7 @@ def quiet(text: str) -> None:
 @pytest.fixture(scope="session")
 def reference_of() -> Callable[[Model, Workload], Reference]:
     """The float32 reference with logits at every output position, computed once per model and workload."""
-    from backends.reference import compute_reference
+    from backends.qwen.reference import compute_reference
 
     known: dict[tuple[str, str], Reference] = {}
 
@@ -48,7 +48,7 @@ def load() -> Callable[..., Backend]:
 @pytest.fixture(scope="session")
 def build_network() -> Callable[[Model, str], Any]:
     """transformers' own class with the model's weights."""
-    from backends.qwen_torch import build_qwen
+    from backends.qwen.torch_model import build_qwen
 
     return lambda model, precision: build_qwen(model, precision, quiet)
 
@@ -56,6 +56,6 @@ def build_network() -> Callable[[Model, str], Any]:
 @pytest.fixture(scope="session")
 def host_accelerator() -> type[Backend]:
     """The accelerator's backend on the processor."""
-    from tests.backends.accelerator.host import HostAccelerator
+    from tests.backends.torch_device.host import HostAccelerator
 
     return HostAccelerator

@@ -2,12 +2,12 @@
 
 import pytest
 
-from backends.contract import Execution
-from backends.onnx_cpu import OnnxCpu
-from backends.onnx_export import export_key
-from backends.synthetic import synthetic_model
-from backends.torch_cpu import TorchCpu
-from profiler.catalogue import presets
+from backends.contract.backend import Execution
+from backends.onnx_cpu.backend import OnnxCpu
+from backends.onnx_cpu.export import export_key
+from backends.qwen.synthetic import synthetic_model
+from backends.torch_cpu.backend import TorchCpu
+from profiler.models.presets import presets
 
 
 def quiet(text):

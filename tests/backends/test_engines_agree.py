@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from backends.onnx_cpu import OnnxCpu
-from backends.torch_cpu import TorchCpu
-from profiler.parity import score
+from backends.onnx_cpu.backend import OnnxCpu
+from backends.torch_cpu.backend import TorchCpu
+from profiler.run.parity import score
 
 PATHS = [(kind, precision) for kind in (TorchCpu, OnnxCpu) for precision in kind.precisions]
 pytestmark = pytest.mark.parametrize(

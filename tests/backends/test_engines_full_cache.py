@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from backends.onnx_cpu import OnnxCpu
-from backends.torch_cpu import TorchCpu
-from profiler.parity import score
+from backends.onnx_cpu.backend import OnnxCpu
+from backends.torch_cpu.backend import TorchCpu
+from profiler.run.parity import score
 
 
 @pytest.mark.parametrize("kind", [TorchCpu, OnnxCpu], ids=lambda kind: kind.name)

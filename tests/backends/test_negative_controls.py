@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from backends.synthetic import synthetic_model
-from profiler.parity import THRESHOLDS, score
+from backends.qwen.synthetic import synthetic_model
+from profiler.run.parity import THRESHOLDS, score
 
 DIMENSIONS = {"layers": 4, "hidden_size": 128, "intermediate_size": 256, "attention_heads": 8, "head_dim": 32}
 FAULTS = {}

@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from backends.cache import ROOT_VARIABLE, cache_root
-from profiler.bundle import CPU
-from profiler.ceilings import CeilingProbe
-from profiler.plan import Event
-from profiler.quantity import Quantity
-from profiler.statistics import median, median_ci95
-from profiler.supervisor import worker_environment
-from profiler.watch import Instruments, Watch, open_instruments
-from profiler.workloads import make_workload
+from backends.common.cache import ROOT_VARIABLE, cache_root
+from profiler.models.workloads import make_workload
+from profiler.records.bundle import CPU
+from profiler.records.quantity import Quantity
+from profiler.run.ceilings import CeilingProbe
+from profiler.run.plan import Event
+from profiler.run.supervisor import worker_environment
+from profiler.sampling.watch import Instruments, Watch, open_instruments
+from profiler.statistics.medians import median, median_ci95
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.lane import Course, run_job
 from tests.benchmarks.race import ARITHMETIC, Say
 from tests.benchmarks.score import paired
-from tests.profiler.meters.stand_in import StandIn
+from tests.profiler.devices.stand_in import StandIn
 
 SUBJECT = Contender("onnx-cpu", "float32")
 PROMPT_TOKENS, OUTPUT_TOKENS = 8, 16

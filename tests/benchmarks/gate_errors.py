@@ -5,7 +5,7 @@ Prints, per machine and per number of runs, how many checks failed with no chang
 
 import argparse
 
-from tests.gate.simulated import MACHINES, simulate
+from tests.reports.gate.simulated import MACHINES, simulate
 
 SIZES = ((10, 3), (10, 1), (5, 3), (20, 3), (3, 3), (1, 1))
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from backends.errors import InputError
-from profiler.bundle import Bundle, is_bundle, read_bundle
+from backends.common.errors import InputError
+from profiler.records.bundle import Bundle, is_bundle, read_bundle
 from reports.gate.baseline import baseline_of
 from reports.gate.check import Options, check_bundles
 from reports.gate.store import Stored
@@ -56,7 +56,7 @@ def profile(out: Path, environment: dict[str, str]) -> None:
     while not is_bundle(out):
         while psutil.cpu_percent(interval=2) > QUIET_PERCENT:
             pass
-        command = [sys.executable, "-m", "profiler.cli", "profile", *PROFILE, "--out", str(out)]
+        command = [sys.executable, "-m", "reports.cli.main", "profile", *PROFILE, "--out", str(out)]
         subprocess.run(command, env=environment, check=True, capture_output=True)
         if not settles(read_bundle(out)):
             disturbed += 1

@@ -17,14 +17,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from backends.accelerator.backend import Cuda
-from backends.contract import Execution
-from backends.errors import ChipassayError, UnavailableError
-from profiler.bundle import Bundle, read_bundle
-from profiler.catalogue import find_model
-from profiler.host import physical_cores
-from profiler.quantity import Quantity
-from profiler.workloads import make_workload
+from backends.common.errors import ChipassayError, UnavailableError
+from backends.contract.backend import Execution
+from backends.torch_device.backend import Cuda
+from profiler.host.machine import physical_cores
+from profiler.models.presets import find_model
+from profiler.models.workloads import make_workload
+from profiler.records.bundle import Bundle, read_bundle
+from profiler.records.quantity import Quantity
 from tests.benchmarks.contenders import find_contender
 from tests.benchmarks.costs import measuring_cost
 from tests.benchmarks.lane import Course
@@ -125,7 +125,7 @@ def _profile(run: Run, device: str, budget: float, out: Path) -> Bundle | None:
     """Run the command line as a user does; None if it left no bundle."""
     targets = [*(f"cuda:{device}@{precision}" for precision in run.precisions), *run.beside]
     command = [
-        sys.executable, "-m", "profiler.cli", "profile", *run.arguments, "--budget", str(budget), "--overwrite",
+        sys.executable, "-m", "reports.cli.main", "profile", *run.arguments, "--budget", str(budget), "--overwrite",
         *(word for target in targets for word in ("--target", target)),
         *(("--reference", f"cuda:{device}") if run.reference_on_device else ()),
         "--out", str(out / run.name), "--report", str(out / f"{run.name}-report"),

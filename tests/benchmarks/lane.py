@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backends.errors import ChipassayError, WorkerError
-from backends.model import Model
-from backends.workload import Workload
-from profiler.plan import Event, Plan
-from profiler.record import WorkerReport
-from profiler.supervisor import run_worker
+from backends.common.errors import ChipassayError, WorkerError
+from backends.contract.workload import Workload
+from backends.qwen.model import Model
+from profiler.records.record import WorkerReport
+from profiler.run.plan import Event, Plan
+from profiler.run.supervisor import run_worker
 from tests.benchmarks.contenders import Contender
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from backends.torch_cpu import TorchCpu
+from backends.torch_cpu.backend import TorchCpu
 
 NAME = "paced-cpu"
 

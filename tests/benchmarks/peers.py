@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from backends.errors import ChipassayError
-from profiler.catalogue import find_model
-from profiler.host import physical_cores, read_host
-from profiler.quantity import Quantity
-from profiler.workloads import make_workload
+from backends.common.errors import ChipassayError
+from profiler.host.machine import physical_cores, read_host
+from profiler.models.presets import find_model
+from profiler.models.workloads import make_workload
+from profiler.records.quantity import Quantity
 from tests.benchmarks.contenders import Contender, contenders, find_contender
 from tests.benchmarks.costs import measuring_cost, startup_times
 from tests.benchmarks.lane import Course

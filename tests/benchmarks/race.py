@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from backends.errors import ChipassayError
-from profiler.bundle import CPU
-from profiler.ceilings import CeilingProbe
-from profiler.memory import available_bytes
-from profiler.record import Ceilings, WorkerReport
-from profiler.supervisor import worker_environment
+from backends.common.errors import ChipassayError
+from profiler.host.memory import available_bytes
+from profiler.records.bundle import CPU
+from profiler.records.record import Ceilings, WorkerReport
+from profiler.run.ceilings import CeilingProbe
+from profiler.run.supervisor import worker_environment
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.lane import Course, Lane, run_job
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiler.metrics import Evidence, compute_metrics
-from profiler.quantity import Quantity
-from profiler.record import Repetition, WorkerReport
-from profiler.repetition import decode_rate
-from profiler.statistics import median, median_ci95
+from profiler.metrics.catalogue import Evidence, compute_metrics
+from profiler.records.quantity import Quantity
+from profiler.records.record import Repetition, WorkerReport
+from profiler.run.repetition import decode_rate
+from profiler.statistics.medians import median, median_ci95
 from tests.benchmarks.contenders import Contender, find_contender
 from tests.benchmarks.lane import Course
 from tests.benchmarks.race import Heat

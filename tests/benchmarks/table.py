@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from profiler.metrics import METRICS
-from profiler.quantity import Quantity
-from profiler.record import CeilingSample
+from profiler.metrics.catalogue import METRICS
+from profiler.records.quantity import Quantity
+from profiler.records.record import CeilingSample
 from tests.benchmarks.contenders import OURS
 from tests.benchmarks.outcome import Outcome
 from tests.benchmarks.race import Heat

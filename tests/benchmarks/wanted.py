@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from profiler.quantity import Quantity
+from profiler.records.quantity import Quantity
 from tests.benchmarks.score import Entry
 
 Verdict = Literal["yes", "no", "unclear", "not measured"]

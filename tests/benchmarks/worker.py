@@ -1,7 +1,7 @@
 """The benchmark's worker: ``python -m tests.benchmarks.worker JOB [ROUNDS]``, in the product worker's own protocol.
 
 A plan comes in on standard input, with the contender as ``backend`` and ``precision``. Only the jobs are new here:
-pipes, pauses and errors are those of :mod:`profiler.worker`.
+pipes, pauses and errors are those of :mod:`profiler.run.worker`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from backends.contract import Backend, EngineFacts, Execution
-from profiler import worker
-from profiler.memory import read_memory
-from profiler.plan import Event, Plan
-from profiler.record import ParityScore, Repetition, WorkerReport
-from profiler.repetition import WARMUP_TOKENS, decode_rate, measure
-from profiler.spoilers import read_counters, spoilers_between
+from backends.contract.backend import Backend, EngineFacts, Execution
+from profiler.disturbance.host import read_counters, spoilers_between
+from profiler.host.memory import read_memory
+from profiler.records.record import ParityScore, Repetition, WorkerReport
+from profiler.run import worker
+from profiler.run.plan import Event, Plan
+from profiler.run.repetition import WARMUP_TOKENS, decode_rate, measure
 from tests.benchmarks.contenders import Contender
 
 UNSCORED = ParityScore(0, 0.0, 0.0, 0.0, False, {}, (), (), (), 0)
@@ -28,7 +28,7 @@ UNSCORED = ParityScore(0, 0.0, 0.0, 0.0, False, {}, (), (), (), 0)
 
 WARMUPS = 3
 REPETITIONS_A_BLOCK = 3
-"""Repetitions that :func:`profiler.repetition.measure` makes when its budget is over before it begins."""
+"""Repetitions that :func:`profiler.run.repetition.measure` makes when its budget is over before it begins."""
 
 
 def race(plan: Plan, channel: worker.Channel) -> WorkerReport:
@@ -93,7 +93,7 @@ def weights(plan: Plan, channel: worker.Channel) -> dict[str, float]:
     """Seconds to make the synthetic weights, the interpreter's imports left out."""
     import torch
 
-    from backends.qwen_torch import build_qwen
+    from backends.qwen.torch_model import build_qwen
 
     torch.set_num_threads(plan.threads)
     began = time.perf_counter()

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
-from profiler.energy import WindowEnergy, window_energy
-from profiler.meters.nvml import Nvml
-from profiler.meters.stream import MeterStream
+from profiler.devices.metering.stream import MeterStream
+from profiler.devices.nvidia.meter import Nvml
+from profiler.energy.window import WindowEnergy, window_energy
 
 WINDOW = "chipassay"
 
@@ -43,7 +43,7 @@ class ZeusComparison:
 def compare_with_zeus(work: Callable[[], object], accelerator: str, seconds: float) -> ZeusComparison | str:
     """Repeat ``work`` for ``seconds`` under our meter and Zeus' at once; or say why that cannot be done.
 
-    ``work`` must return when the device is done. Raises :class:`profiler.energy.NoEnergyError` if our meter gave none.
+    ``work`` must return when the device is done. Raises :class:`profiler.energy.window.NoEnergyError` if our meter gave none.
     """
     if find_spec("zeus") is None or find_spec("zeus.monitor") is None:
         return "zeus is not installed: pip install zeus"

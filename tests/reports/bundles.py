@@ -7,19 +7,18 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-from backends.compiled import Compiled, CompiledGraph
-from backends.contract import EngineFacts
-from backends.model import Model, ModelSpec
-from backends.workload import Workload
-from profiler.bundle import Bundle, ceilings_file, target_file
+from backends.contract.backend import EngineFacts
+from backends.contract.compiled import Compiled, CompiledGraph
+from backends.contract.workload import Workload
+from backends.qwen.model import Model, ModelSpec
 from profiler.chips import load_chips
-from profiler.codec import encode
 from profiler.inventory.origin import with_origin
-from profiler.metrics import Evidence, compute_metrics
-from profiler.modelled_metrics import modelled_metrics
-from profiler.parity import shortfall
-from profiler.quantity import Quantity
-from profiler.record import (
+from profiler.metrics.catalogue import Evidence, compute_metrics
+from profiler.metrics.modelled import modelled_metrics
+from profiler.records.bundle import Bundle, ceilings_file, target_file
+from profiler.records.codec import encode
+from profiler.records.quantity import Quantity
+from profiler.records.record import (
     BUNDLE_SCHEMA,
     RECORD_SCHEMA,
     BundleIndex,
@@ -40,6 +39,7 @@ from profiler.record import (
     WorkerReport,
     WorkloadRecord,
 )
+from profiler.run.parity import shortfall
 
 QWEN3_06B = ModelSpec(
     name="qwen3-0.6b", architecture="qwen3", hidden_size=1024, intermediate_size=3072, layers=28, attention_heads=16,

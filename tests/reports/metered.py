@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from backends.contract import DeviceMemory
-from profiler.device_spoilers import mark_repetitions
-from profiler.energy_per_token import window_edges
-from profiler.meters.stream import thin
-from profiler.metrics import Evidence, compute_metrics
-from profiler.record import (
+from backends.contract.backend import DeviceMemory
+from profiler.devices.metering.stream import thin
+from profiler.devices.metering.telemetry import State
+from profiler.disturbance.device import mark_repetitions
+from profiler.energy.per_token import window_edges
+from profiler.metrics.catalogue import Evidence, compute_metrics
+from profiler.records.record import (
     DeviceProcess,
     EnergyReading,
     EnergyWindow,
@@ -19,7 +20,6 @@ from profiler.record import (
     TargetRecord,
     Telemetry,
 )
-from profiler.telemetry import State
 from tests.reports.bundles import PROMPT_TOKENS, QWEN3_06B, ceilings, target
 
 S = 1_000_000_000

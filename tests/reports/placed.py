@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from backends.operators import OperatorPlacement, Place, place_nodes
 from backends.operators.count import count_model
-from profiler.bundle import Bundle
-from profiler.record import TargetRecord
+from profiler.records.bundle import Bundle
+from profiler.records.record import TargetRecord
 from tests.reports.bundles import (
     OUTPUT_TOKENS,
     PROMPT_TOKENS,

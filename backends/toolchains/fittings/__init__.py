@@ -7,11 +7,11 @@ from importlib import import_module
 from backends.toolchains.fittings.contract import Fittings
 
 _FITTINGS = {
-    "tpu-mlir": "backends.toolchains.fittings.tpu_mlir:TpuMlir",
-    "nncase": "backends.toolchains.fittings.nncase:Nncase",
-    "rknn-toolkit2": "backends.toolchains.fittings.rknn:Rknn",
-    "onnxruntime-cann": "backends.toolchains.fittings.onnxruntime_cann:OnnxruntimeCann",
-    "msopmodeling": "backends.toolchains.fittings.msopmodeling:Msopmodeling",
+    "tpu-mlir": "backends.vendors.sophgo.fittings:TpuMlir",
+    "nncase": "backends.vendors.canaan.fittings:Nncase",
+    "rknn-toolkit2": "backends.vendors.rockchip.fittings:Rknn",
+    "onnxruntime-cann": "backends.onnx_cann.fittings:OnnxruntimeCann",
+    "msopmodeling": "backends.vendors.huawei.fittings:Msopmodeling",
 }
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.errors import UnavailableError
+from backends.common.errors import UnavailableError
 
 if TYPE_CHECKING:
     from backends.toolchains.environment import ToolEnvironment
     from backends.toolchains.running import ToolRun
 
 CHECK_TIMEOUT_S = 120.0
-HERE = Path(__file__).resolve().parent.parent
-CHECKS = HERE / "checks"
-STAND_INS = HERE / "stand_ins"
+ONE_NODE = Path(__file__).resolve().parents[1] / "one_node.onnx"
 
 
 class Fittings:

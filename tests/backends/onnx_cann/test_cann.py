@@ -2,11 +2,11 @@
 
 import pytest
 
-from backends.contract import Execution
-from backends.errors import InputError, WorkerError
+from backends.common.errors import InputError, WorkerError
+from backends.contract.backend import Execution
 from backends.onnx_cann import cann, graphs, modes, session
 from backends.onnx_cann.backend import OnnxCann
-from backends.synthetic import synthetic_model
+from backends.qwen.synthetic import synthetic_model
 from tests.backends.conftest import quiet
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backends.contract import Execution
+from backends.contract.backend import Execution
 from backends.onnx_cann import cann, graphs
 from backends.onnx_cann.session import PROVIDER, PlacedNode
-from backends.synthetic import synthetic_model
+from backends.qwen.synthetic import synthetic_model
 from tests.backends.conftest import quiet
 from tests.backends.onnx_cann.conftest import HERE
 
@@ -172,10 +172,10 @@ def profile(make_spec, make_workload_of, tmp_path, monkeypatch):
     """``profile --target onnx-cann:0`` as the command line does it, within this process; the target's record."""
     from rich.console import Console
 
-    from backends.registry import parse_target
-    from profiler.progress import Progress
-    from profiler.request import Request
-    from profiler.session import run_session
+    from backends.contract.registry import parse_target
+    from profiler.run.progress import Progress
+    from profiler.run.request import Request
+    from profiler.run.session import run_session
 
     monkeypatch.chdir(tmp_path)
 
@@ -228,7 +228,7 @@ def test_what_cannot_be_compiled_is_an_error_with_every_reason(rehearsed, export
     done = rehearsed(COMPILE.format(folder=str(exported)))
     told = done.output.strip().splitlines()[-1]
     assert done.status == 1 and told.startswith(
-        "backends.errors.WorkerError: no mode of the CANN provider ran the model"
+        "backends.common.errors.WorkerError: no mode of the CANN provider ran the model"
     )
     for words in ("graph: ", "sub-graph: ", "single operator: ", "aclgrphParseONNXFromMem", "aclopCompileAndExecute"):
         assert words in told

@@ -7,7 +7,7 @@ import pytest
 from backends.portable import Form, GraphTooLargeError, build_graph, save_graph
 from backends.portable.qwen import rotary_tables
 from backends.portable.writer import OPSET
-from backends.synthetic import synthetic_model
+from backends.qwen.synthetic import synthetic_model
 
 STANDARD = {
     "Add", "Concat", "Div", "Expand", "Gather", "MatMul", "Mul", "Neg", "Pow", "ReduceMean", "Reshape", "Sigmoid",
@@ -39,7 +39,7 @@ def test_every_shape_of_model_agrees(make_spec, make_workload_of, reference_of, 
 def test_a_checkpoint_is_exported_like_the_synthetic_weights_it_was_written_from(
     make_spec, make_workload_of, reference_of, logits_of, write_checkpoint, tmp_path
 ):
-    from backends.checkpoint import read_checkpoint
+    from backends.qwen.checkpoint import read_checkpoint
 
     synthetic, workload = synthetic_model(make_spec()), make_workload_of(output_tokens=3)
     loaded = read_checkpoint(write_checkpoint(tmp_path / "checkpoint", synthetic))

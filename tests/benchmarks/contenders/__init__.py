@@ -1,6 +1,6 @@
 """Everything that takes part: our own backends and the peers, one engine a file.
 
-A contender is a :class:`backends.contract.Backend`, whoever wrote the engine: all of them are driven by the same code.
+A contender is a :class:`backends.contract.backend.Backend`, whoever wrote the engine: all of them are driven by the same code.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from backends.contract import Backend
-from backends.registry import backend_names, load_backend, unknown
+from backends.contract.backend import Backend
+from backends.contract.registry import backend_names, load_backend, unknown
 
 PEERS = {
     "transformers": "transformers_generate:TransformersGenerate",

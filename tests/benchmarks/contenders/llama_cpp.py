@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.cache import cached_folder
-from backends.contract import Availability, EngineFacts, Execution, Generation, Progress
-from backends.model import Model
+from backends.common.cache import cached_folder
+from backends.contract.backend import Availability, EngineFacts, Execution, Generation, Progress
+from backends.qwen.model import Model
 from tests.benchmarks.contenders.peer import Peer, conversion_key, single_sequence
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _write(model: Model, quantisation: str, path: Path, progress: Progress) -> N
     """Matrices in ``quantisation``, vectors in float32, and no vocabulary: tokens come in as ids."""
     import gguf
 
-    from backends.qwen_torch import build_qwen
+    from backends.qwen.torch_model import build_qwen
 
     spec = model.spec
     writer = gguf.GGUFWriter(path, spec.architecture)

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from transformers.cache_utils import Cache, DynamicLayer
 
-from backends.contract import Progress
-from backends.model import Model, ModelSpec
-from backends.qwen_torch import build_qwen
+from backends.contract.backend import Progress
+from backends.qwen.model import Model, ModelSpec
+from backends.qwen.torch_model import build_qwen
 
 MODEL_FILE = "openvino_model.xml"
 GROUP_SIZE = 32

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.cache import cached_folder
-from backends.contract import EngineFacts, Execution, Generation, Progress
-from backends.model import ModelSpec
-from backends.workload import Workload
+from backends.common.cache import cached_folder
+from backends.contract.backend import EngineFacts, Execution, Generation, Progress
+from backends.contract.workload import Workload
+from backends.qwen.model import ModelSpec
 from tests.benchmarks.contenders.peer import ENGINE_BYTES, Peer, conversion_key, single_sequence
 
 if TYPE_CHECKING:

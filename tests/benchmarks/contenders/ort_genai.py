@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.cache import cached_folder
-from backends.contract import EngineFacts, Execution, Generation, Progress
-from backends.model import ModelSpec
-from backends.onnx_export import GRAPH, exported_graph
+from backends.common.cache import cached_folder
+from backends.contract.backend import EngineFacts, Execution, Generation, Progress
+from backends.onnx_cpu.export import GRAPH, exported_graph
+from backends.qwen.model import ModelSpec
 from tests.benchmarks.contenders.peer import Peer, conversion_key, single_sequence
 
 if TYPE_CHECKING:

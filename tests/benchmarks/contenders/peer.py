@@ -7,9 +7,9 @@ import importlib.util
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
-from backends.contract import Availability, Backend, Generation
-from backends.model import Model, ModelSpec
-from backends.workload import Workload
+from backends.contract.backend import Availability, Backend, Generation
+from backends.contract.workload import Workload
+from backends.qwen.model import Model, ModelSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from backends.contract import EngineFacts, Execution, Generation, Progress
+from backends.contract.backend import EngineFacts, Execution, Generation, Progress
 from tests.benchmarks.contenders.peer import Peer, single_sequence
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class TransformersGenerate(Peer):
         import torch
         import transformers
 
-        from backends.qwen_torch import build_qwen
+        from backends.qwen.torch_model import build_qwen
 
         torch.set_num_threads(execution.threads)
         self._device = f"cuda:{execution.device}" if execution.device else "cpu"

@@ -1,0 +1,1 @@
+"""What a backend is, how targets are named, and what every engine receives and returns."""

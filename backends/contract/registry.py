@@ -1,0 +1,99 @@
+"""Target names, and the backends behind them: found through the ``chipassay.backends`` entry-point group."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from backends.common.errors import ChipassayError, InputError, UnavailableError
+from backends.contract.backend import Backend, CompilerPath, ExecutionPath
+
+GROUP = "chipassay.backends"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One execution path: ``backend[:device][@precision]``."""
+
+    backend: str
+    device: str
+    precision: str
+
+    @property
+    def id(self) -> str:
+        """The name that records, tables and files use; always with its precision."""
+        device = f":{self.device}" if self.device else ""
+        return f"{self.backend}{device}@{self.precision}"
+
+
+def unknown(kind: str, given: str, known: Iterable[str]) -> InputError:
+    """The error for a name that does not exist, with the nearest one that does."""
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return InputError(f"unknown {kind} {given!r}: {hint}known are {', '.join(names)}")
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def backend_names() -> list[str]:
+    """Every registered backend, sorted."""
+    return sorted(_entry_points())
+
+
+def load_backend(name: str) -> type[ExecutionPath]:
+    """The class registered as ``name``; its engine is not imported by this."""
+    points = _entry_points()
+    if name not in points:
+        raise unknown("target", name, points)
+    try:
+        return points[name].load()
+    except Exception as error:
+        raise UnavailableError(f"backend {name!r} ({points[name].value}) cannot be imported: {error}") from error
+
+
+def load_running(name: str) -> type[Backend]:
+    """The class registered as ``name``, which must be one that runs the model."""
+    found = load_backend(name)
+    if not issubclass(found, Backend):
+        raise InputError(f"{name} runs nothing: it asks its vendor's compiler; name a target that executes here")
+    return found
+
+
+def is_compiler(name: str) -> bool:
+    """Whether ``name`` asks a vendor's compiler instead of running the model."""
+    return issubclass(load_backend(name), CompilerPath)
+
+
+def asked_chip(target: Target) -> str | None:
+    """The catalogue's id of the chip that ``target`` asks a vendor's tools about, empty if it has none there.
+
+    None for a target that runs on hardware.
+    """
+    found = load_backend(target.backend)
+    if not issubclass(found, CompilerPath):
+        return None
+    try:
+        return found.chip(target.device)
+    except ChipassayError:
+        return ""  # a device that the path does not know: it says so itself when it is asked
+
+
+def parse_target(text: str, default_precision: str | None) -> Target:
+    """Read ``backend[:device][@precision]`` and check the backend and the precision it offers.
+
+    Without ``default_precision`` a target that names none gets the one its backend runs best in.
+    """
+    path, at, precision = text.partition("@")
+    name, _, device = path.partition(":")
+    backend = load_backend(name)
+    wanted = precision if at else default_precision or backend.default_precision
+    if wanted not in backend.precisions:
+        raise unknown(f"precision for {name}", wanted, backend.precisions)
+    return Target(name, device, wanted)

@@ -1,0 +1,1 @@
+"""``onnx-cpu``: the exported graph on ONNX Runtime's CPU execution provider."""

@@ -1,0 +1,89 @@
+"""``onnx-cpu``: the exported graph on ONNX Runtime's CPU execution provider."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from backends.contract.backend import Availability, Backend, EngineFacts, Execution, Generation, Progress
+from backends.contract.workload import Workload
+from backends.qwen.model import QUANTISATION_BLOCK, ModelSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PROVIDER = "CPUExecutionProvider"
+
+ARITHMETIC = {"float32": "float32", "int8": "int8", "int4": "int8"}
+"""What the matrix products are computed in: quantised weights meet activations quantised to int8 (accuracy level 4)."""
+
+
+class OnnxCpu(Backend):
+    """ONNX Runtime; float32, or int8/int4 weights (MatMulNBits) with float32 embedding, norms and cache."""
+
+    name = "onnx-cpu"
+    summary = "ONNX Runtime on the CPU (portable export, IO binding)"
+    precisions = ("float32", "int8", "int4")
+
+    @classmethod
+    def probe(cls, device: str) -> Availability:
+        """Available wherever ONNX Runtime and the exporter are installed."""
+        if device:
+            return Availability(False, f"{cls.name} has no device {device!r}", f"ask for {cls.name}")
+        for package, distribution in (("onnxruntime", "onnxruntime"), ("onnxruntime_genai", "onnxruntime-genai")):
+            if importlib.util.find_spec(package) is None:
+                return Availability(False, f"{distribution} is not installed", f"pip install {distribution}")
+        return Availability(True)
+
+    @classmethod
+    def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
+        """The larger of exporting (the float32 model, and what is written from it) and running."""
+        exporting = spec.weight_bytes("float32") * (18 if precision == "float32" else 35) // 10
+        head = spec.embedding_parameters * 4 if spec.tied_embeddings and precision == "float32" else 0
+        cache = spec.kv_bytes_per_token("float32") * workload.total_tokens * workload.batch
+        activations = 4 * workload.batch * workload.prompt_tokens * (3 * spec.intermediate_size + 4 * spec.hidden_size)
+        running = spec.weight_bytes(precision) + head + cache + activations
+        return max(exporting, running) + 500_000_000
+
+    @classmethod
+    def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:
+        """Export the graph unless the cache has it."""
+        from backends.onnx_cpu.export import exported_graph
+
+        path, was_cached = exported_graph(execution.model, execution.precision, execution.threads, progress)
+        size = sum(file.stat().st_size for file in path.parent.iterdir())
+        return {"export": path.parent.name, "export_cached": was_cached, "export_bytes": size}
+
+    def load(self, execution: Execution, progress: Progress) -> EngineFacts:
+        """Open a session on the cached export and bring every weight into memory."""
+        import onnxruntime
+
+        from backends.onnx_cpu.decoder import OnnxDecoder
+        from backends.onnx_cpu.export import exported_graph
+
+        path, _ = exported_graph(execution.model, execution.precision, execution.threads, progress)
+        progress("opening the session")
+        self._decoder = OnnxDecoder(
+            path,
+            PROVIDER,
+            threads=execution.threads,
+            batch=execution.batch,
+            capacity=execution.max_tokens,
+            head_dim=execution.model.spec.head_dim,
+        )
+        details: dict[str, Any] = {
+            "providers": self._decoder.session.get_providers(),
+            "exporter": "onnxruntime-genai model builder",
+            "threads": execution.threads,
+        }
+        if execution.precision != "float32":
+            details |= {"weight_format": "MatMulNBits", "block_size": QUANTISATION_BLOCK, "accuracy_level": 4}
+        return EngineFacts("onnxruntime", onnxruntime.__version__, ARITHMETIC[execution.precision], "float32", details)
+
+    def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
+        """Greedy decoding through the shared loop."""
+        return self._decoder.generate(prompt_ids, output_tokens)
+
+    def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
+        """Teacher-forced logits through the shared loop."""
+        return self._decoder.score(prompt_ids, forced_ids, positions)

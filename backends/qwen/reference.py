@@ -1,0 +1,68 @@
+"""The float32 reference: plain transformers, nothing of ours between the weights and the logits.
+
+No packed layers, no preallocated cache: an error in this project's own execution paths cannot hide in the reference. It
+runs on the host's processor; a model too large for the host may have its reference computed on an accelerator, in the
+same float32 arithmetic, and the record says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from backends.contract.backend import Progress
+from backends.contract.workload import Workload
+from backends.qwen.model import Model
+from backends.qwen.torch_model import build_qwen
+from backends.qwen.weights_digest import WeightsDigest
+from backends.torch_device.kinds import load_device_module
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Greedy ``tokens`` int64 ``[batch, output_tokens]``, and ``logits`` float32 ``[batch, positions, vocab_size]``.
+
+    ``weights_digest`` identifies the values (see :mod:`backends.qwen.weights_digest`).
+    """
+
+    tokens: np.ndarray
+    logits: np.ndarray
+    weights_digest: str
+
+
+def compute_reference(
+    model: Model,
+    workload: Workload,
+    positions: tuple[int, ...],
+    threads: int,
+    progress: Progress,
+    device: str = "cpu",
+) -> Reference:
+    """Generate greedily and keep the logits of ``positions``."""
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("highest")
+    load_device_module(device)
+    network = build_qwen(model, "float32", progress, device)
+    digest = WeightsDigest()
+    for name in model.spec.tensor_shapes():
+        digest.add(name, network.get_parameter(name))
+    prompt = torch.tensor(workload.prompt_ids, dtype=torch.int64, device=device)
+    wanted = set(positions)
+    tokens: list[np.ndarray] = []
+    scored: list[np.ndarray] = []
+    cache = None
+    step = prompt
+    with torch.inference_mode():
+        for position in range(workload.output_tokens):
+            out = network(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            cache = out.past_key_values
+            logits = out.logits[:, -1].float()
+            if position in wanted:
+                scored.append(logits.cpu().numpy().copy())
+            chosen = logits.argmax(-1)
+            tokens.append(chosen.cpu().numpy().copy())
+            step = chosen[:, None]
+            progress(f"token {position + 1} of {workload.output_tokens}")
+    return Reference(np.stack(tokens, axis=1), np.stack(scored, axis=1), digest.hexdigest())

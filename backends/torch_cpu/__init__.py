@@ -1,0 +1,1 @@
+"""``torch-cpu``: PyTorch on the CPU, with weights that oneDNN has packed."""

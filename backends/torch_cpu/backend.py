@@ -1,0 +1,114 @@
+"""``torch-cpu``: PyTorch on the host's processor, through transformers' Qwen classes and oneDNN's packed weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from typing import TYPE_CHECKING, Any
+
+from backends.contract.backend import Availability, Backend, EngineFacts, Execution, Generation, Progress
+from backends.contract.workload import Workload
+from backends.qwen.model import ModelSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+class TorchCpu(Backend):
+    """Eager PyTorch; linear layers run on weights that oneDNN laid out once."""
+
+    name = "torch-cpu"
+    summary = "PyTorch on the CPU (transformers' Qwen classes, oneDNN packed weights)"
+    precisions = ("float32", "bfloat16")
+
+    @classmethod
+    def probe(cls, device: str) -> Availability:
+        """Available wherever torch and transformers are installed; there is one CPU device, without a number."""
+        if device:
+            return Availability(False, f"{cls.name} has no device {device!r}", f"ask for {cls.name}")
+        for package in ("torch", "transformers"):
+            if importlib.util.find_spec(package) is None:
+                return Availability(False, f"{package} is not installed", f"pip install {package}")
+        return Availability(True)
+
+    @classmethod
+    def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
+        """Weights, a packed copy of a tied output head, KV cache, the largest activations, and the engine."""
+        weights = spec.weight_bytes(precision)
+        if spec.tied_embeddings:
+            weights += spec.embedding_parameters * (4 if precision == "float32" else 2)
+        cache = spec.kv_bytes_per_token(precision) * workload.total_tokens * workload.batch
+        activations = 4 * workload.batch * workload.prompt_tokens * (3 * spec.intermediate_size + 4 * spec.hidden_size)
+        return weights + cache + activations + 600_000_000
+
+    def load(self, execution: Execution, progress: Progress) -> EngineFacts:
+        """Fill, then pack, the weights; both live in anonymous memory."""
+        import torch
+
+        from backends.qwen.torch_model import build_qwen
+        from backends.torch_cpu.packed_linear import can_pack, pack_linears
+
+        torch.set_num_threads(execution.threads)
+        self._network: Any = build_qwen(execution.model, execution.precision, progress)
+        packed = can_pack()
+        if packed:
+            progress("packing weights")
+            pack_linears(self._network)
+        self._layers = execution.model.spec.layers
+        self._capacity = execution.max_tokens
+        details = {
+            "linear": "oneDNN packed" if packed else "torch.nn.functional.linear",
+            "attention": "scaled_dot_product_attention",
+            "threads": torch.get_num_threads(),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        }
+        return EngineFacts("torch", str(torch.__version__), execution.precision, execution.precision, details)
+
+    def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
+        """Greedy decoding; a token counts as known when its id has left the tensor."""
+        import torch
+
+        token_ids: list[list[int]] = []
+        token_ns: list[int] = []
+        with torch.inference_mode():
+            self._reset()
+            start_ns = time.perf_counter_ns()
+            step = torch.from_numpy(prompt_ids)
+            for _ in range(output_tokens):
+                chosen = self._logits(step).argmax(-1)
+                token_ids.append(chosen.tolist())
+                token_ns.append(time.perf_counter_ns())
+                step = chosen[:, None]
+        return Generation(tuple(zip(*token_ids, strict=True)), start_ns, tuple(token_ns))
+
+    def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
+        """Logits at ``positions`` through the same prefill and one-token steps as :meth:`generate`."""
+        import numpy as np
+        import torch
+
+        wanted = set(positions)
+        scored: list[np.ndarray] = []
+        with torch.inference_mode():
+            self._reset()
+            step = torch.from_numpy(prompt_ids)
+            for position in range(max(positions) + 1):
+                logits = self._logits(step)
+                if position in wanted:
+                    scored.append(logits.float().numpy().copy())
+                step = torch.from_numpy(forced_ids[:, position : position + 1])
+        return np.stack(scored, axis=1)
+
+    def _reset(self) -> None:
+        """Forget the tokens of the last run; the cache's buffers stay allocated for the next one."""
+        from backends.qwen.torch_model import preallocated_cache
+
+        if not hasattr(self, "_cache"):
+            self._cache = preallocated_cache(self._layers, self._capacity)
+        for layer in self._cache.layers:
+            layer.reset()
+
+    def _logits(self, step: torch.Tensor) -> torch.Tensor:
+        """Logits of the last position, ``[batch, vocab_size]``."""
+        out = self._network(input_ids=step, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+        return out.logits[:, -1]

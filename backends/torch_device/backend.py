@@ -1,0 +1,232 @@
+"""The targets ``cuda``, ``npu``, ``mlu``, ``musa`` and ``xpu``: one backend, told apart by PyTorch's device type."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from backends.contract.backend import (
+    Availability,
+    Backend,
+    DeviceMemory,
+    EngineFacts,
+    Execution,
+    Generation,
+    Progress,
+    Trial,
+)
+from backends.contract.workload import Workload
+from backends.qwen.model import ModelSpec
+from backends.torch_device.discovery import Device, find_device
+from backends.torch_device.kinds import KINDS, DeviceKind, load_device_module
+from backends.torch_device.linears import FORMATS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+HALF = ("bfloat16", "float16")
+CEILING_BYTES = 4_000_000_000
+"""What the probe of the device's ceilings takes beside the model, and both processes' contexts."""
+
+ENGINE_BYTES = 1_500_000_000
+"""Kernels, workspaces and the allocator's slack."""
+
+
+class TorchAccelerator(Backend):
+    """PyTorch on a device of one type: own decoder, recorded steps, tokens timed by the device."""
+
+    kind: ClassVar[DeviceKind]
+    precisions = ("bfloat16", "float16", "float32", "int8", "int4", "float8")
+
+    @classmethod
+    def probe(cls, device: str) -> Availability:
+        """Available when PyTorch, asked in another process, sees the device."""
+        found = find_device(cls.kind, device)
+        return Availability(True) if isinstance(found, Device) else found
+
+    @classmethod
+    def refuses(cls, device: str, precision: str) -> str:
+        """Types the device lacks, as far as its type and compute capability tell."""
+        found = find_device(cls.kind, device)
+        assert isinstance(found, Device)
+        return refusal(cls.kind.type, found, precision)
+
+    @classmethod
+    def accelerator(cls, device: str) -> str:
+        """``cuda:0`` for the target ``cuda:0``, and for ``cuda``."""
+        return f"{cls.kind.type}:{device or 0}"
+
+    @classmethod
+    def arithmetic(cls, precision: str) -> str:
+        """Weight-only formats multiply in bfloat16."""
+        return {"int8": "bfloat16", "int4": "bfloat16", "float8": "float8_e4m3fn"}.get(precision, precision)
+
+    @classmethod
+    def free_memory_bytes(cls, device: str) -> int | None:
+        """Free memory when the device was asked."""
+        found = find_device(cls.kind, device)
+        return found.free_bytes if isinstance(found, Device) else None
+
+    @classmethod
+    def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
+        """Weights, KV cache, the largest activations, the engine, and the probe beside it."""
+        from backends.torch_device.runner import PREFILL_TOKENS_AT_ONCE
+
+        element = 4 if precision == "float32" else 2
+        weights = spec.decode_weight_bytes(precision)
+        if precision in FORMATS or not spec.tied_embeddings:
+            weights += element * spec.embedding_parameters
+        cache = spec.kv_bytes_per_token(cache_precision(precision)) * workload.total_tokens * workload.batch
+        at_once = min(workload.batch * workload.prompt_tokens, max(PREFILL_TOKENS_AT_ONCE, workload.prompt_tokens))
+        width = 4 * spec.intermediate_size + 8 * spec.hidden_size + 4 * spec.attention_width
+        logits = 3 * workload.batch * spec.vocab_size
+        return weights + cache + element * (at_once * width + logits) + ENGINE_BYTES + CEILING_BYTES
+
+    def load(self, execution: Execution, progress: Progress) -> EngineFacts:
+        """Make the weights on the device, choose how to execute a step, and record it."""
+        import torch
+
+        from backends.torch_device.paths import PLAIN, compiled_path, why_not_compiled
+        from backends.torch_device.recording import can_record
+        from backends.torch_device.runner import Runner
+        from backends.torch_device.weights import build_decoder, step_weight_bytes
+
+        torch.set_num_threads(execution.threads)
+        device = self.accelerator(execution.device)
+        self._module = load_device_module(device)
+        self._module.set_device(device)
+        # Float32 means float32: no TF32 behind its back.
+        torch.set_float32_matmul_precision("highest")
+        decoder, digest = build_decoder(execution.model, execution.precision, device, progress)
+        progress("recording the decode step")
+        uncompiled = why_not_compiled(device)
+        self._runner = Runner(
+            decoder,
+            execution.batch,
+            execution.max_tokens,
+            device=device,
+            module=self._module,
+            graph=self.kind.graph,
+            paths=(PLAIN,) if uncompiled else (PLAIN, compiled_path()),
+        )
+        details = {
+            "attention": "scaled_dot_product_attention in prefill",
+            "graph": self.kind.graph if can_record(self._module, self.kind.graph) else "none: this build has no graphs",
+            "tokens timed by": self._runner.timed_by,
+            "compiler": uncompiled or "torch.compile, a layer at a time",
+            **_runtime(torch),
+        }
+        return EngineFacts(
+            engine="torch",
+            version=str(torch.__version__),
+            arithmetic=self.arithmetic(execution.precision),
+            cache_precision=cache_precision(execution.precision),
+            details=details,
+            step_weight_bytes=step_weight_bytes(decoder),
+            weights_digest=digest,
+            device=_identity(self._module, device),
+        )
+
+    def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
+        """Greedy decoding; the host queues every step and reads the tokens when the last one is there."""
+        tokens, start_ns, token_ns, gap_ns = self._runner.generate(prompt_ids, output_tokens)
+        return Generation(tuple(map(tuple, tokens)), start_ns, token_ns, gap_ns)
+
+    def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
+        """Logits at ``positions``, read from the recorded work that :meth:`generate` replays."""
+        import numpy as np
+
+        return np.stack(self._runner.score(prompt_ids, forced_ids, positions), axis=1)
+
+    def trials(self) -> tuple[Trial, ...]:
+        """The decode step's, and those of every prompt length that was asked for."""
+        return self._runner.trials
+
+    def device_memory(self) -> DeviceMemory | None:
+        """The allocator's high-water marks, where the device's module keeps them."""
+        try:
+            return DeviceMemory(self._module.max_memory_allocated(), self._module.max_memory_reserved())
+        except (AttributeError, RuntimeError):
+            return None
+
+
+def cache_precision(precision: str) -> str:
+    """The type of the KV cache at ``precision``."""
+    return precision if precision in (*HALF, "float32") else "bfloat16"
+
+
+def refusal(kind: str, device: Device, precision: str) -> str:
+    """Why a device cannot run ``precision``, or nothing; where a capability is not told, nothing is refused for it."""
+    name = device.name
+    if precision in FORMATS:
+        wanted = FORMATS[precision]
+        if importlib.util.find_spec("torchao") is None:
+            return f"{precision} weights need torchao; pip install 'chipassay[quantised]'"
+        if kind not in wanted.types:
+            return f"{precision} is offered on {', '.join(wanted.types)} only, not on {kind} ({name}); use bfloat16"
+        least, what = wanted.capability, precision
+    elif precision == "bfloat16":
+        least, what = (8, 0), "bfloat16"
+    else:
+        return ""
+    if kind == "cuda" and device.capability is not None and device.capability < least:
+        has = ".".join(map(str, device.capability))
+        return f"{name} has compute capability {has}, {what} needs {'.'.join(map(str, least))}; use float16 or float32"
+    return ""
+
+
+def _identity(module: Any, device: str) -> dict[str, str]:
+    """Name and PCI address, for the meter that must read this device and no other."""
+    found: dict[str, str] = {}
+    if hasattr(module, "get_device_name"):
+        found["name"] = str(module.get_device_name(device))
+    properties: Any = module.get_device_properties(device) if hasattr(module, "get_device_properties") else None
+    if hasattr(properties, "pci_bus_id") and hasattr(properties, "pci_device_id"):
+        domain = getattr(properties, "pci_domain_id", 0)
+        found["pci_address"] = f"{domain:04x}:{properties.pci_bus_id:02x}:{properties.pci_device_id:02x}.0"
+    return found
+
+
+def _runtime(torch: Any) -> dict[str, str]:
+    versions = {"cuda_runtime": torch.version.cuda, "hip_runtime": getattr(torch.version, "hip", None)}
+    return {name: str(version) for name, version in versions.items() if version}
+
+
+class Cuda(TorchAccelerator):
+    """NVIDIA's devices, and those of makers whose PyTorch calls them ``cuda``."""
+
+    name = "cuda"
+    kind = KINDS["cuda"]
+    summary = "PyTorch on NVIDIA (and on AMD, Hygon, MetaX through their builds), one graph a decode step"
+
+
+class Npu(TorchAccelerator):
+    """Huawei's Ascend."""
+
+    name = "npu"
+    kind = KINDS["npu"]
+    summary = "PyTorch on Huawei Ascend through torch-npu"
+
+
+class Mlu(TorchAccelerator):
+    """Cambricon's MLU."""
+
+    name = "mlu"
+    kind = KINDS["mlu"]
+    summary = "PyTorch on Cambricon through torch_mlu"
+
+
+class Musa(TorchAccelerator):
+    """Moore Threads' GPUs."""
+
+    name = "musa"
+    kind = KINDS["musa"]
+    summary = "PyTorch on Moore Threads through torch_musa"
+
+
+class Xpu(TorchAccelerator):
+    """Intel's GPUs."""
+
+    name = "xpu"
+    kind = KINDS["xpu"]
+    summary = "PyTorch on Intel GPUs"

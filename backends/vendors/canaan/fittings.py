@@ -1,0 +1,31 @@
+"""nncase (Canaan): it runs on .NET, which comes from a package, and spawns its simulator by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends.toolchains.fittings.contract import ONE_NODE, Fittings
+
+if TYPE_CHECKING:
+    from backends.toolchains.environment import ToolEnvironment
+
+
+class Nncase(Fittings):
+    """Without ``DOTNET_ROOT``: "Failed to get hostfxr path."; without ``PATH``: "Input/output error" from a run."""
+
+    def folders(self, folder: Path, site_packages: Path) -> dict[str, list[Path]]:
+        return {"PATH": [site_packages]}
+
+    def variables(self, folder: Path, site_packages: Path) -> dict[str, str]:
+        return {
+            "DOTNET_ROOT": str(site_packages / "dnv" / "net" / "runtime" / ".net"),
+            "DOTNET_ROLL_FORWARD": "LatestMajor",
+            "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1",
+            "DOTNET_CLI_TELEMETRY_OPTOUT": "1",
+            "NNCASE_PLUGIN_PATH": str(site_packages / "nncase" / "modules"),
+        }
+
+    def check(self, environment: ToolEnvironment, scratch: Path) -> str:
+        self.use(environment, [Path(__file__).with_name("check.py"), ONE_NODE], scratch)
+        return "compiled one MatMul for k230 and simulated it"

@@ -1,0 +1,133 @@
+"""Huawei Ascend: the board's power, as ``npu-smi info watch`` prints it every second.
+
+There is no energy counter to read, so joules are derived. A card of two chips (Atlas 300I Duo, 910C) tells its power
+once, for both: the scope then says so. Forms of the output: Ascend "npu-smi" documentation, and what users recorded.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from profiler.devices.ascend.npu_smi import mapping
+from profiler.devices.meter import MeterLostError, MeterProbe
+from profiler.devices.metering.streamed_power import StreamedPower
+
+TOOL = "npu-smi"
+PERIOD_S = 1
+MAP_LIMIT_S = 10.0
+VISIBLE = "ASCEND_RT_VISIBLE_DEVICES"
+_COLUMN = re.compile(r"[^()]+\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a device is: card, chip, and how many chips share the card's power."""
+
+    card: int
+    chip: int
+    chips: int
+
+
+class WatchedRow:
+    """Picks one chip's power out of the lines of ``info watch``; the header names the columns."""
+
+    def __init__(self, card: int, chip: int) -> None:
+        self._card, self._chip = str(card), str(chip)
+        self._columns: list[str] = []
+
+    def power_w(self, line: str) -> float | None:
+        """Watts, or None for a header, another chip, or a chip that tells none (``NA``)."""
+        if "NpuID" in line:
+            self._columns = [column.strip() for column in _COLUMN.findall(line)]
+            return None
+        row = dict(zip(self._columns, line.split(), strict=False))
+        if row.get("NpuID(Idx)") != self._card or row.get("ChipId(Idx)", self._chip) != self._chip:
+            return None
+        try:
+            watts = float(row["Pwr(W)"])
+        except (KeyError, ValueError):
+            return None
+        return watts if watts > 0 else None
+
+
+class NpuSmi(StreamedPower):
+    """One Ascend board."""
+
+    name = "npu-smi"
+    covers = "Huawei Ascend boards"
+    device_types = ("npu",)
+
+    @classmethod
+    def probe(cls, accelerator: str | None, environment: Mapping[str, str]) -> MeterProbe:
+        """Whether the tool is there and knows the device; that it tells power shows when it is opened."""
+        found = _find(accelerator, environment)
+        if isinstance(found, str):
+            return MeterProbe(False, found, "install the Ascend driver, with its tools on PATH")
+        return MeterProbe(True, scope=_scope(found), grade="derived")
+
+    @classmethod
+    def candidates(cls, environment: Mapping[str, str]) -> tuple[str | None, ...]:
+        """Every device the tool lists; none where there is no tool."""
+        listed = _listed() if shutil.which(TOOL) else {}
+        visible = _visible(environment)
+        return tuple(f"npu:{number}" for number in range(len(listed) if visible is None else len(visible)))
+
+    @classmethod
+    def open(cls, accelerator: str | None, environment: Mapping[str, str]) -> NpuSmi:
+        """Start watching, and wait for the first reading."""
+        found = _find(accelerator, environment)
+        if isinstance(found, str):
+            raise MeterLostError(found)
+        return cls(found)
+
+    def __init__(self, place: _Place) -> None:
+        command = [TOOL, "info", "watch", "-i", str(place.card), "-c", str(place.chip), "-d", str(PERIOD_S)]
+        super().__init__(command, WatchedRow(place.card, place.chip).power_w, float(PERIOD_S))
+        self.scope = _scope(place)
+        self.device = {"card": str(place.card), "chip": str(place.chip)}
+
+
+def _scope(place: _Place) -> str:
+    return "board" if place.chips == 1 else f"board of {place.chips} chips"
+
+
+def _find(accelerator: str | None, environment: Mapping[str, str]) -> _Place | str:
+    """Where ``accelerator`` is, or why that cannot be told."""
+    kind, _, number = (accelerator or "").partition(":")
+    if kind != "npu":
+        return f"it reads Huawei Ascend boards, and this is {accelerator or 'the host processor'}"
+    if shutil.which(TOOL) is None:
+        return f"{TOOL} is not on PATH"
+    visible = _visible(environment)
+    wanted = int(number or 0)
+    if visible is not None:
+        if wanted >= len(visible):
+            return f"{accelerator} does not exist: {VISIBLE} shows {len(visible)}"
+        wanted = visible[wanted]
+    listed = _listed()
+    places = [place for place, logical in listed.items() if logical == wanted]
+    if not places:
+        return f"{TOOL} lists no device {wanted}"
+    card, chip = places[0]
+    return _Place(card, chip, sum(other == card for other, _ in listed))
+
+
+def _visible(environment: Mapping[str, str]) -> list[int] | None:
+    """The logical numbers that CANN shows; None where all are."""
+    value = environment.get(VISIBLE)
+    return None if value is None else [int(text) for text in value.split(",") if text.strip().isdigit()]
+
+
+def _listed() -> dict[tuple[int, int], int]:
+    """(card, chip) to logical number; empty if the tool does not answer."""
+    try:
+        done = subprocess.run(
+            [TOOL, "info", "-m"], capture_output=True, text=True, timeout=MAP_LIMIT_S, check=False, errors="replace"
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return mapping(done.stdout)

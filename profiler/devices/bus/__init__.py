@@ -1,0 +1,1 @@
+"""Devices by their bus numbers, and the makers behind those numbers."""

@@ -1,0 +1,1 @@
+"""Meters of the host: RAPL, hwmon sensors, batteries."""

@@ -1,0 +1,105 @@
+"""A laptop's batteries, while they alone feed it: the power they give is what the whole machine takes.
+
+Files and units: Documentation/ABI/testing/sysfs-class-power (``power_now`` in microwatts, ``current_now`` in
+microamperes, ``voltage_now`` in microvolts; the sign of a current differs between drivers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from profiler.devices.meter import Look, Meter, MeterLostError, MeterProbe
+from profiler.records.quantity import Grade
+
+ROOT = Path("/sys/class/power_supply")
+POWER_AGE_S = 1.0
+"""The kernel asks a battery's firmware at most once a second (drivers/acpi/battery.c: cache_time)."""
+
+MOST_POWER_W = 1000.0
+
+
+class Battery(Meter):
+    """All batteries that discharge, summed."""
+
+    name = "battery"
+    covers = "the whole machine, while its battery feeds it"
+    scope = "whole machine"
+    grade: Grade = "derived"
+    sample_interval_s = 0.5
+    power_source = "power of the battery"
+    power_period_s = POWER_AGE_S
+    root = ROOT
+
+    @classmethod
+    def probe(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> MeterProbe:
+        """Is there one, does it discharge, does it tell power?"""
+        batteries = _batteries(cls.root)
+        if not batteries:
+            return MeterProbe(False, "no battery under /sys/class/power_supply")
+        states = [_word(battery, "status") for battery in batteries]
+        if _fed(cls.root) or "Discharging" not in states or "Charging" in states:
+            said = ", ".join(f"{b.name} {state}" for b, state in zip(batteries, states, strict=True))
+            return MeterProbe(False, f"the battery does not feed the machine ({said})", "unplug the charger")
+        try:
+            _power_w(cls.root)
+        except (OSError, ValueError) as error:
+            return MeterProbe(False, f"the battery tells no power: {error}", "use a meter at the wall: --wall-meter")
+        return MeterProbe(True, scope=cls.scope, grade=cls.grade)
+
+    @classmethod
+    def open(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> Battery:
+        """All batteries."""
+        return cls()
+
+    def look(self) -> Look:
+        """Power now, as long as nothing charges."""
+        if _fed(self.root) or all(_word(battery, "status") != "Discharging" for battery in _batteries(self.root)):
+            raise MeterLostError("the charger was plugged in")
+        try:
+            return Look(None, _power_w(self.root))
+        except (OSError, ValueError) as error:
+            raise MeterLostError(str(error)) from error
+
+    @property
+    def max_interval_s(self) -> float:
+        """Power does not wrap; a minute without a look is a gap all the same."""
+        return 60.0
+
+    @property
+    def max_power_w(self) -> float:
+        """More than any battery gives."""
+        return MOST_POWER_W
+
+
+def _batteries(root: Path) -> list[Path]:
+    """Those of the machine, not of a mouse or keyboard."""
+    return [p for p in sorted(root.glob("*")) if _word(p, "type") == "Battery" and _word(p, "scope") != "Device"]
+
+
+def _fed(root: Path) -> bool:
+    """Whether a charger is plugged in."""
+    return any(_word(p, "type") != "Battery" and _word(p, "online") == "1" for p in root.glob("*"))
+
+
+def _power_w(root: Path) -> float:
+    """Of all batteries that discharge."""
+    total_w = 0.0
+    for battery in _batteries(root):
+        if _word(battery, "status") != "Discharging":
+            continue
+        if (battery / "power_now").is_file():
+            total_w += abs(int((battery / "power_now").read_text())) / 1e6
+        else:
+            volts, amperes = (int((battery / name).read_text()) for name in ("voltage_now", "current_now"))
+            total_w += abs(volts * amperes) / 1e12
+    if total_w == 0:
+        raise ValueError("it says 0 W")
+    return total_w
+
+
+def _word(folder: Path, name: str) -> str:
+    try:
+        return (folder / name).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,111 @@
+"""RAPL through powercap: the energy of the processor packages, as the processor itself counts it (Intel and AMD).
+
+Only ``package-*`` domains are summed: ``core``, ``uncore`` and ``dram`` lie inside or beside them, ``psys`` is the
+platform, and the ``intel-rapl-mmio`` tree repeats the packages (Linux: Documentation/power/powercap/powercap.rst).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from profiler.devices.meter import Look, Meter, MeterLostError, MeterProbe
+from profiler.devices.metering.counter import Counter
+
+ROOT = Path("/sys/class/powercap")
+PLAUSIBLE_MAX_POWER_W = 2000.0
+"""No package draws more; it bounds how soon a counter can wrap twice."""
+
+
+@dataclass(slots=True)
+class _Package:
+    """One counter, in microjoules, its file and its range."""
+
+    path: Path
+    range_uj: int
+    counter: Counter
+
+
+def packages(root: Path) -> list[Path]:
+    """The package domains below ``root``, one per processor package."""
+    found = []
+    for zone in sorted(root.glob("intel-rapl:*")):
+        name = zone / "name"
+        if zone.name.count(":") == 1 and name.is_file() and name.read_text().strip().startswith("package-"):
+            found.append(zone)
+    return found
+
+
+class Rapl(Meter):
+    """Sum of all packages, wrap-around undone by modular differences."""
+
+    name = "rapl"
+    covers = "the host's processor packages (Intel, AMD)"
+    scope = "package"
+    root = ROOT
+
+    @classmethod
+    def probe(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> MeterProbe:
+        """Present and readable?"""
+        zones = packages(cls.root)
+        if not zones:
+            return MeterProbe(
+                False,
+                "no RAPL package domain under /sys/class/powercap (usual in virtual machines and containers)",
+                "run on the bare machine, or load the kernel module intel_rapl_msr",
+            )
+        try:
+            for zone in zones:
+                (zone / "energy_uj").read_text()
+        except PermissionError:
+            return MeterProbe(
+                False,
+                "RAPL is there, but energy_uj is readable by root only",
+                "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
+            )
+        except OSError as error:
+            return MeterProbe(False, f"RAPL cannot be read: {error.strerror}", "check the kernel's RAPL driver")
+        return MeterProbe(True, scope=cls.scope)
+
+    @classmethod
+    def open(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> Rapl:
+        """All packages of the machine."""
+        try:
+            return cls()
+        except (OSError, ValueError) as error:
+            raise MeterLostError(str(error)) from error
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._packages = []
+        for zone in packages(self.root):
+            range_uj = int((zone / "max_energy_range_uj").read_text())
+            counter = Counter(_read(zone / "energy_uj"), (range_uj + 1,), always=True)
+            self._packages.append(_Package(zone / "energy_uj", range_uj, counter))
+
+    def look(self) -> Look:
+        """Joules of all packages since creation."""
+        faults = []
+        for package in self._packages:
+            try:
+                faults.append(package.counter.advance(_read(package.path)))
+            except (OSError, ValueError) as error:
+                raise MeterLostError(f"{package.path.parent.name}: {error}") from error
+        return Look(
+            sum(package.counter.total for package in self._packages) / 1e6, fault=next(filter(None, faults), "")
+        )
+
+    @property
+    def max_interval_s(self) -> float:
+        """Half the time the smallest counter needs to wrap at the highest plausible power."""
+        return min(package.range_uj for package in self._packages) / 1e6 / PLAUSIBLE_MAX_POWER_W / 2
+
+    @property
+    def max_power_w(self) -> float:
+        """Of all packages together."""
+        return PLAUSIBLE_MAX_POWER_W * len(self._packages)
+
+
+def _read(path: Path) -> int:
+    return int(path.read_text())

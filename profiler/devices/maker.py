@@ -1,0 +1,67 @@
+"""Whose chip is behind a word of PyTorch's: ``cuda`` may mean NVIDIA, AMD, Hygon, MetaX, Iluvatar or Kunlunxin.
+
+The PCI bus says whose boards are here, or else the tools do. Where boards of several makers answer to one word, the
+name that PyTorch gives the device is looked up among the names of the inventory.
+"""
+
+from __future__ import annotations
+
+from backends.torch_device.discovery import ask_pytorch
+from profiler.devices.bus.makers import pci_vendor
+from profiler.devices.bus.pci import PciDevice, read_devices
+from profiler.devices.catalogue import TOOLS, read_accelerators, start_tools
+from profiler.host.files import Files
+
+_BUILT_IN = {"cuda": ("10de",), "xpu": ("8086",)}
+"""Makers without a tool in the inventory's list."""
+
+
+class SeveralMakersError(Exception):
+    """Boards of several makers are here, and which of them is meant cannot be told: ``args[0]`` says so."""
+
+
+def maker_behind(accelerator: str) -> str | None:
+    """The maker of the device that PyTorch calls ``accelerator``; None where no board that it could be is to be seen.
+
+    Raises:
+        SeveralMakersError: If it could be one of several makers'.
+    """
+    word, _, number = accelerator.partition(":")
+    candidates = makers_of(word)
+    devices = read_devices(Files())
+    here = {device.vendor.name for device in devices if device.is_accelerator and device.vendor} & candidates
+    if len(here) == 1 or len(candidates) < 2:
+        return next(iter(here), None)
+    described = [(name, maker) for name, maker in _described(devices) if maker in candidates]
+    here = here or {maker for _, maker in described}
+    if len(here) <= 1:
+        return next(iter(here), None)
+    name = _pytorchs_name(word, int(number or 0))
+    known = {maker for part, maker in described if name and _same(part, name)}
+    if len(known) == 1:
+        return known.pop()
+    reason = f"boards of {' and '.join(sorted(here))} are here, and which of them {accelerator} is cannot be told"
+    raise SeveralMakersError(reason + (f" from its name {name!r}" if name else ""))
+
+
+def makers_of(word: str) -> set[str]:
+    """The makers whose boards PyTorch may call ``word``."""
+    ids = {tool.pci_vendor for tool in TOOLS if word in tool.device_types}.union(_BUILT_IN.get(word, ()))
+    return {maker.name for vendor_id in ids if (maker := pci_vendor(vendor_id))}
+
+
+def _pytorchs_name(word: str, number: int) -> str:
+    found = ask_pytorch(word)
+    return "" if isinstance(found, str) or number >= len(found) else found[number].name
+
+
+def _described(devices: list[PciDevice]) -> list[tuple[str, str]]:
+    """Name and maker of every accelerator that NVML or a vendor's tool describes."""
+    parts = read_accelerators(start_tools(), devices).components
+    return [(part.name, part.vendor) for part in parts if part.vendor and part.source != "/sys/bus/pci"]
+
+
+def _same(part: str, name: str) -> bool:
+    """Either may hold the other: PyTorch adds the profile to the name of a MIG instance."""
+    part, name = part.casefold(), name.casefold()
+    return part in name or name in part

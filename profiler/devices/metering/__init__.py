@@ -1,0 +1,1 @@
+"""What meters share: counters, streams of readings, and the faults of both."""

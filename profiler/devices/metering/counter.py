@@ -1,0 +1,38 @@
+"""A hardware energy counter: differences added up, and a fall told for what it is."""
+
+from __future__ import annotations
+
+from profiler.devices.metering.faults import BACKWARDS, RESET, WRAPPED
+
+NEAR_TOP = 0.9
+NEAR_ZERO = 0.1
+"""A counter wraps from the last tenth of its range into the first."""
+
+RESET_BELOW = 0.01
+"""A fall to less than this part of what it showed is a counter that began again."""
+
+
+class Counter:
+    """Adds up a counter that counts in whole units from anywhere.
+
+    ``moduli`` are the ranges it may wrap at, in units; where ``always`` is set a fall can only be a wrap (RAPL, whose
+    range is told and soon used up).
+    """
+
+    def __init__(self, first: int, moduli: tuple[int, ...], *, always: bool = False) -> None:
+        self.total = 0
+        self._last = first
+        self._moduli = moduli
+        self._always = always
+
+    def advance(self, now: int) -> str:
+        """Take the next value; a fault code if it fell. After a reset or a step backwards nothing is added."""
+        last, self._last = self._last, now
+        if now >= last:
+            self.total += now - last
+            return ""
+        for modulus in self._moduli:
+            if self._always or (NEAR_TOP * modulus <= last < modulus and now < NEAR_ZERO * modulus):
+                self.total += (now - last) % modulus
+                return WRAPPED
+        return RESET if now < RESET_BELOW * last else BACKWARDS

@@ -1,0 +1,1 @@
+"""Moore Threads boards, through ``mthreads-gmi`` and MTML."""

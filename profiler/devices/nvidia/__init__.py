@@ -1,0 +1,1 @@
+"""NVIDIA boards, through NVML."""

@@ -1,0 +1,127 @@
+"""The state of an NVIDIA board through NVML."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from backends.common.nvml import NvmlUnavailableError, nvml_session, said
+from profiler.devices.meter import MeterLostError, MeterProbe
+from profiler.devices.monitor import Monitor, Row
+from profiler.devices.nvidia.board import BoardUnavailableError, find_board
+from profiler.devices.nvidia.meter import GONE, open_board
+
+MHZ = 1_000_000
+
+CLOCK_EVENTS = {
+    0x1: "idle",
+    0x2: "clocks set by the user",
+    0x4: "power cap",
+    0x8: "hardware slowdown",
+    0x10: "sync boost",
+    0x20: "thermal slowdown by software",
+    0x40: "thermal slowdown by hardware",
+    0x80: "external power brake",
+    0x100: "display clocks",
+}
+"""NVML's ``nvmlClocksEventReason...`` (NVML API reference)."""
+
+
+class NvmlMonitor(Monitor):
+    """One board."""
+
+    name, device_types, makers = "nvml", ("cuda",), ("NVIDIA",)
+    columns = ("sm_clock_hz", "memory_clock_hz", "temperature_c", "clock_event_reasons")
+    slow_columns = ("power_limit_w", "memory_used_bytes", "memory_total_bytes", "utilisation")
+
+    clock_event_names = CLOCK_EVENTS
+
+    @classmethod
+    def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
+        """Whether NVML answers for the board behind ``accelerator``."""
+        try:
+            with nvml_session() as nvml:
+                find_board(nvml, accelerator, environment)
+        except (NvmlUnavailableError, BoardUnavailableError) as error:
+            return MeterProbe(False, str(error), error.remedy)
+        return MeterProbe(True, scope="board")
+
+    @classmethod
+    def open(cls, accelerator: str, environment: Mapping[str, str]) -> NvmlMonitor:
+        """Open the board; NVML stays initialised until :meth:`close`."""
+        return cls(accelerator, environment)
+
+    def __init__(self, accelerator: str, environment: Mapping[str, str]) -> None:
+        self._stack = contextlib.ExitStack()
+        self._nvml, board = open_board(self._stack, accelerator, environment)
+        self._handle = board.handle
+        self.device = board.device
+        self.unread: dict[str, str] = {}
+        self._gone = tuple(getattr(self._nvml, name) for name in GONE)
+        self._readers = self._read_functions()
+        self.look(slow=True)  # what the board does not tell is found now and asked for no more
+
+    def _read_functions(self) -> dict[str, Callable[[], float]]:
+        """Column to the call that reads it; NVML counts clocks in MHz, power in mW and utilisation in per cent."""
+        nvml, handle = self._nvml, self._handle
+        return {
+            "sm_clock_hz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM) * MHZ,
+            "memory_clock_hz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM) * MHZ,
+            "temperature_c": lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
+            "clock_event_reasons": self._clock_event_reasons,
+            "power_limit_w": lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000,
+            "memory_used_bytes": lambda: nvml.nvmlDeviceGetMemoryInfo(handle).used,
+            "memory_total_bytes": lambda: nvml.nvmlDeviceGetMemoryInfo(handle).total,
+            "utilisation": lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100,
+        }
+
+    def _clock_event_reasons(self) -> int:
+        """NVML calls them events since 2023, and throttle reasons before."""
+        nvml = self._nvml
+        try:
+            return int(nvml.nvmlDeviceGetCurrentClocksEventReasons(self._handle))
+        except (AttributeError, nvml.NVMLError):
+            return int(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle))
+
+    def look(self, *, slow: bool) -> Row:
+        """Every column that this board tells; one that failed for good is not asked for again."""
+        wanted = (*self.columns, *self.slow_columns) if slow else self.columns
+        return {column: self._one(column) for column in wanted if column not in self.unread}
+
+    def _one(self, column: str) -> float | None:
+        try:
+            return float(self._readers[column]())
+        except self._nvml.NVMLError as error:
+            if error.value in self._gone:
+                raise MeterLostError(f"NVML: {said(error)}") from error
+            if error.value in (self._nvml.NVML_ERROR_NOT_SUPPORTED, self._nvml.NVML_ERROR_NO_PERMISSION):
+                self.unread[column] = f"NVML: {said(error)}"
+        except AttributeError:
+            self.unread[column] = "this version of nvidia-ml-py does not read it"
+        return None
+
+    def processes(self) -> dict[int, int | None]:
+        """Processes with a compute context on the board, by NVML."""
+        if "processes" in self.unread:
+            return {}
+        try:
+            found = self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle)
+        except self._nvml.NVMLError as error:
+            if error.value in self._gone:
+                raise MeterLostError(f"NVML: {said(error)}") from error
+            self.unread["processes"] = f"NVML: {said(error)}"
+            return {}
+        except AttributeError:
+            self.unread["processes"] = "this version of nvidia-ml-py does not read it"
+            return {}
+        return {int(process.pid): _bytes(process.usedGpuMemory) for process in found}
+
+    def close(self) -> None:
+        """Let NVML go."""
+        self._stack.close()
+
+
+def _bytes(value: Any) -> int | None:
+    """None where the system hides it (as Windows and some containers do)."""
+    return int(value) if isinstance(value, int) and 0 <= value < 1 << 62 else None

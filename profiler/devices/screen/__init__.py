@@ -1,0 +1,1 @@
+"""What readers of vendors' command-line tools share."""

@@ -1,0 +1,191 @@
+"""The state of an accelerator through its maker's program: one monitor a program, all of them made here.
+
+How a program is asked and read stands in :mod:`profiler.devices.catalogue`. What it does not print for a device is
+a reason in the record, never a figure; the record says how often it was asked and what a call took.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from profiler.devices.bus.makers import pci_vendor
+from profiler.devices.meter import MeterLostError, MeterProbe
+from profiler.devices.monitor import Monitor, Row
+from profiler.devices.screen.card import COLUMNS, Card
+from profiler.devices.screen.poller import MOST_FAILURES, Call, Poller, call
+from profiler.devices.screen.tool import Tool
+
+REMEDY = "install the maker's driver with its tools on PATH, or pass them into the container"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A device, the question that tells its state, what the other questions told, and the call that found it."""
+
+    card: Card
+    question: str
+    told: dict[str, str]
+    call: Call
+
+
+class VendorTool(Monitor):
+    """One device of one maker."""
+
+    tool: ClassVar[Tool]
+    columns, slow_columns = COLUMNS, ()
+
+    @classmethod
+    def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
+        """Whether the program is there and lists the device."""
+        found = cls._find(accelerator, environment)
+        if isinstance(found, str):
+            return MeterProbe(False, found, REMEDY)
+        return MeterProbe(True, scope=found.card.component.name)
+
+    @classmethod
+    def open(cls, accelerator: str, environment: Mapping[str, str]) -> VendorTool:
+        """Start asking, after one call that shows what the program tells of the device."""
+        found = cls._find(accelerator, environment)
+        if isinstance(found, str):
+            raise MeterLostError(found)
+        return cls(found)
+
+    def __init__(self, found: _Found) -> None:
+        self._question, self._told = found.question, found.told
+        self._index, self._name = found.card.index, found.card.component.name
+        self._seen: set[str] = set()
+        self._failures = 0
+        self._scope = ""
+        self._identity = _identity(found.card)
+        self._poller = Poller(self._ask, found.call)
+        self._describe()
+
+    @classmethod
+    def _find(cls, accelerator: str, environment: Mapping[str, str]) -> _Found | str:
+        """The device behind ``accelerator``, or why it cannot be told."""
+        if shutil.which(cls.tool.name) is None:
+            return f"{cls.tool.name} is not on PATH"
+        wanted = visible_number(accelerator, cls.tool.visible, environment)
+        if isinstance(wanted, str):
+            return wanted
+        told = {
+            question: call([cls.tool.name, *question.split()]).text
+            for question in cls.tool.questions
+            if question in cls.tool.numbered_by
+        }
+        why = ""
+        for question in cls.tool.watched:
+            heard = call([cls.tool.name, *question.split()])
+            cards = cls.tool.cards({**told, question: heard.text})
+            same = [card for card in cards if card.index == wanted]
+            if len(same) == 1 and any(value is not None for value in same[0].sensors.row().values()):
+                return _Found(same[0], question, told, heard)
+            why = why or _why(cls.tool.name, heard, cards, wanted)
+        return why
+
+    def _ask(self) -> Call:
+        return call([self.tool.name, *self._question.split()])
+
+    def _describe(self) -> None:
+        """Which device it is, how often it is asked for and what that takes, what its watts cover, what is not told."""
+        poller, tool = self._poller, self.tool.name
+        self.device = {
+            **self._identity,
+            "asked": f"{tool} {self._question}".strip(),
+            "period_s": f"{poller.period_s:.3g}",
+            "call_s": f"{poller.call_s:.3g}",
+            "calls": str(poller.calls),
+            **({"failed_calls": str(poller.failed)} if poller.failed else {}),
+            **({"power_scope": self._scope} if self._scope else {}),
+        }
+        missing = {name: f"{tool} prints none for this device" for name in COLUMNS if name not in self._seen}
+        self.unread = {**missing, "processes": f"{tool} is not asked for them"}
+        self.cpu_s = poller.cpu_s
+
+    def look(self, *, slow: bool) -> Row | None:
+        """The newest state, once; a call that failed gives a row of which nothing is known."""
+        del slow
+        heard = self._poller.take()
+        if heard is None:
+            return None
+        self.read_at_ns = heard.at_ns
+        row = self._row(heard)
+        self._describe()
+        return row
+
+    def _row(self, heard: Call) -> Row:
+        same = [
+            card
+            for card in self.tool.cards({**self._told, self._question: heard.text})
+            if (card.index, card.component.name) == (self._index, self._name)
+        ]
+        if len(same) != 1:
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                raise MeterLostError(f"{self.tool.name}: {heard.failure or 'it lists the device no longer'}")
+            return dict.fromkeys(COLUMNS)
+        self._failures = 0
+        row = same[0].sensors.row()
+        self._seen.update(name for name, value in row.items() if value is not None)
+        self._scope = same[0].sensors.power_scope or self._scope
+        return row
+
+    def processes(self) -> dict[int, int | None]:
+        """None are asked for."""
+        return {}
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._poller.close()
+
+
+def monitor_of(tool: Tool) -> type[VendorTool]:
+    """The monitor that asks ``tool``."""
+    maker = pci_vendor(tool.pci_vendor)
+    members = {
+        "__doc__": f"The state of one device through ``{tool.name}``.",
+        "tool": tool,
+        "name": tool.name,
+        "device_types": tool.device_types,
+        "makers": (*((maker.name,) if maker else ()), *tool.also_of),
+    }
+    return type(f"VendorTool_{tool.name}", (VendorTool,), members)
+
+
+def visible_number(accelerator: str, variables: tuple[str, ...], environment: Mapping[str, str]) -> int | str:
+    """The maker's number of the device that PyTorch calls ``accelerator``, or why it cannot be told."""
+    number = int(accelerator.partition(":")[2] or 0)
+    given = {name: environment[name] for name in variables if environment.get(name) is not None}
+    if not given:
+        return number
+    if len(set(given.values())) > 1:
+        return f"{' and '.join(given)} both renumber the devices; set one of them"
+    (name, *_), (value, *_) = given, given.values()
+    shown = [entry.strip() for entry in value.split(",")]
+    if number >= len(shown) or not shown[number]:
+        return f"{accelerator} does not exist: {name} shows {len([entry for entry in shown if entry])}"
+    if not (shown[number].isascii() and shown[number].isdecimal()):
+        return f"{name} names devices by {shown[number]!r}; give their numbers"
+    return int(shown[number])
+
+
+def _identity(card: Card) -> dict[str, str]:
+    """Name, maker, number and address: no serial number leaves the machine."""
+    part = card.component
+    identity = {"name": part.name, "maker": part.vendor or "not known", "index": str(card.index)}
+    address = part.details.get("pci_address")
+    return {**identity, **({"pci_address": str(address)} if address else {})}
+
+
+def _why(name: str, heard: Call, cards: tuple[Card, ...], wanted: int) -> str:
+    if heard.failure:
+        return f"{name}: {heard.failure}"
+    if not cards:
+        return f"{name} names no device in a form known here"
+    indexes = [str(card.index) for card in cards if card.index is not None]
+    if str(wanted) in indexes:
+        return f"{name} tells no state of device {wanted}, or lists it more than once"
+    return f"{name} lists no device {wanted}; it lists {', '.join(indexes) or 'none with a number'}"

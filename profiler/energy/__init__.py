@@ -1,0 +1,1 @@
+"""Joules from cumulative meter samples: of a window, per token, or by a model."""

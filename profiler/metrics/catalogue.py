@@ -1,0 +1,207 @@
+"""The figures of a target: one class a metric, each with its unit, definition and formula over the raw samples.
+
+Tables, report and schema take titles and definitions from here; a new metric is one new class in :data:`METRICS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from profiler.metrics.contract import Evidence, Metric
+from profiler.metrics.energy import (
+    DecodeEnergy,
+    Energy,
+    HostEnergy,
+    IdlePower,
+    IntegratedEnergy,
+    LoadedIdlePower,
+    MeanPower,
+    NetDecodeEnergy,
+    NetEnergy,
+    NetPrefillEnergy,
+    NetWallEnergy,
+    PrefillEnergy,
+    SecondEnergy,
+    WallEnergy,
+)
+from profiler.metrics.memory import PeakAllocatedMemory, PeakDeviceMemory, PeakMemory, PeakReservedMemory
+from profiler.records.quantity import Quantity
+from profiler.records.record import CeilingSample, Repetition
+from profiler.run.ceilings import ceiling_beside
+from profiler.run.repetition import decode_rate
+
+__all__ = ["METRICS", "Evidence", "Metric", "compute_metrics", "decode_step_bytes"]
+
+
+class Ttft(Metric):
+    """Time to first token."""
+
+    name, title, unit, better = "ttft", "TTFT", "s", "lower"
+    definition = "Time from handing over the prompt to knowing the first output token: prefill and one sampling."
+
+    def compute(self, evidence: Evidence) -> Quantity:
+        """Median over repetitions."""
+        samples = [r.token_ns[0] / 1e9 for r in evidence.counted]
+        return self._median(samples, "measured", "monotonic clock, median over repetitions")
+
+
+class PrefillThroughput(Metric):
+    """Prompt tokens per second."""
+
+    name, title, unit, better = "prefill_throughput", "Prefill", "tok/s", "higher"
+    definition = "Prompt tokens of all sequences divided by TTFT."
+
+    def compute(self, evidence: Evidence) -> Quantity:
+        """Median over repetitions."""
+        samples = [len(r.token_ids) * evidence.prompt_tokens / (r.token_ns[0] / 1e9) for r in evidence.counted]
+        return self._median(samples, "derived", "prompt tokens / TTFT, median over repetitions")
+
+
+class DecodeThroughput(Metric):
+    """Generated tokens per second after the first."""
+
+    name, title, unit, better = "decode_throughput", "Decode", "tok/s", "higher"
+    definition = "Output tokens after the first, of all sequences, divided by the time from the first to the last."
+
+    def compute(self, evidence: Evidence) -> Quantity:
+        """Median over repetitions."""
+        samples = [rate for r in evidence.counted if (rate := decode_rate(r)) is not None]
+        if not samples:
+            return Quantity.unavailable(self.unit, "one output token leaves nothing to decode; use --output-tokens 2")
+        return self._median(samples, "derived", "(output tokens - 1) / decode time, median over repetitions")
+
+
+class _TokenTime(Metric):
+    """A percentile of the gaps between tokens, over all repetitions."""
+
+    unit, better = "s", "lower"
+    percentile: ClassVar[float]
+
+    def compute(self, evidence: Evidence) -> Quantity:
+        """Percentile of each repetition's gaps, median over repetitions."""
+        gaps = [np.diff(r.token_ns) / 1e9 for r in evidence.counted if len(r.token_ns) > 1]
+        if not gaps:
+            return Quantity.unavailable(self.unit, "one output token has no gap; use --output-tokens 2")
+        samples = [float(np.percentile(gap, self.percentile)) for gap in gaps]
+        return self._median(samples, "measured", f"p{self.percentile:g} of gaps, median over repetitions")
+
+
+class TpotP50(_TokenTime):
+    """Typical time per output token."""
+
+    name, title, percentile = "tpot_p50", "TPOT p50", 50.0
+    definition = "Median gap between consecutive output tokens of one sequence."
+
+
+class TpotP99(_TokenTime):
+    """Worst usual time per output token."""
+
+    name, title, percentile = "tpot_p99", "TPOT p99", 99.0
+    definition = "99th percentile of the gap between consecutive output tokens of one sequence."
+
+
+class Mbu(Metric):
+    """Model bandwidth utilisation."""
+
+    name, title, unit, better = "mbu", "MBU", "1", "higher"
+    definition = (
+        "Model bandwidth utilisation in decode: bytes of weights and KV cache that each step must read, times "
+        "steps per second, divided by the read bandwidth that the machine showed right before and after."
+    )
+
+    def compute(self, evidence: Evidence) -> Quantity:
+        """Median over repetitions, each against the read bandwidth measured right before and after it."""
+        samples = []
+        for repetition in evidence.counted:
+            rate = decode_rate(repetition)
+            if rate is None:
+                return Quantity.unavailable(self.unit, "one output token leaves nothing to decode")
+            ceiling = _beside(evidence.ceilings.read_samples if evidence.ceilings else (), repetition)
+            if ceiling is not None:
+                steps_per_s = rate / len(repetition.token_ids)
+                samples.append(decode_step_bytes(evidence, repetition) * steps_per_s / ceiling)
+        if not samples:
+            return Quantity.unavailable(self.unit, "no read bandwidth was measured beside the repetitions")
+        return self._median(
+            samples, "derived", "required bytes / time over the read bandwidth beside each repetition, median"
+        )
+
+
+class Mfu(Metric):
+    """Model FLOPs utilisation."""
+
+    name, title, unit, better = "mfu", "MFU", "1", "higher"
+    definition = (
+        "Model FLOPs utilisation in prefill: operations the prompt needs divided by TTFT and by the "
+        "matrix-product rate that the machine showed right before and after, at the same arithmetic."
+    )
+
+    def compute(self, evidence: Evidence) -> Quantity:
+        """Median over repetitions, each against the matrix-product rate measured right before and after it."""
+        arithmetic = evidence.worker.engine.arithmetic
+        beside = evidence.ceilings.gemm_samples.get(arithmetic, ()) if evidence.ceilings else ()
+        flops = evidence.spec.prefill_flops(evidence.prompt_tokens)
+        samples = [
+            len(r.token_ids) * flops / (r.token_ns[0] / 1e9) / ceiling
+            for r in evidence.counted
+            if (ceiling := _beside(beside, r)) is not None
+        ]
+        if not samples:
+            return Quantity.unavailable(self.unit, f"no {arithmetic} matrix-product ceiling is measured on this device")
+        return self._median(
+            samples,
+            "derived",
+            f"required operations / TTFT over the {arithmetic} product beside each repetition, median",
+        )
+
+
+def _beside(samples: Sequence[CeilingSample], repetition: Repetition) -> float | None:
+    return ceiling_beside(samples, repetition.start_ns, repetition.start_ns + repetition.token_ns[-1])
+
+
+def decode_step_bytes(evidence: Evidence, repetition: Repetition) -> float:
+    """Bytes one decode step must read on average: all weights once, and every sequence's cache at mean length."""
+    context = evidence.prompt_tokens + len(repetition.token_ns) / 2
+    engine = evidence.worker.engine
+    cache = evidence.spec.kv_bytes_per_token(engine.cache_precision)
+    weights = engine.step_weight_bytes
+    if weights is None:
+        weights = evidence.spec.decode_weight_bytes(evidence.precision)
+    return weights + len(repetition.token_ids) * cache * context
+
+
+METRICS: tuple[Metric, ...] = (
+    Ttft(),
+    PrefillThroughput(),
+    DecodeThroughput(),
+    TpotP50(),
+    TpotP99(),
+    PeakMemory(),
+    PeakDeviceMemory(),
+    PeakAllocatedMemory(),
+    PeakReservedMemory(),
+    Energy(),
+    NetEnergy(),
+    PrefillEnergy(),
+    NetPrefillEnergy(),
+    DecodeEnergy(),
+    NetDecodeEnergy(),
+    IntegratedEnergy(),
+    SecondEnergy(),
+    HostEnergy(),
+    WallEnergy(),
+    NetWallEnergy(),
+    MeanPower(),
+    IdlePower(),
+    LoadedIdlePower(),
+    Mbu(),
+    Mfu(),
+)
+
+
+def compute_metrics(evidence: Evidence) -> dict[str, Quantity]:
+    """Every figure of a target by its name."""
+    return {metric.name: metric.compute(evidence) for metric in METRICS}

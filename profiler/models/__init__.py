@@ -1,0 +1,1 @@
+"""The model presets and the named workloads."""

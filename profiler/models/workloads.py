@@ -1,0 +1,95 @@
+"""The named workloads, and the token ids they stand for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+
+from backends.common.errors import InputError
+from backends.common.yaml_lines import load_located
+from backends.contract.registry import unknown
+from backends.contract.workload import Workload
+from backends.qwen.model import Model
+
+SCHEMA = "chipassay.workloads/1"
+
+ORDINARY_TOKENS = 151_643
+"""Ids below this are text in every Qwen2.5 and Qwen3 tokenizer; special tokens begin here."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadEntry:
+    """One entry of ``workloads.yaml``; lengths in tokens."""
+
+    name: str
+    summary: str
+    prompt_tokens: int
+    output_tokens: int
+    prompt: str
+
+
+@cache
+def workload_entries() -> dict[str, WorkloadEntry]:
+    """Every workload by its name."""
+    origin = "workloads.yaml"
+    root = load_located(files("profiler.models").joinpath(origin).read_text(), origin)
+    if root.value.get("schema") != SCHEMA:
+        raise InputError(f"{origin}:{root.line}: schema must be {SCHEMA!r}")
+    found = {}
+    for item in root.items("workloads"):
+        try:
+            entry = msgspec.convert(item.value, WorkloadEntry)
+        except msgspec.ValidationError as error:
+            raise InputError(f"{origin}:{item.line}: {error}") from error
+        found[entry.name] = entry
+    return found
+
+
+def make_workload(
+    name: str, model: Model, prompt_tokens: int | None = None, output_tokens: int | None = None, batch: int = 1
+) -> Workload:
+    """The workload called ``name`` for ``model``: text where a checkpoint brings a tokenizer, hashed ids otherwise."""
+    entry = workload_entries().get(name)
+    if entry is None:
+        raise unknown("workload", name, workload_entries())
+    length = prompt_tokens or entry.prompt_tokens
+    output = output_tokens or entry.output_tokens
+    if length + output > model.spec.max_positions:
+        raise InputError(
+            f"{length} prompt and {output} output tokens exceed the {model.spec.max_positions} positions of "
+            f"{model.spec.name}; lower --prompt-tokens or --output-tokens"
+        )
+    tokenizer = Path(model.checkpoint) / "tokenizer.json" if model.checkpoint else None
+    if tokenizer is not None and tokenizer.is_file():
+        rows = tuple(_text_ids(tokenizer, entry.prompt, row, length) for row in range(batch))
+        return Workload(name, rows, output, "tokenizer")
+    vocabulary = min(ORDINARY_TOKENS, model.spec.vocab_size)
+    rows = tuple(_hashed_ids(name, row, length, vocabulary) for row in range(batch))
+    return Workload(name, rows, output, "hash")
+
+
+def _hashed_ids(name: str, row: int, length: int, vocabulary: int) -> tuple[int, ...]:
+    """Token ``i`` is the first 64 bits of SHA-256(workload, row, i), modulo the vocabulary."""
+    return tuple(
+        int.from_bytes(hashlib.sha256(f"{name}:{row}:{index}".encode()).digest()[:8], "little") % vocabulary
+        for index in range(length)
+    )
+
+
+def _text_ids(path: Path, prompt: str, row: int, length: int) -> tuple[int, ...]:
+    """The prompt's tokens, repeated and cut to ``length``; the row's number leads, so that no two rows are alike."""
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise InputError(f"{path} is not a readable tokenizer: {error}; download the checkpoint again") from error
+    ids = tokenizer.encode(f"{row + 1}. {prompt}", add_special_tokens=False).ids
+    if not ids:
+        raise InputError(f"{path} gives no tokens for the prompt; download the checkpoint again")
+    return tuple((ids * (length // len(ids) + 1))[:length])

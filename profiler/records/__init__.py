@@ -1,0 +1,1 @@
+"""Everything a run writes down: quantities, records, the bundle, and their JSON Schemas."""

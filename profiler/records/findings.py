@@ -1,0 +1,26 @@
+"""What one look at a part of the machine gave: components, and the parts that could not be read with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from profiler.records.record import Component
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Components found, and part -> why it could not be read; nothing is ever left out silently."""
+
+    components: tuple[Component, ...] = ()
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+def merge(found: Iterable[Findings]) -> Findings:
+    """All findings in the order given; of two reasons for one part the later stands."""
+    components: list[Component] = []
+    unread: dict[str, str] = {}
+    for one in found:
+        components.extend(one.components)
+        unread.update(one.unread)
+    return Findings(tuple(components), unread)

@@ -1,0 +1,1 @@
+"""One run: planned, executed in worker processes, repeated until precise, checked for parity."""

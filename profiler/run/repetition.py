@@ -1,0 +1,140 @@
+"""Warm up until steady, then repeat until the answer is precise enough or the budget ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from backends.contract.backend import Backend, Generation
+from backends.contract.workload import Workload
+from profiler.disturbance.host import Counters, mark_frequency_drift, read_counters, spoilers_between
+from profiler.records.record import Repetition
+from profiler.run.plan import Event
+from profiler.statistics.medians import MIN_FOR_INTERVAL, median, relative_half_width
+
+WARMUP_TOKENS = 8
+WARMUP_LIMIT = 8
+WARMUP_TOLERANCE = 0.05
+"""Warm-up ends when two runs in a row take the same time within this fraction."""
+
+WARMUP_SHARE = 0.25
+"""Warm-up may take this part of the budget; two runs are made in any case."""
+
+MIN_REPETITIONS = 3
+"""Repetitions made even when the budget is over."""
+
+OVERTIME = 1.5
+"""The budget may be exceeded by this factor to reach the repetitions that an interval needs."""
+
+MAX_REPETITIONS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came out: warm-up and counted repetitions, and why each phase ended."""
+
+    repetitions: tuple[Repetition, ...]
+    warmup_steady: bool
+    stop_reason: str
+
+
+def decode_rate(repetition: Repetition) -> float | None:
+    """Decoded tokens per second of all sequences together; the first token belongs to prefill."""
+    steps = len(repetition.token_ns) - 1
+    if steps < 1:
+        return None
+    return steps * len(repetition.token_ids) / ((repetition.token_ns[-1] - repetition.token_ns[0]) / 1e9)
+
+
+def measure(
+    backend: Backend,
+    workload: Workload,
+    budget_s: float,
+    precision_wanted: float,
+    emit: Callable[[Event], None],
+    pause: Callable[[], None],
+) -> Measured:
+    """Run the workload until its decode rate (TTFT, if it generates one token) is known within ``precision_wanted``.
+
+    ``pause`` is called before each counted repetition and after the last: the moment to measure the machine itself.
+    """
+    prompt = np.asarray(workload.prompt_ids, dtype=np.int64)
+    began = time.perf_counter()
+    warmups, steady = _warm_up(backend, prompt, workload, budget_s, emit)
+    counted: list[Repetition] = []
+    ended: list[Counters] = []
+    rates: list[float] = []
+    left_s = max(0.0, budget_s - (time.perf_counter() - began))
+    began = time.perf_counter()
+    pause()
+    while True:
+        repetition, after = _repeat(backend, prompt, workload.output_tokens, warmup=False)
+        counted.append(repetition)
+        ended.append(after)
+        pause()
+        rates.append(decode_rate(counted[-1]) or 1e9 / counted[-1].token_ns[0])
+        elapsed = time.perf_counter() - began
+        reason = _stop_reason(rates, elapsed, left_s, precision_wanted)
+        emit(Event("measure", _estimate(rates, workload), _time_left(rates, elapsed, left_s, precision_wanted)))
+        if reason:
+            return Measured((*warmups, *mark_frequency_drift(counted, ended)), steady, reason)
+
+
+def _warm_up(
+    backend: Backend, prompt: np.ndarray, workload: Workload, budget_s: float, emit: Callable[[Event], None]
+) -> tuple[list[Repetition], bool]:
+    """Short runs until two in a row agree; says whether they did."""
+    done: list[Repetition] = []
+    began = time.perf_counter()
+    for number in range(1, WARMUP_LIMIT + 1):
+        done.append(_repeat(backend, prompt, min(WARMUP_TOKENS, workload.output_tokens), warmup=True)[0])
+        emit(Event("warm-up", f"run {number}: {done[-1].token_ns[-1] / 1e9:.2f} s"))
+        if number > 1:
+            last, before = done[-1].token_ns[-1], done[-2].token_ns[-1]
+            if abs(last - before) <= WARMUP_TOLERANCE * before:
+                return done, True
+            if time.perf_counter() - began > WARMUP_SHARE * budget_s:
+                break
+    return done, False
+
+
+def _repeat(backend: Backend, prompt: np.ndarray, output_tokens: int, *, warmup: bool) -> tuple[Repetition, Counters]:
+    """One generation with what disturbed it, and the machine's counters right after it."""
+    before = read_counters()
+    run: Generation = backend.generate(prompt, output_tokens)
+    offsets = tuple(at - run.start_ns for at in run.token_ns)
+    after = read_counters()
+    spoilers = spoilers_between(before, after)
+    return Repetition(run.start_ns, offsets, run.token_ids, warmup, spoilers, run.clock_gap_ns), after
+
+
+def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: float) -> str:
+    """Why to stop now, or nothing."""
+    width = relative_half_width(rates)
+    if width is not None and width <= wanted:
+        return f"the 95 % interval of the median is within {100 * wanted:g} % after {len(rates)} repetitions"
+    if len(rates) >= MAX_REPETITIONS:
+        return f"{MAX_REPETITIONS} repetitions were made"
+    typical = elapsed_s / len(rates)
+    limit_s = budget_s * (OVERTIME if len(rates) < MIN_FOR_INTERVAL else 1)
+    if len(rates) >= MIN_REPETITIONS and elapsed_s + typical > limit_s:
+        return f"the budget ended after {len(rates)} repetitions"
+    return ""
+
+
+def _estimate(rates: list[float], workload: Workload) -> str:
+    unit = "tok/s" if workload.output_tokens > 1 else "prompts/s"
+    width = relative_half_width(rates)
+    spread = f" ± {100 * width:.1f} %" if width is not None else ""
+    return f"repetition {len(rates)}: {median(rates):.2f} {unit}{spread}"
+
+
+def _time_left(rates: list[float], elapsed_s: float, budget_s: float, wanted: float) -> float:
+    """Seconds until the stop: the interval narrows with the root of n, the budget is the hard end."""
+    typical = elapsed_s / len(rates)
+    width = relative_half_width(rates)
+    needed = MIN_FOR_INTERVAL if width is None else len(rates) * (width / wanted) ** 2
+    return max(0.0, min((needed - len(rates)) * typical, budget_s - elapsed_s))

@@ -1,0 +1,78 @@
+"""What a ``profile`` was asked to do, and what stands in the way of it here: found before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backends.common.errors import MemoryFitError, UnavailableError
+from backends.contract.backend import Availability
+from backends.contract.registry import Target, is_compiler, load_backend
+from backends.contract.workload import Workload
+from backends.qwen.model import Model
+from profiler.host.memory import available_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for, already checked."""
+
+    model: Model
+    workload: Workload
+    targets: tuple[Target, ...]
+    threads: int
+    budget_s: float
+    precision_wanted: float
+    timeout_s: float
+    command: str
+    reference_device: str = ""
+    """Where the float32 reference is computed, as PyTorch would name it; empty for the host's processor."""
+    modelled_energy: bool = False
+    """Whether a model may stand in where nothing can be metered."""
+    wall_meter: str = ""
+    """The file or address of a meter at the wall socket, as the user named it; empty for none."""
+
+
+def hindrance(target: Target, request: Request) -> UnavailableError | None:
+    """Why ``target`` cannot run here at all: found without loading anything."""
+    backend = load_backend(target.backend)
+    here: Availability = backend.probe(target.device)
+    if not here.available:
+        return UnavailableError(f"{target.id} is unavailable: {here.reason}; {here.remedy}")
+    if refusal := backend.refuses(target.device, target.precision):
+        return UnavailableError(f"{target.id} is unavailable: {refusal}")
+    return _shortage(target, request)
+
+
+def _shortage(target: Target, request: Request) -> MemoryFitError | None:
+    """Which memory the target, or the reference it is compared with, would not fit; the figures are in the error."""
+    backend, spec = load_backend(target.backend), request.model.spec
+    accelerator = backend.accelerator(target.device)
+    free_there = backend.free_memory_bytes(target.device)
+    needed = backend.memory_needed_bytes(spec, target.precision, request.workload)
+    weights = f"{spec.weight_bytes(target.precision) / 1e9:.1f} GB of {target.precision} weights"
+    advice = "use a smaller model, a shorter workload, or --layers"
+    if accelerator and free_there is not None and needed > free_there:
+        return MemoryFitError(
+            f"{spec.name} does not fit: {target.id} needs about {needed / 1e9:.1f} GB of {accelerator}'s memory "
+            f"({weights}), {free_there / 1e9:.1f} GB are free; {advice}"
+        )
+    runs = not is_compiler(target.backend)
+    reference = 0 if request.reference_device or not runs else spec.weight_bytes("float32") + 10**9
+    needed_here = max(0 if accelerator else needed, reference)
+    free = available_bytes()
+    if needed_here <= free:
+        return None
+    if accelerator:
+        return MemoryFitError(
+            f"the float32 reference of {spec.name} needs about {needed_here / 1e9:.1f} GB of the host's memory, "
+            f"{free / 1e9:.1f} GB are free; have it computed on the device: --reference {accelerator}"
+        )
+    if not runs:
+        return MemoryFitError(
+            f"{spec.name} does not fit: the tools behind {target.id} need about {needed / 1e9:.1f} GB of memory "
+            f"here for its largest graph, {free / 1e9:.1f} GB are free; use a smaller model"
+        )
+    return MemoryFitError(
+        f"{spec.name} does not fit: {target.id} with its float32 reference needs about {needed_here / 1e9:.1f} GB of "
+        f"memory ({weights}), {free / 1e9:.1f} GB are free; {advice}"
+    )

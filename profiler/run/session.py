@@ -1,0 +1,378 @@
+"""One ``profile``: plans every target, runs each in its own process, and writes the bundle as targets finish."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from backends.common.cache import cached_folder
+from backends.common.errors import (
+    ChipassayError,
+    InputError,
+    StorageError,
+    UnavailableError,
+    WorkerError,
+)
+from backends.contract.backend import WorkerCommand
+from backends.contract.registry import Target, asked_chip, is_compiler, load_backend
+from profiler.energy.power_model import power_model
+from profiler.host.machine import read_host
+from profiler.metrics.catalogue import Evidence, compute_metrics
+from profiler.metrics.modelled import modelled_metrics
+from profiler.records.bundle import CPU, BundleWriter, ceilings_file, target_file
+from profiler.records.codec import decode, encode
+from profiler.records.record import (
+    BUNDLE_SCHEMA,
+    RECORD_SCHEMA,
+    BundleIndex,
+    ExamineReport,
+    Failure,
+    ReferenceRecord,
+    TargetRecord,
+    WorkerReport,
+    WorkloadRecord,
+)
+from profiler.run.ceilings import CeilingProbe, NoProbe
+from profiler.run.parity import scored_positions, shortfall
+from profiler.run.plan import Plan, Task
+from profiler.run.progress import Progress
+from profiler.run.request import Request, hindrance
+from profiler.run.supervisor import WORKER, WorkerFailedError, run_worker, worker_environment
+from profiler.sampling.attach import add_observed
+from profiler.sampling.watch import Watch, open_instruments
+
+T = TypeVar("T")
+
+REFERENCE_FORM = 2
+"""Of what the cache keeps for a reference; one of another form is not found, and computed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where the bundle is, and how the targets fared."""
+
+    path: Path
+    interrupted: bool
+    records: tuple[TargetRecord, ...]
+
+
+def run_session(request: Request, out: Path, progress: Progress) -> Outcome:
+    """Run all targets and write the bundle to ``out``.
+
+    Raises before anything is written if no target can run. An interrupt keeps the finished targets; with none finished
+    it leaves nothing behind.
+    """
+    hindrances = {target.id: hindrance(target, request) for target in request.targets}
+    if all(hindrances.values()):
+        raise next(error for error in hindrances.values() if error is not None)
+    return _Session(request, out, progress, hindrances).run()
+
+
+class _Session:
+    """The state of one run."""
+
+    def __init__(
+        self, request: Request, out: Path, progress: Progress, hindrances: dict[str, UnavailableError | None]
+    ) -> None:
+        self.request = request
+        self.progress = progress
+        self.hindrances = hindrances
+        self.positions = scored_positions(request.workload.output_tokens, request.workload.batch)
+        self.writer = BundleWriter(out, _index(request))
+        self.finished: list[TargetRecord] = []
+        self.probes: dict[str, CeilingProbe | NoProbe] = {}
+
+    def run(self) -> Outcome:
+        interrupted = False
+        try:
+            self._run()
+        except BaseException as error:
+            if not any(record.worker or record.examined for record in self.finished):
+                self.writer.discard()
+                raise
+            if not isinstance(error, KeyboardInterrupt):
+                self._keep_after(error)
+                raise
+            interrupted = True
+        finally:
+            for probe in self.probes.values():
+                probe.close()
+        path = self.writer.finish("interrupted" if interrupted else "complete")
+        return Outcome(path, interrupted, tuple(self.finished))
+
+    def _keep_after(self, error: BaseException) -> None:
+        """Something ended the run that no target is to blame for, such as a full disk: keep what is finished."""
+        kept = self.writer.folder
+        with contextlib.suppress(StorageError):
+            kept = self.writer.finish("interrupted")
+        if isinstance(error, ChipassayError):
+            error.args = (f"{error}; the finished targets are kept in {kept}",)
+
+    def _run(self) -> None:
+        self.writer.put("host.json", read_host())
+        running = [target for target in self.request.targets if not is_compiler(target.backend)]
+        reference = self._reference() if any(not self.hindrances[target.id] for target in running) else Path()
+        for target in self.request.targets:
+            record = self._target(target, reference)
+            device = record.accelerator or CPU
+            if device in self.probes:
+                self.writer.put(ceilings_file(device), self.probes[device].ceilings())
+            self.writer.put(target_file(target.id), record)
+            self.finished.append(record)
+
+    def _plan(self, task: Task, **changes: Any) -> Plan:
+        base = Plan(
+            task=task,
+            backend="",
+            device="",
+            precision="float32",
+            model=self.request.model,
+            workload=self.request.workload,
+            threads=self.request.threads,
+            budget_s=self.request.budget_s,
+            precision_wanted=self.request.precision_wanted,
+            scored_positions=self.positions,
+        )
+        return dataclasses.replace(base, **changes)
+
+    def _probe(self, device: str) -> CeilingProbe | NoProbe:
+        """The probe of a device, started when its first target is about to be measured."""
+        if device not in self.probes:
+            running = [target for target in self.request.targets if not is_compiler(target.backend)]
+            targets = [target for target in running if _device(target) == device]
+            if unmeasured := next(filter(None, map(_unmeasured, targets)), ""):
+                self.probes[device] = NoProbe(self.request.threads, device, unmeasured)
+                return self.probes[device]
+            arithmetic = sorted({load_backend(target.backend).arithmetic(target.precision) for target in targets})
+            environment = worker_environment(self.request.threads)
+            self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device)
+        return self.probes[device]
+
+    def _work(
+        self,
+        plan: Plan,
+        kind: type[T],
+        log: str,
+        on_pause: Callable[[], None] = lambda: None,
+        on_edge: Callable[[], None] = lambda: None,
+        elsewhere: WorkerCommand | None = None,
+    ) -> T:
+        path = self.writer.folder / "logs" / f"{log.replace(':', '_')}.txt"
+        return run_worker(
+            plan,
+            kind,
+            log=path,
+            timeout_s=self.request.timeout_s,
+            on_event=self.progress.event,
+            on_pause=on_pause,
+            on_edge=on_edge,
+            command=elsewhere.command if elsewhere else WORKER,
+            variables=elsewhere.variables if elsewhere else {},
+        )
+
+    def _reference(self) -> Path:
+        """The float32 reference: from the user cache, or computed now and kept there; a copy goes into the bundle."""
+        import numpy as np
+
+        self.progress.begin("reference", "float32, computed once per model and workload")
+        device = self.request.reference_device
+        digests = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}"
+        key = f"{REFERENCE_FORM}-{digests}-{len(self.positions)}{'-' if device else ''}{device.partition(':')[0]}"
+
+        def build(folder: Path) -> None:
+            plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)
+            try:
+                said = self._work(plan, dict[str, str], "reference")
+            except WorkerFailedError as error:
+                raise WorkerFailedError(f"the float32 reference failed: {error}", error.stderr_tail) from error
+            (folder / "said.json").write_bytes(encode(said))
+
+        logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch
+        folder, was_cached = cached_folder("reference", key, build, 2 * logits_bytes)
+        copy = self.writer.copy(folder / "reference.npz", "reference.npz")
+        with np.load(copy) as arrays:
+            tokens = tuple(tuple(row) for row in arrays["tokens"].tolist())
+        said = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
+        record = ReferenceRecord(
+            token_ids=tokens,
+            positions=self.positions,
+            logits_file="reference.npz",
+            sha256=self.writer.index.files["reference.npz"],
+            engine=said["engine"],
+            cached=was_cached,
+            weights_digest=said["weights_digest"],
+        )
+        self.writer.put("reference.json", record)
+        self.progress.done("taken from the cache" if was_cached else "computed")
+        self.weights_digest = record.weights_digest
+        return copy
+
+    def _target(self, target: Target, reference: Path) -> TargetRecord:
+        """Run one target; every way it can go wrong becomes its record, and the others go on."""
+        blank = TargetRecord(
+            schema=RECORD_SCHEMA,
+            id=target.id,
+            backend=target.backend,
+            device=target.device,
+            precision=target.precision,
+            status="failed",
+            threads=self.request.threads,
+            model_digest=self.request.model.digest,
+            workload_digest=self.request.workload.digest(),
+            accelerator=load_backend(target.backend).accelerator(target.device),
+            chip_id=asked_chip(target),
+        )
+        self.progress.begin(target.id, "starting")
+        try:
+            if (error := self.hindrances[target.id]) is not None:
+                raise error
+            if is_compiler(target.backend):
+                return self._examined(target, blank)
+            return self._measured(target, reference, blank)
+        except UnavailableError as error:
+            record = dataclasses.replace(blank, status="unavailable", failure=Failure(str(error)))
+        except WorkerFailedError as error:
+            record = dataclasses.replace(blank, failure=Failure(str(error), stderr_tail=error.stderr_tail))
+        except InputError as error:
+            record = dataclasses.replace(blank, failure=Failure(str(error)))
+        except WorkerError as error:
+            # The probe of the device's ceilings died; the next target on the device gets a fresh one.
+            self.probes.pop(_device(target)).close()
+            record = dataclasses.replace(blank, failure=Failure(str(error)))
+        self.progress.done(f"{record.status}: {record.failure.reason if record.failure else ''}")
+        return record
+
+    def _measured(self, target: Target, reference: Path, blank: TargetRecord) -> TargetRecord:
+        common = {"backend": target.backend, "device": target.device, "precision": target.precision}
+        preparation = self._work(self._plan("prepare", **common), dict[str, Any], f"{target.id}.prepare")
+        probe = self._probe(_device(target))
+        environment = worker_environment(self.request.threads)
+        instruments = open_instruments(blank.accelerator, environment, self.request.wall_meter)
+        with closing(Watch(instruments)) as watch:
+            if instruments.wall_reason:
+                self.progress.done(f"goes on without the wall meter: {instruments.wall_reason}")
+            if instruments.metered:
+                # The probe is at rest, and on an accelerator holds a context, in the idle windows of every target.
+                probe.sample()
+
+            def pause() -> None:
+                watch.edge()
+                probe.sample()
+                watch.edge()
+
+            with watch.watching():
+                plan = self._plan(
+                    "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
+                )
+                elsewhere = load_backend(target.backend).worker(target.device)
+                worker = self._work(plan, WorkerReport, target.id, pause, watch.edge, elsewhere)
+            self._check_weights(worker)
+            record = add_observed(dataclasses.replace(blank, preparation=preparation), worker, watch)
+        assert record.worker is not None
+        if self.request.modelled_energy and record.energy is None and record.wall_energy is None:
+            record = _with_model(record, record.worker)
+        spec, prompt_tokens = self.request.model.spec, self.request.workload.prompt_tokens
+        evidence = Evidence.of(record, spec, prompt_tokens, probe.ceilings())
+        record = dataclasses.replace(
+            record,
+            status="ok" if worker.parity.passed else "not_comparable",
+            failure=None if worker.parity.passed else Failure(shortfall(worker.parity)),
+            metrics=compute_metrics(evidence),
+        )
+        self.progress.done(_summary(record))
+        return record
+
+    def _examined(self, target: Target, blank: TargetRecord) -> TargetRecord:
+        """What a vendor's tools say of a chip that is not here: nothing is run, nothing is metered."""
+        plan = self._plan("examine", backend=target.backend, device=target.device, precision=target.precision)
+        report = self._work(plan, ExamineReport, target.id)
+        passed = report.parity is None or report.parity.passed
+        record = dataclasses.replace(
+            blank,
+            status="modelled" if passed else "not_comparable",
+            failure=None if report.parity is None or passed else Failure(shortfall(report.parity)),
+            examined=report,
+            metrics=modelled_metrics(report.compiled, self.request.model.spec, self.request.workload),
+        )
+        self.progress.done(_summary(record))
+        return record
+
+    def _check_weights(self, worker: WorkerReport) -> None:
+        """Synthetic weights are the same values everywhere; a checkpoint's may be rounded on the way to a precision."""
+        own = worker.engine.weights_digest
+        if own and self.request.model.weights_kind == "synthetic" and own != self.weights_digest:
+            raise WorkerFailedError(
+                f"its weights are not the reference's: their digest begins {own[:16]}, the reference's "
+                f"{self.weights_digest[:16]}; the device, or its PyTorch, computes integers wrongly"
+            )
+
+
+def _with_model(record: TargetRecord, worker: WorkerReport) -> TargetRecord:
+    """``record`` with the power model of its hardware, or with the reason why it has none."""
+    components = worker.inventory.components if worker.inventory else ()
+    found = power_model(components, record.accelerator, worker.engine.device)
+    if isinstance(found, str):
+        return dataclasses.replace(record, energy_reason=f"{record.energy_reason}; and no model: {found}")
+    return dataclasses.replace(record, power_model=found)
+
+
+def _device(target: Target) -> str:
+    """The device whose ceilings bound ``target``."""
+    return load_backend(target.backend).accelerator(target.device) or CPU
+
+
+def _unmeasured(target: Target) -> str:
+    """Why the ceilings of the device of ``target`` are not measured, or nothing."""
+    return load_backend(target.backend).unmeasured_ceilings(target.device)
+
+
+def _summary(record: TargetRecord) -> str:
+    rate = record.metrics["decode_throughput"]
+    speed = f"decode {rate.value:.2f} {rate.unit}" if rate.value is not None else "one token"
+    if record.examined is not None:
+        speed = f"modelled, {speed}" if rate.value is not None else "compiled and simulated, no times"
+    parity = record.parity
+    if parity is None:
+        return f"{speed}; nothing was computed"
+    verdict = "parity passed" if parity.passed else "NOT COMPARABLE, parity failed"
+    return f"{speed}; {verdict} (top-1 {100 * parity.top1_agreement:.0f} %, KL {parity.kl_mean:.2g})"
+
+
+def _index(request: Request) -> BundleIndex:
+    spec, workload = request.model.spec, request.workload
+    precisions: Sequence[str] = sorted({target.precision for target in request.targets})
+    facts: dict[str, float] = {
+        "parameters": spec.parameters,
+        "non_embedding_parameters": spec.non_embedding_parameters,
+        "decode_flops_per_token": spec.decode_flops(workload.total_tokens),
+        "prefill_flops": spec.prefill_flops(workload.prompt_tokens),
+    }
+    for precision in precisions:
+        facts[f"weight_bytes_{precision}"] = spec.weight_bytes(precision)
+    return BundleIndex(
+        schema=BUNDLE_SCHEMA,
+        chipassay_version=version("chipassay"),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        state="running",
+        command=request.command,
+        model=request.model,
+        model_facts=facts,
+        workload=WorkloadRecord(
+            name=workload.name,
+            digest=workload.digest(),
+            token_source=workload.token_source,
+            batch=workload.batch,
+            prompt_tokens=workload.prompt_tokens,
+            output_tokens=workload.output_tokens,
+            prompt_ids=workload.prompt_ids,
+        ),
+        target_ids=tuple(target.id for target in request.targets),
+        files={},
+    )

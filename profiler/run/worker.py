@@ -1,0 +1,220 @@
+"""One task in a process of its own: ``python -m profiler.run.worker``, a plan in, JSON lines out.
+
+Standard output belongs to the protocol alone: whatever an engine prints goes to standard error. When the parent's end
+of standard input closes, the parent is gone, and so is the worker.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from backends.common.errors import ChipassayError
+from backends.contract.backend import Execution
+from profiler.records.bundle import CPU
+from profiler.run.plan import Event, Message, Plan, told
+
+REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
+                      "CUDA_DEVICE_ORDER")  # fmt: skip
+"""Environment variables that change how fast an engine runs; recorded with every target."""
+
+
+class Channel:
+    """The two pipes to the parent; its end of standard output is kept apart before any engine can print to it."""
+
+    def __init__(self) -> None:
+        self._go = threading.Event()
+        self._stream: BinaryIO = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def send(self, message: Message) -> None:
+        """Write one line."""
+        self._stream.write(msgspec.json.encode(message) + b"\n")
+
+    def emit(self, event: Event) -> None:
+        """Report progress."""
+        self.send(Message(event=event))
+
+    def pause(self) -> None:
+        """Stand still until the parent has measured the machine."""
+        self._wait(Message(pause=True))
+
+    def edge(self) -> None:
+        """Stand still until the parent has read its meters: much shorter than :meth:`pause`."""
+        self._wait(Message(edge=True))
+
+    def _wait(self, message: Message) -> None:
+        self._go.clear()
+        self.send(message)
+        self._go.wait()
+
+    def listen(self) -> None:
+        """Let :meth:`pause` return for every line from the parent, and end this process when the parent is gone."""
+        # os.read, not the buffered stream: the interpreter could not take that stream's lock when it shuts down.
+        while os.read(sys.stdin.fileno(), 4096):
+            self._go.set()
+        os._exit(1)
+
+
+def main() -> int:
+    """Run the plan on standard input; 0 when a result was sent, 1 otherwise."""
+    channel = Channel()
+    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
+    threading.Thread(target=channel.listen, daemon=True).start()
+    try:
+        result = msgspec.to_builtins(TASKS[plan.task](plan, channel))
+    except ChipassayError as error:
+        channel.send(Message(error=str(error), error_kind=error.kind))
+        return 1
+    except OSError as error:
+        traceback.print_exc()
+        where = f"{error.filename}: " if error.filename else ""
+        channel.send(Message(error=f"{where}{error.strerror or error}; free some room or use another folder"))
+        return 1
+    except MemoryError:
+        channel.send(Message(error="out of memory while running; use a smaller model, batch or prompt"))
+        return 1
+    except Exception as error:  # noqa: BLE001 - any failure of an engine becomes a failed target, told in one line
+        traceback.print_exc()
+        channel.send(Message(error=told(error)))
+        return 1
+    channel.send(Message(result=result))
+    return 0
+
+
+def _prepare(plan: Plan, channel: Channel) -> dict[str, Any]:
+    from backends.contract.registry import load_running
+
+    return load_running(plan.backend).prepare(_execution(plan), lambda text: channel.emit(Event("prepare", text)))
+
+
+def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
+    import numpy as np
+    import torch
+
+    from backends.qwen.reference import compute_reference
+
+    found = compute_reference(
+        plan.model,
+        plan.workload,
+        plan.scored_positions,
+        plan.threads,
+        lambda text: channel.emit(Event("reference", text)),
+        plan.device or CPU,
+    )
+    assert plan.reference_path is not None
+    with Path(plan.reference_path).open("wb") as handle:
+        np.savez(handle, tokens=found.tokens, positions=np.asarray(plan.scored_positions), logits=found.logits)
+    where = f", on {plan.device}" if plan.device else ""
+    engine = f"torch {torch.__version__}, transformers, float32, eager{where}"
+    return {"engine": engine, "weights_digest": found.weights_digest}
+
+
+def _measure(plan: Plan, channel: Channel) -> Any:
+    import numpy as np
+
+    from backends.contract.registry import load_running
+    from profiler.host.memory import read_memory
+    from profiler.inventory import take_inventory
+    from profiler.records.record import EnergyWindow, WorkerReport
+    from profiler.run.energy_windows import make_windows
+    from profiler.run.parity import score
+    from profiler.run.repetition import measure
+
+    assert plan.reference_path is not None
+    backend = load_running(plan.backend)()
+    began = time.perf_counter()
+    engine = backend.load(_execution(plan), lambda text: channel.emit(Event("load", text)))
+    load_s = time.perf_counter() - began
+
+    channel.emit(Event("parity", f"{len(plan.scored_positions)} positions against the float32 reference"))
+    with np.load(plan.reference_path) as reference:
+        tokens, expected = reference["tokens"], reference["logits"]
+    prompt = np.asarray(plan.workload.prompt_ids, dtype=np.int64)
+    logits = backend.score(prompt, tokens, list(plan.scored_positions))
+
+    done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.emit, channel.pause)
+    memory, device_memory = read_memory(), backend.device_memory()
+    windows: tuple[EnergyWindow, ...] = ()
+    if plan.energy_window_s is not None:
+        windows = make_windows(
+            backend, plan.workload, done.repetitions, plan.energy_window_s, channel.edge, channel.emit
+        )
+    counted = next(r for r in done.repetitions if not r.warmup)
+    return WorkerReport(
+        engine=engine,
+        pid=os.getpid(),
+        load_s=load_s,
+        repetitions=done.repetitions,
+        warmup_steady=done.warmup_steady,
+        stop_reason=done.stop_reason,
+        parity=score(logits, expected, plan.precision, counted.token_ids[0], tuple(tokens[0].tolist())),
+        memory=memory,
+        packages=_packages(),
+        environment={name: os.environ[name] for name in REPORTED_VARIABLES if name in os.environ},
+        inventory=take_inventory(engines=False),
+        device_memory=device_memory,
+        trials=backend.trials(),
+        energy_windows=windows,
+        operators=backend.operators(),
+    )
+
+
+def _examine(plan: Plan, channel: Channel) -> Any:
+    from backends.contract.backend import CompilerPath
+    from backends.contract.registry import load_backend
+    from profiler.inventory import take_inventory
+    from profiler.records.record import ExamineReport
+    from profiler.run.parity import score
+
+    path = load_backend(plan.backend)()
+    assert isinstance(path, CompilerPath)
+    found = path.examine(_execution(plan), plan.workload, lambda text: channel.emit(Event("examine", text)))
+    parity = None
+    if found.logits is not None and found.expected is not None:
+        parity = score(found.logits, found.expected, plan.precision, (), ())
+    return ExamineReport(found.compiled, found.operators, parity, take_inventory(engines=False))
+
+
+def _execution(plan: Plan) -> Execution:
+    workload = plan.workload
+    return Execution(
+        plan.model,
+        plan.precision,
+        plan.threads,
+        workload.batch,
+        workload.total_tokens,
+        plan.device,
+        workload.prompt_tokens,
+    )
+
+
+def _packages() -> dict[str, str]:
+    """Name and version of every distribution with a module loaded in this process."""
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    found: dict[str, str] = {}
+    for distribution in distributions():
+        tops = (distribution.read_text("top_level.txt") or distribution.name.replace("-", "_")).split()
+        if loaded.intersection(tops):
+            found[distribution.name] = distribution.version
+    return dict(sorted(found.items()))
+
+
+TASKS: dict[str, Callable[[Plan, Channel], Any]] = {
+    "prepare": _prepare,
+    "reference": _reference,
+    "measure": _measure,
+    "examine": _examine,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

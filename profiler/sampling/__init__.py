@@ -1,0 +1,1 @@
+"""Meters and monitors read by the parent while a worker runs."""

@@ -1,0 +1,35 @@
+"""``chipassay doctor``: what this machine would do to a measurement, and what could be measured on it."""
+
+from __future__ import annotations
+
+import click
+
+MARKS = {"good": "ok", "improve": "!", "unknown": "?"}
+
+
+@click.command(short_help="Is this machine fit to measure on, and what can it tell?")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def doctor(as_json: bool) -> None:
+    """Look at this machine for a second before a run: what disturbs, what to change, what is measurable at which grade.
+
+    Nothing is changed and no privilege is needed. The exit status is 0 whatever is found.
+    """
+    from profiler.doctor import diagnose
+
+    found = diagnose()
+    if as_json:
+        from profiler.records.codec import encode
+
+        click.echo(encode({"checks": found.checks, "measurable": found.measurable}).decode(), nl=False)
+        return
+    for finding in found.checks:
+        click.echo(f"{MARKS[finding.status]:>2} {finding.name:<19} {finding.found}")
+        if finding.remedy:
+            click.echo(f"{'':<22} → {finding.remedy}")
+    click.echo("\nMeasurable here")
+    for figure in found.measurable:
+        click.echo(f"{figure.grade:<12} {figure.figure} ({figure.hardware}): {figure.how}")
+        if figure.remedy:
+            click.echo(f"{'':<12} → {figure.remedy}")
+    count = len(found.to_improve)
+    click.echo(f"\n{count} to improve" if count else "\nNothing to improve")

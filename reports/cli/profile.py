@@ -1,0 +1,202 @@
+"""``chipassay profile``: run a workload on targets, write a bundle, print the comparison."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from backends.contract.registry import Target
+
+DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
+
+
+@click.command(short_help="Run a workload on targets, write a bundle, compare.")
+@click.option("--model", required=True, help="A preset (see `chipassay models`) or the folder of a local checkpoint.")
+@click.option("--workload", default="chat", show_default=True, help="chat, code, long-context, reasoning or smoke.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    default=DEFAULT_TARGETS,
+    show_default=True,
+    help="backend[:device][@precision]; repeat it for several.",
+)
+@click.option(
+    "--dtype",
+    help="Precision of targets that do not name their own; default: float32, and for a vendor's compiler the one its "
+    "chips run best in.",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run bundle.")
+@click.option("--overwrite", is_flag=True, help="Replace a bundle that is already there, once the new one is complete.")
+@click.option("--prompt-tokens", type=click.IntRange(min=1), help="Length of the prompt, instead of the workload's.")
+@click.option("--output-tokens", type=click.IntRange(min=1), help="Tokens to generate, instead of the workload's.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Sequences run side by side.")
+@click.option("--layers", type=click.IntRange(min=1), help="Cut a preset to this many layers.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the synthetic weights.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU; default: physical cores.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds of measuring per target.",
+)
+@click.option(
+    "--precision",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Stop when the 95 % interval of the median is within this many percent.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds after which a worker counts as hung; default: 900 + 4 x budget, or 3600 with a compiler.",
+)
+@click.option(
+    "--allow-modelled-energy",
+    is_flag=True,
+    help="Where nothing can be metered, give bounds from the chip's design power, marked as modelled.",
+)
+@click.option(
+    "--wall-meter",
+    envvar="CHIPASSAY_WALL_METER",
+    show_envvar=True,
+    metavar="FILE.csv|URL",
+    help="A meter at the wall socket, read beside the others: a CSV file that a logger appends to, with the columns "
+    "timestamp (ISO 8601 or Unix seconds) and power_w and/or energy_wh, energy_kwh, energy_j (cumulative); or an http "
+    "address that answers JSON as Shelly (/rpc/Switch.GetStatus?id=0, /meter/0) or Tasmota (/cm?cmnd=Status%208) does, "
+    'or {"power_w": .., "energy_wh": .., "timestamp": ..}. It lengthens every target by up to two minutes.',
+)
+@click.option(
+    "--reference",
+    "reference_device",
+    default="cpu",
+    show_default=True,
+    help="Where the float32 reference is computed: cpu, or an accelerator such as cuda:0.",
+)
+@click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Write the reports into this folder too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the bundle's index and figures as JSON.")
+def profile(
+    model: str,
+    workload: str,
+    targets: tuple[str, ...],
+    dtype: str | None,
+    out: Path,
+    overwrite: bool,
+    prompt_tokens: int | None,
+    output_tokens: int | None,
+    batch: int,
+    layers: int | None,
+    seed: int,
+    threads: int | None,
+    budget: float,
+    precision: float,
+    timeout: float | None,
+    allow_modelled_energy: bool,
+    wall_meter: str | None,
+    reference_device: str,
+    report_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Run the same Qwen workload on every TARGET, each in its own process, and compare.
+
+    The exit status is 0 when every target gave comparable figures, 1 when one failed or its results differ too much
+    from the float32 reference, 3 when one is unavailable here.
+    """
+    from rich.console import Console
+
+    from backends.common.errors import InputError
+    from backends.contract.registry import parse_target
+    from profiler.devices.wall import check_wall_meter
+    from profiler.host.machine import physical_cores
+    from profiler.models.presets import find_model
+    from profiler.models.workloads import make_workload
+    from profiler.records.bundle import check_destination, read_bundle
+    from profiler.run.progress import Progress
+    from profiler.run.request import Request
+    from profiler.run.session import run_session
+
+    parsed = tuple(parse_target(text, dtype) for text in targets)
+    twice = {target.id for target in parsed if sum(other == target for other in parsed) > 1}
+    if twice:
+        raise InputError(f"target {sorted(twice)[0]} is asked for twice; name each once")
+    check_destination(out, overwrite=overwrite)
+    found = find_model(model, layers, seed)
+    request = Request(
+        model=found,
+        workload=make_workload(workload, found, prompt_tokens, output_tokens, batch),
+        targets=parsed,
+        threads=threads or physical_cores(),
+        budget_s=budget,
+        precision_wanted=precision / 100,
+        timeout_s=timeout or _patience_s(parsed, budget),
+        command=_command(wall_meter),
+        modelled_energy=allow_modelled_energy,
+        wall_meter=check_wall_meter(wall_meter) if wall_meter else "",
+        reference_device=_reference_device(reference_device),
+    )
+    with Progress(Console(stderr=True)) as progress:
+        outcome = run_session(request, out, progress)
+    bundle = read_bundle(outcome.path)
+    written = import_module("reports.cli.report").write_reports([bundle], report_dir) if report_dir else []
+    if as_json:
+        from profiler.records.codec import encode
+
+        click.echo(encode({"bundle": str(outcome.path), "index": bundle.index, "targets": bundle.targets}).decode())
+    else:
+        import_module("reports.render.terminal").print_comparison([bundle], Console())
+        click.echo(f"bundle  {outcome.path}")
+        for path in written:
+            click.echo(f"report  {path}")
+    if outcome.interrupted:
+        sys.exit(130)
+    statuses = {record.status for record in outcome.records}
+    sys.exit(3 if "unavailable" in statuses else 1 if statuses - {"ok", "modelled"} else 0)
+
+
+def _patience_s(targets: Sequence[Target], budget_s: float) -> float:
+    """How long a worker may take: a vendor's simulator works for minutes where a chip takes milliseconds."""
+    from backends.contract.registry import is_compiler
+
+    usual_s = 900 + 4 * budget_s
+    return max(usual_s, 3600.0) if any(is_compiler(target.backend) for target in targets) else usual_s
+
+
+def _command(wall_meter: str | None) -> str:
+    """The command line as it goes into the bundle: without what a wall meter's address may hold of secrets."""
+    from profiler.devices.wall import public_name
+
+    said = ["chipassay", *sys.argv[1:]]
+    if wall_meter and "://" in wall_meter:
+        said = [word.replace(wall_meter, public_name(wall_meter)) for word in said]
+    return shlex.join(said)
+
+
+def _reference_device(text: str) -> str:
+    """The accelerator that ``--reference`` names, which must be here; empty for the processor."""
+    from backends.common.errors import InputError, UnavailableError
+    from backends.contract.registry import is_compiler, load_backend
+
+    if text == "cpu":
+        return ""
+    name, _, device = text.partition(":")
+    if is_compiler(name):
+        raise InputError(
+            f"--reference {text}: {name} runs nothing, it asks its vendor's tools; name cpu or an accelerator"
+        )
+    backend = load_backend(name)
+    here = backend.probe(device)
+    if not here.available:
+        raise UnavailableError(f"--reference {text} is unavailable: {here.reason}; {here.remedy}")
+    accelerator = backend.accelerator(device)
+    if accelerator is None:
+        raise InputError(f"--reference takes cpu or an accelerator such as cuda:0, not {text!r}")
+    return accelerator

@@ -1,0 +1,173 @@
+"""``chipassay report``: turn run bundles into HTML, Markdown, JSON and CSV."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from profiler.records.bundle import Bundle
+    from reports.document.language import Language
+    from reports.judge.comparison.comparison import Comparison
+
+FORMATS = ("html", "md", "json", "csv")
+
+
+@click.command("report", short_help="Tables and charts from one or many run bundles.")
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="BUNDLE...")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder for the report; with one bundle, its own report/ folder if not given.",
+)  # fmt: skip
+@click.option(
+    "--format", "formats", default=",".join(FORMATS), show_default=True, metavar="LIST",
+    help="What to write, separated by commas.",
+)  # fmt: skip
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Day of the export rules; default: the day of the newest bundle.")
+@click.option("--destination", default="CN", show_default=True, help="Country the export rules are applied for.")
+@click.option(
+    "--project", "project_on", multiple=True, metavar="CHIP_ID",
+    help="Also project every workload on this chip of the catalogue, in a box of its own; repeat it for several.",
+)  # fmt: skip
+@click.option(
+    "--chips",
+    "chips_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Your own chip entries, for --project.",
+)
+@click.option("--lang", default="en", show_default=True, help="Language of HTML and Markdown: en or zh.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+def report(
+    bundles: tuple[Path, ...], out: Path | None, formats: str, as_of: str | None, destination: str,
+    project_on: tuple[str, ...], chips_file: Path | None, lang: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Write report.html, report.md, report.json and report.csv from run BUNDLEs.
+
+    Targets are compared only where model and workload are identical; bundles from many machines make one report. A
+    bundle that cannot be read is told and left out, and the exit status is then 1; the others are reported.
+
+    With --project the report also says what a model expects of chips that were not measured, and how far such
+    projections were off; they never stand among measured figures.
+    """
+    # Many small solves of a projection: threads of the linear algebra library would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from backends.common.errors import InputError
+    from reports.document.language import parse_language
+    from reports.judge.comparison.comparison import compare
+    from reports.judge.comparison.reading import read_bundles
+
+    if chips_file is not None and not project_on:
+        raise InputError("--chips adds chips to project on: name them with --project CHIP_ID")
+    wanted = parse_formats(formats)
+    day = parse_day(as_of) if as_of else None
+    language = parse_language(lang)
+    if out is None:
+        if len(bundles) > 1:
+            raise InputError(f"{len(bundles)} bundles make one report: say where with --out DIR")
+        out = bundles[0] / "report"
+    read, unread = read_bundles(bundles)
+    for _, reason in unread:
+        click.echo(f"chipassay: left out: {reason}", err=True)
+    comparison = compare(read, day, destination, unread, project_on, chips_file)
+    written = _write(comparison, out, wanted, language)
+    if as_json:
+        said: dict[str, object] = {"written": [str(path) for path in written]}
+        if unread:
+            said["unread"] = [{"path": path, "reason": reason} for path, reason in unread]
+        click.echo(json.dumps(said))
+    else:
+        for path in written:
+            click.echo(str(path))
+        if project_on:
+            from rich.console import Console
+
+            from reports.render.terminal import print_panels
+
+            print_panels(comparison, Console())
+    if unread:
+        sys.exit(1)
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Formats of a comma-separated list, each once, in the order asked.
+
+    Raises:
+        InputError: If a format is unknown (with the nearest one) or none is named.
+    """
+    from backends.common.errors import InputError
+    from backends.contract.registry import unknown
+
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    if not names:
+        raise InputError(f"--format names no format: known are {', '.join(FORMATS)}")
+    for name in names:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+    return names
+
+
+def parse_day(text: str) -> date:
+    """A calendar day; raises :class:`InputError` for anything else."""
+    from backends.common.errors import InputError
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"--as-of {text!r} is no date; write it as YYYY-MM-DD, such as 2026-01-15") from None
+
+
+def write_reports(
+    bundles: Sequence[Bundle],
+    out_dir: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    as_of: date | None = None,
+    destination: str = "CN",
+    language: Language = "en",
+    unread: Sequence[tuple[str, str]] = (),
+    project_on: Sequence[str] = (),
+) -> list[Path]:
+    """Write ``report.<format>`` into ``out_dir`` and return the paths, in the order of ``formats``.
+
+    ``language`` is that of HTML and Markdown; ``unread`` are bundles left out (path, reason), which the report names;
+    ``project_on`` are chips that every workload is projected on. Every document is rendered before the first is
+    written, and each appears whole or not at all.
+
+    Raises:
+        InputError: If the bundles cannot be compared.
+        StorageError: If ``out_dir`` cannot be written.
+    """
+    from reports.judge.comparison.comparison import compare
+
+    return _write(compare(bundles, as_of, destination, unread, project_on), out_dir, formats, language)
+
+
+def _write(comparison: Comparison, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
+    from reports.render.publish import publish
+
+    return publish({f"report.{name}": _render(name, comparison, language) for name in formats}, out_dir)
+
+
+def _render(name: str, comparison: object, language: Language) -> str:
+    from importlib import import_module
+
+    from reports.document.language import words
+
+    module, function = {
+        "html": ("reports.render.html", "render_html"),
+        "md": ("reports.render.markdown", "render_markdown"),
+        "json": ("reports.render.json_report", "render_json"),
+        "csv": ("reports.render.csv_report", "render_csv"),
+    }[name]
+    spoken = (words(language),) if name in ("html", "md") else ()
+    text: str = getattr(import_module(module), function)(comparison, *spoken)
+    return text

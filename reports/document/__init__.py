@@ -1,0 +1,1 @@
+"""Sections of a report, in a language, before they take a form."""

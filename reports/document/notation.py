@@ -1,0 +1,110 @@
+"""How figures are written for people: three significant digits, a scaled unit, an interval that does not collapse.
+
+Full precision stays in ``report.json`` and ``report.csv``.
+"""
+
+from __future__ import annotations
+
+import math
+
+from profiler.records.quantity import Quantity
+
+THIN_SPACE = "\u202f"
+"""Narrow no-break space: between a number and its unit, and between thousands."""
+
+_SCALES: dict[str, tuple[tuple[float, str], ...]] = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
+    "B": ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
+    "B/s": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1.0, "B/s")),
+    "FLOP/s": ((1e15, "PFLOP/s"), (1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
+    "FLOP": ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1.0, "FLOP")),
+    "J": ((1e3, "kJ"), (1.0, "J"), (1e-3, "mJ")),
+}
+GRADE_MARKS = {"measured": "", "derived": "", "modelled": "≈", "declared": "†", "unavailable": ""}
+"""What stands before a figure that is neither measured nor derived from measured ones."""
+
+DASH = "—"
+
+
+def scale_of(value: float, unit: str) -> tuple[float, str]:
+    """The factor and the unit that keep ``value`` between 1 and 1000 where the unit has one; a bare ratio is in %."""
+    if unit == "1":
+        return 0.01, "%"
+    for factor, name in _SCALES.get(unit, ((1.0, unit),)):
+        if abs(value) >= factor:
+            return factor, name
+    return _SCALES.get(unit, ((1.0, unit),))[-1]
+
+
+def decimals_for(value: float, digits: int = 3) -> int:
+    """Decimals that show ``digits`` significant digits of ``value``."""
+    return 0 if value == 0 else max(0, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def number(value: float, decimals: int | None = None) -> str:
+    """``value`` with thousands separated; three significant digits unless ``decimals`` is given.
+
+    Very small and very large values are written with a power of ten.
+    """
+    if value != 0 and decimals is None and not 1e-3 <= abs(value) < 1e7:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa}{THIN_SPACE}×{THIN_SPACE}10{_superscript(int(exponent))}"
+    text = f"{value:,.{decimals_for(value) if decimals is None else decimals}f}"
+    return text.replace(",", THIN_SPACE)
+
+
+def with_unit(value: float, unit: str) -> str:
+    """``value`` scaled, with its unit."""
+    factor, name = scale_of(value, unit)
+    return f"{number(value / factor)}{THIN_SPACE}{name}"
+
+
+def quantity(figure: Quantity) -> str:
+    """The value with its unit and grade mark; a dash if it is unavailable."""
+    if figure.value is None:
+        return DASH
+    factor, name = scale_of(figure.value, figure.unit)
+    decimals = _decimals(figure.value / factor, _scaled(figure.ci95, factor))
+    return f"{GRADE_MARKS[figure.grade]}{number(figure.value / factor, decimals)}{THIN_SPACE}{name}"
+
+
+def interval(figure: Quantity) -> str:
+    """The 95 % interval in the unit that :func:`quantity` chose, without the unit; empty if there is none."""
+    if figure.value is None or figure.ci95 is None:
+        return ""
+    factor, _ = scale_of(figure.value, figure.unit)
+    bounds = _scaled(figure.ci95, factor)
+    assert bounds is not None
+    decimals = _decimals(figure.value / factor, bounds)
+    return f"{number(bounds[0], decimals)}–{number(bounds[1], decimals)}"
+
+
+def times(value: float, ci95: tuple[float, float] | None) -> str:
+    """A ratio such as ``1.49×``, with its interval in brackets if it has one."""
+    decimals = max(2, _decimals(value, ci95) or 0) if abs(value) < 100 else 0
+    text = f"{number(value, decimals)}×"
+    return f"{text} ({number(ci95[0], decimals)}–{number(ci95[1], decimals)})" if ci95 else text
+
+
+def _scaled(ci95: tuple[float, float] | None, factor: float) -> tuple[float, float] | None:
+    return None if ci95 is None else (ci95[0] / factor, ci95[1] / factor)
+
+
+def _decimals(value: float, ci95: tuple[float, float] | None) -> int | None:
+    """Three significant digits, and up to two more while the interval would collapse to its own value.
+
+    None where the magnitude calls for a power of ten.
+    """
+    if value != 0 and not 1e-3 <= abs(value) < 1e7:
+        return None
+    decimals = decimals_for(value)
+    if ci95 is None or ci95[0] == ci95[1]:
+        return decimals
+    for extra in range(3):
+        if round(ci95[0], decimals + extra) != round(ci95[1], decimals + extra):
+            return decimals + extra
+    return decimals + 2
+
+
+def _superscript(exponent: int) -> str:
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -1,0 +1,111 @@
+"""Published results of whole models on boards: ``published_boards.yaml``, validated on load, each with its source."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from backends.common.yaml_lines import Located, load_located
+from backends.contract.registry import unknown
+from backends.qwen.model import BITS_PER_WEIGHT
+from profiler.chips import load_chips
+from profiler.models.presets import presets
+
+T = TypeVar("T")
+
+SCHEMA = "chipassay.published-boards/1"
+FILE = "published_boards.yaml"
+_UNITS = {"decode_throughput": "tok/s", "ttft": "s"}
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSource:
+    """Where results were read, and when."""
+
+    id: str
+    where: str
+    retrieved: datetime.date
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedBoard:
+    """One published figure of one model on one board, batch 1.
+
+    ``sequence_tokens`` is the static length the model was compiled for; ``cores`` of the chip run it;
+    ``published_precision`` is the publisher's word, ``precision`` ours for the weights.
+    """
+
+    model: str
+    chip: str
+    board: str
+    precision: str
+    published_precision: str
+    cores: int
+    sequence_tokens: int
+    metric: Literal["decode_throughput", "ttft"]
+    value: float
+    unit: Literal["tok/s", "s"]
+    program: str
+    source: BoardSource
+    note: str = ""
+
+
+@cache
+def published_boards() -> tuple[PublishedBoard, ...]:
+    """Every published result, in the order of the file."""
+    return load_published_boards(files("reports.judge.boards").joinpath(FILE).read_text(encoding="utf-8"), FILE)
+
+
+def load_published_boards(text: str, origin: str) -> tuple[PublishedBoard, ...]:
+    """Results from YAML; errors name file, line and field."""
+    root = load_located(text, origin)
+    if root.value.get("schema") != SCHEMA:
+        raise root.error(f"schema: must be {SCHEMA!r}, found {root.value.get('schema')!r}", "schema")
+    sources: dict[str, BoardSource] = {}
+    for entry in root.items("sources"):
+        source = _convert(entry, entry.value, BoardSource)
+        if source.id in sources:
+            raise entry.error(f"id: {source.id!r} appears twice", "id")
+        if not source.where.startswith("https://"):
+            raise entry.error("where: must be an address that can be opened", "where")
+        sources[source.id] = source
+    return tuple(_result(entry, sources) for entry in root.items("results"))
+
+
+def _result(entry: Located, sources: dict[str, BoardSource]) -> PublishedBoard:
+    source = sources.get(str(entry.value.get("source")))
+    if source is None:
+        raise entry.error(f"source: {unknown('source', str(entry.value.get('source')), sources)}", "source")
+    result = _convert(entry, {**entry.value, "source": msgspec.to_builtins(source)}, PublishedBoard)
+    known: dict[str, Any] = {
+        "model": presets(),
+        "chip": [chip.id for chip in load_chips().chips],
+        "precision": BITS_PER_WEIGHT,
+    }
+    for key, names in known.items():
+        if getattr(result, key) not in names:
+            raise entry.error(f"{key}: {unknown(key, getattr(result, key), names)}", key)
+    for key in ("value", "cores", "sequence_tokens"):
+        if getattr(result, key) <= 0:
+            raise entry.error(f"{key}: must be positive, not {getattr(result, key)}", key)
+    if result.unit != _UNITS[result.metric]:
+        raise entry.error(f"unit: {result.metric} is in {_UNITS[result.metric]}, not {result.unit}", "unit")
+    return result
+
+
+def _convert(entry: Located, value: dict[str, Any], kind: type[T]) -> T:
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    for key in value:
+        if key not in names:
+            raise entry.error(str(unknown("field", str(key), names)), str(key))
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        _, _, path = str(error).partition("`$.")
+        raise entry.error(str(error), path.partition("`")[0].partition(".")[0]) from error

@@ -1,0 +1,1 @@
+"""Which targets may stand in one table, and how their figures relate."""

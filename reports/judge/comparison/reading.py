@@ -1,0 +1,88 @@
+"""Reading many bundles: what cannot be read, or contradicts itself, is told, and the rest is reported."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from backends.common.errors import ChipassayError, InputError
+from profiler.records.bundle import INDEX, Bundle, read_bundle
+from profiler.records.record import BUNDLE_SCHEMA, TargetRecord
+from reports.judge.comparison.comparison import Runs, contradiction
+
+_GENERATION = re.compile(r"chipassay\.bundle/(\d+)")
+
+
+def read_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[tuple[str, str]]]:
+    """The readable bundles in the order named, and of the others (path, reason in one line).
+
+    Raises:
+        InputError: If none can be read: the error of the first.
+    """
+    read: list[Bundle] = []
+    runs = Runs()
+    unread: list[tuple[str, str]] = []
+    first: Exception | None = None
+    for path in paths:
+        try:
+            bundle = read_sound_bundle(path)
+            runs.add(bundle)
+            read.append(bundle)
+        except (ChipassayError, OSError) as error:
+            first = first or error
+            unread.append((str(path), " ".join(str(error).split())))
+    if not read and first is not None:
+        raise first
+    return read, unread
+
+
+def read_sound_bundle(path: Path) -> Bundle:
+    """A bundle that a report can be made of.
+
+    Raises:
+        InputError: If it cannot be read, is of another schema version, or contradicts itself.
+    """
+    _check_generation(path)
+    bundle = read_bundle(path)
+    repeated = [name for name, count in Counter(bundle.index.target_ids).items() if count > 1]
+    if repeated:
+        raise InputError(f"{path} lists target {repeated[0]} twice; profile again")
+    for record in bundle.targets:
+        _check_times(path, record)
+    if reason := contradiction(bundle):
+        raise InputError(reason)
+    return bundle
+
+
+def _check_generation(path: Path) -> None:
+    """Tell a bundle of a newer release from a damaged one: its other fields may have changed too."""
+    try:
+        document: Any = msgspec.json.decode((path / INDEX).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return  # read_bundle says what is wrong
+    if not isinstance(document, dict) or document.get("schema") == BUNDLE_SCHEMA:
+        return
+    schema, version = document.get("schema"), document.get("chipassay_version")
+    found = _GENERATION.fullmatch(str(schema))
+    known = _GENERATION.fullmatch(BUNDLE_SCHEMA)
+    if found and known and int(found[1]) > int(known[1]):
+        raise InputError(
+            f"{path} was written by a newer chipassay ({version or 'version not told'}, schema {schema}); this one "
+            f"reads {BUNDLE_SCHEMA}: install that version or a later one"
+        )
+    raise InputError(f"{path} has the unknown schema {schema!r}; this version reads {BUNDLE_SCHEMA!r}")
+
+
+def _check_times(path: Path, record: TargetRecord) -> None:
+    """Times that do not increase would make speeds that are infinite or negative."""
+    for at, run in enumerate(record.worker.repetitions if record.worker else ()):
+        times = (0, *run.token_ns)
+        if not run.token_ns or not run.token_ids or times[1] <= 0 or list(times) != sorted(times):
+            raise InputError(f"{path}: target {record.id}, repetition {at}: its token times do not increase")
+        if len(times) > 2 and times[-1] == times[1]:
+            raise InputError(f"{path}: target {record.id}, repetition {at}: decoding took no time")

@@ -1,0 +1,1 @@
+"""Documents as HTML, Markdown, terminal text, JSON and CSV."""

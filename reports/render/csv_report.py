@@ -1,0 +1,63 @@
+"""``report.csv``: one row per target and figure, at full precision, for a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from profiler.metrics.catalogue import METRICS
+from profiler.records.quantity import Quantity
+from reports.judge.comparison.comparison import Comparison, Row
+from reports.judge.dependence import Study, dependence
+from reports.judge.roofline import BASES, PHASES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "machine", "model", "workload", "target", "status", "metric", "value", "unit", "grade", "n", "ci95_low",
+    "ci95_high", "method", "bundle", "model_digest", "workload_digest", "processor", "export_label", "restricted",
+)  # fmt: skip
+_RESTRICTED = {True: "yes", False: "no", None: "indeterminate"}
+
+
+def report_frame(comparison: Comparison) -> pd.DataFrame:
+    """Every figure of every target, those that are unavailable included (their ``value`` is missing).
+
+    After the metrics come the utilisations of each phase under measured and declared ceilings, named
+    ``decode_mbu_declared`` and the like.
+    """
+    import pandas as pd
+
+    rows = []
+    for group in comparison.groups:
+        study = dependence(group, comparison)
+        for row in group.rows:
+            found = study.standings[row.place]
+            for name, figure in figures(row, study):
+                low, high = figure.ci95 or (None, None)
+                rows.append((
+                    row.machine, group.model.spec.name, group.workload.name, row.record.id, row.record.status, name,
+                    figure.value, figure.unit, figure.grade, figure.n, low, high, figure.method, row.bundle.path.name,
+                    row.record.model_digest, row.record.workload_digest, row.chip.name if row.chip else None,
+                    found.label, _RESTRICTED[found.restricted],
+                ))  # fmt: skip
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({"value": "float64", "ci95_low": "float64", "ci95_high": "float64", "n": "int64"})
+
+
+def figures(row: Row, study: Study) -> Iterator[tuple[str, Quantity]]:
+    """Every figure of a target by its name: metrics, then utilisations of a target that ran."""
+    for name in dict.fromkeys([metric.name for metric in METRICS] + list(row.record.metrics)):
+        yield name, row.metric(name)
+    for phase in PHASES:
+        place = study.positions.get((row.place, phase))
+        for basis in BASES if place else ():
+            assert place is not None
+            yield f"{phase}_mbu_{basis}", place.reached(basis).mbu
+            yield f"{phase}_mfu_{basis}", place.reached(basis).mfu
+
+
+def render_csv(comparison: Comparison) -> str:
+    """The frame as CSV; a number is written with as many digits as it takes to read back the same double."""
+    return report_frame(comparison).to_csv(index=False, lineterminator="\n")

@@ -1,0 +1,207 @@
+"""``report.json``: the stable, machine-readable form. Its JSON Schema is ``reports/render/schemas/report-1.json``.
+
+``model``, ``workload``, ``targets`` and ``conclusions`` describe the first group; groups that did other work stand in
+``other_groups``, so that a reader of the stable part can never mix what does not compare.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from profiler.metrics.catalogue import METRICS
+from profiler.records.bundle import Bundle, target_file
+from profiler.records.record import ParityScore
+from reports.document.sections.modelled_wording import compiled_of
+from reports.document.sections.projection import projections_document
+from reports.document.sections.provenance import NOT_FINITE
+from reports.document.sections.summary import summary
+from reports.judge.comparison.comparison import Comparison, Group, Row
+from reports.judge.comparison.ratio import Ratio
+from reports.judge.comparison.samples import counted
+from reports.judge.dependence import dependence
+from reports.render.compiled_json import compiled_document
+from reports.render.json_sections import (
+    brief_document,
+    dependence_document,
+    origin_document,
+    quantity_document,
+    roofline_document,
+)
+from reports.render.operators_json import operators_document
+
+SCHEMA_ID = "chipassay.report/1"
+SCHEMA_FILE = Path(__file__).with_name("schemas") / "report-1.json"
+
+
+def render_json(comparison: Comparison) -> str:
+    """The document as indented JSON, full precision."""
+    text = io.StringIO()  # dumps would hold every word of the document as a string of its own
+    json.dump(report_document(comparison), text, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.getvalue() + "\n"
+
+
+def report_document(comparison: Comparison) -> dict[str, Any]:
+    """The document as plain Python values."""
+    first, *others = [_group(group, comparison) for group in comparison.groups]
+    return {
+        "schema": SCHEMA_ID,
+        **first,
+        "other_groups": [
+            {"difference": difference, **other}
+            for difference, other in zip(comparison.differences, others, strict=True)
+        ],
+        "unread_bundles": [{"path": path, "reason": reason} for path, reason in comparison.unread],
+        "bundles": [_bundle(bundle, comparison) for bundle in comparison.bundles],
+        "definitions": {
+            metric.name: {
+                "title": metric.title, "unit": metric.unit, "better": metric.better, "definition": metric.definition,
+            }
+            for metric in METRICS
+        },
+    }  # fmt: skip
+
+
+def report_schema() -> dict[str, Any]:
+    """The published JSON Schema (2020-12) of the document."""
+    schema: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    return schema
+
+
+def _group(group: Group, comparison: Comparison) -> dict[str, Any]:
+    spec, work = group.model.spec, group.workload
+    return {
+        "model": {
+            "name": spec.name, "digest": group.model.digest, "architecture": spec.architecture, "layers": spec.layers,
+            "parameters": spec.parameters, "weights": group.model.weights_kind, "hub_id": spec.hub_id,
+        },
+        "workload": {
+            "name": work.name, "digest": work.digest, "token_source": work.token_source, "batch": work.batch,
+            "prompt_tokens": work.prompt_tokens, "output_tokens": work.output_tokens,
+        },
+        "targets": [_target(row, group, comparison) for row in group.rows],
+        "unfinished_targets": [{"machine": machine, "id": name} for machine, name in group.unfinished],
+        "conclusions": {
+            "summary": list(summary(group, comparison)),
+            "fastest": group.fastest.label if group.fastest else None,
+            "comparable": [row.label for row in group.conclusive],
+            "brief": brief_document(group, comparison),
+        },
+        "dependence": dependence_document(group, comparison),
+        **projections_document(group, comparison),
+    }  # fmt: skip
+
+
+def _target(row: Row, group: Group, comparison: Comparison) -> dict[str, Any]:
+    record = row.record
+    worker = record.worker
+    chip = row.chip
+    study = dependence(group, comparison)
+    found = study.standings[row.place]
+    runs = counted(record)
+    names = dict.fromkeys([metric.name for metric in METRICS] + list(record.metrics))
+    return {
+        "id": record.id,
+        "label": row.label,
+        "status": record.status,
+        "machine": row.machine,
+        "machine_fingerprint": row.bundle.host.fingerprint,
+        "backend": record.backend,
+        "device": record.device,
+        "precision": record.precision,
+        "threads": record.threads,
+        "hardware": {
+            "chip": chip.name if chip else None,
+            "vendor": chip.vendor if chip else None,
+            "designer_country": chip.designer_country if chip else None,
+            "foundry": found.chip.foundry if found.chip else None,
+            "foundry_country": found.chip.foundry_country if found.chip else None,
+            "memory_type": found.chip.memory_type if found.chip else None,
+            "catalogue_ids": [chip.id for chip in found.chips],
+            "export_control": {
+                "label": found.label, "possible_labels": list(found.possible_labels), "rule": found.rule,
+                "citation": found.citation, "as_of": found.as_of.isoformat(), "destination": found.destination,
+                "restricted": found.restricted, "reason": found.reason,
+            },
+        },
+        "parity": _parity(record.parity, row) if record.parity else None,
+        "metrics": {name: quantity_document(row.metric(name)) for name in names},
+        "relative_decode_throughput": _ratio(group.relative_speed(row)),
+        "roofline": roofline_document(row, study, group),
+        "origin": origin_document(row, found),
+        "engine": {
+            "name": worker.engine.engine, "version": worker.engine.version, "arithmetic": worker.engine.arithmetic,
+            "cache_precision": worker.engine.cache_precision,
+        } if worker else None,
+        "repetitions": {
+            "counted": len(runs), "warmup": len(worker.repetitions) - len(runs), "warmup_steady": worker.warmup_steady,
+            "disturbed": sum(bool(run.spoilers) for run in runs), "stop_reason": worker.stop_reason,
+        } if worker else None,
+        "failure": {
+            "reason": record.failure.reason, "remedy": record.failure.remedy, "stderr_tail": record.failure.stderr_tail,
+        } if record.failure else None,
+        "compiled": compiled_document(row, group),
+        "operators": operators_document(row),
+        "raw": {"bundle": str(row.bundle.path), "file": target_file(record.id)},
+    }  # fmt: skip
+
+
+def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:
+    if ratio is None:
+        return None
+    return {
+        "value": ratio.value, "ci95": list(ratio.ci95) if ratio.ci95 else None, "n": list(ratio.samples),
+        "method": ratio.method,
+    }  # fmt: skip
+
+
+def _parity(score: ParityScore, row: Row) -> dict[str, Any]:
+    """A reading that was not finite is null: it failed, and has no size."""
+    return {
+        "top1_agreement": score.top1_agreement,
+        "kl_mean": score.kl_mean if score.kl_mean < NOT_FINITE else None,
+        "max_abs_logit_error": score.max_abs_logit_error if score.max_abs_logit_error < NOT_FINITE else None,
+        "passed": score.passed,
+        "positions": score.positions,
+        "greedy_prefix_tokens": score.greedy_prefix_tokens,
+        "thresholds": score.thresholds,
+        "simulated_scope": compiled_of(row).parity_scope if row.modelled else None,
+    }
+
+
+def _bundle(bundle: Bundle, comparison: Comparison) -> dict[str, Any]:
+    index, host = bundle.index, bundle.host
+    ceilings = {
+        device: {
+            "threads": found.threads,
+            "read_bandwidth": quantity_document(found.read_bandwidth),
+            "gemm": {name: quantity_document(figure) for name, figure in found.gemm.items()},
+        }
+        for device, found in bundle.ceilings.items()
+    }
+    return {
+        "path": str(bundle.path),
+        "machine": comparison.machines[host.fingerprint],
+        "created": index.created,
+        "state": index.state,
+        "chipassay_version": index.chipassay_version,
+        "command": index.command,
+        "model_digest": index.model.digest,
+        "workload_digest": index.workload.digest,
+        "files": index.files,
+        "ceilings": ceilings,
+        "host": {
+            "fingerprint": host.fingerprint,
+            "components": [
+                {
+                    "kind": part.kind, "name": part.name, "vendor": part.vendor,
+                    "designer_country": part.designer_country, "details": part.details, "source": part.source,
+                    "note": part.note,
+                }
+                for part in host.components
+            ],
+            "unread": host.unread,
+        },
+    }  # fmt: skip

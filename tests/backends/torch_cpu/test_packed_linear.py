@@ -1,0 +1,28 @@
+"""A packed layer computes what the plain layer computes."""
+
+import pytest
+import torch
+from torch import nn
+
+from backends.torch_cpu.packed_linear import PackedLinear, can_pack, pack_linears
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(48,), (1, 48), (5, 48), (2, 3, 48)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_it_equals_the_plain_layer(bias, shape, dtype, tolerance):
+    torch.manual_seed(1)
+    plain = nn.Linear(48, 32, bias=bias).to(dtype).requires_grad_(False)
+    x = torch.randn(shape, dtype=dtype)
+    packed = PackedLinear(plain)(x)
+    assert packed.shape == plain(x).shape
+    torch.testing.assert_close(packed, plain(x), rtol=tolerance, atol=tolerance)
+
+
+def test_every_linear_layer_is_replaced_however_deep():
+    assert can_pack()
+    network = nn.Sequential(nn.Linear(8, 8), nn.ModuleDict({"inner": nn.Sequential(nn.ReLU(), nn.Linear(8, 4))}))
+    pack_linears(network.requires_grad_(False))
+    kinds = [type(module) for module in network.modules()]
+    assert kinds.count(PackedLinear) == 2
+    assert nn.Linear not in kinds

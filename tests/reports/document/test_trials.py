@@ -1,0 +1,43 @@
+"""What was tried to execute fastest: which way runs, what the others took, and what making ready cost, apart."""
+
+from dataclasses import replace
+
+from backends.contract.backend import Trial
+from reports.document.language import words
+from reports.document.sections.provenance import run_facts
+from reports.judge.comparison.comparison import compare
+from tests.reports.bundles import bundle, target
+
+NARROW_SPACE = "\u202f"
+TRIALS = (
+    Trial("decode step", "plain; sdpa, masked", False, 0.00512, 0.4),
+    Trial("decode step", "plain; flash, used length", False, None, 0.02, "RuntimeError: no kernel image"),
+    Trial("decode step", "compiled; sdpa, masked", True, 0.00431, 21.0),
+)
+
+
+def told(language):
+    record = target("torch-cpu", "bfloat16", 1.42, 0.18)
+    record = replace(record, worker=replace(record.worker, trials=TRIALS))
+    (row,) = compare([bundle(targets=(record,))]).groups[0].rows
+    return [
+        f"{name}: {value}".replace(NARROW_SPACE, " ")
+        for name, value in run_facts(row, words(language))
+        if "decode step" in name
+    ]
+
+
+def test_each_way_is_told_with_its_time_and_its_cost_apart():
+    slower, failed, chosen = told("en")
+    assert slower == "Tried, decode step: plain; sdpa, masked: 5.12 ms; made ready once in 400 ms; slower"
+    assert chosen == "Tried, decode step: compiled; sdpa, masked: 4.31 ms; made ready once in 21.0 s; runs"
+    assert "not to be had (RuntimeError: no kernel image), after 20.0 ms" in failed
+
+
+def test_in_chinese_too():
+    assert [line.startswith("试行，decode step：") or "试行" in line for line in told("zh")] == [True] * 3
+
+
+def test_a_target_with_one_way_to_run_has_no_such_line():
+    (row,) = compare([bundle(targets=(target("torch-cpu", "float32", 1.42, 0.18),))]).groups[0].rows
+    assert not [name for name, _ in run_facts(row) if name.startswith("Tried")]
