@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
+import backends.vendors
 from backends.common.errors import UnavailableError
 from backends.toolchains import ToolEnvironment, find_toolchain
-from pathlib import Path
 from backends.toolchains.own_packages import own_packages
 from backends.toolchains.pip_failures import why_pip_failed
 from backends.toolchains.running import ToolRun
 from backends.vendors.sophgo.fittings import SET_ASIDE, TpuMlir, bundled_glibc
 
+VENDORS = Path(backends.vendors.__file__).parent
 OUTPUTS = Path(__file__).parent / "pip_outputs"
 
 
@@ -87,7 +88,7 @@ def test_packages_are_read_without_running_anything(furnished):
 
 
 def ask(stand_in: str, program: str) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "PYTHONPATH": str(STAND_INS / stand_in), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(VENDORS / stand_in / "stand_ins"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-S", "-c", program]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -95,14 +96,14 @@ def ask(stand_in: str, program: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(
     ("stand_in", "program"),
     [
-        ("tpu_mlir", "import torch; torch.tensor([1])"),
-        ("tpu_mlir", "from onnxruntime_extensions import PyOrtFunction as f; f.from_model(None)"),
-        ("tpu_mlir", "import onnxruntime_extensions as e; e.get_library_path()"),
-        ("rknn_toolkit2", "import torch; torch.zeros(3)"),
-        ("rknn_toolkit2", "import torch; torch.Tensor()"),
-        ("rknn_toolkit2", "from torch import nn; nn.Linear(1, 1)"),
-        ("rknn_toolkit2", "import torch.nn as nn\nclass M(nn.Module): pass\nM()"),
-        ("rknn_toolkit2", "import torch.nn.functional as f; f.relu(1)"),
+        ("sophgo", "import torch; torch.tensor([1])"),
+        ("sophgo", "from onnxruntime_extensions import PyOrtFunction as f; f.from_model(None)"),
+        ("sophgo", "import onnxruntime_extensions as e; e.get_library_path()"),
+        ("rockchip", "import torch; torch.zeros(3)"),
+        ("rockchip", "import torch; torch.Tensor()"),
+        ("rockchip", "from torch import nn; nn.Linear(1, 1)"),
+        ("rockchip", "import torch.nn as nn\nclass M(nn.Module): pass\nM()"),
+        ("rockchip", "import torch.nn.functional as f; f.relu(1)"),
     ],
 )
 def test_a_stand_in_refuses_whatever_would_compute(stand_in, program):
@@ -115,15 +116,15 @@ def test_a_stand_in_refuses_whatever_would_compute(stand_in, program):
     ("stand_in", "program"),
     [
         (
-            "tpu_mlir",
+            "sophgo",
             "from onnxruntime_extensions import onnx_op, PyOp\n"
             "@onnx_op(op_type='A', inputs=[PyOp.dt_float], outputs=[PyOp.dt_int64])\n"
             "def f(x): return x\n"
             "assert f(3) == 3",
         ),
-        ("rknn_toolkit2", "import torch\n@torch.no_grad()\ndef f(x): return x\nassert f(3) == 3"),
+        ("rockchip", "import torch\n@torch.no_grad()\ndef f(x): return x\nassert f(3) == 3"),
         (
-            "rknn_toolkit2",
+            "rockchip",
             "import torch; assert not isinstance(3, torch.Tensor)",
         ),
     ],
