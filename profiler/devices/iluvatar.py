@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
+from profiler.devices.device import Device
 from profiler.devices.screen.card import Card
 from profiler.devices.screen.fields import (
     FIGURE,
@@ -63,3 +64,5 @@ def _with_scope(found: tuple[Card, ...]) -> tuple[Card, ...]:
 
 
 TOOL = Tool("ixsmi", "1e3e", ("",), cards, device_types=("cuda",), visible=("CUDA_VISIBLE_DEVICES",))
+
+DEVICE = Device("Iluvatar CoreX", tools=(TOOL,))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from profiler.devices.device import Device
 from profiler.devices.screen.card import Card, Sensors
 from profiler.devices.screen.fields import (
     COUNT,
@@ -124,3 +125,5 @@ TOOL = Tool(
 )
 OLD_TOOL = replace(TOOL, name="xpu_smi", shared_name=False)
 """The name that XRE 4 gave it, and XRE 5 still knows."""
+
+DEVICE = Device("Kunlunxin", tools=(TOOL, OLD_TOOL))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from profiler.devices.device import Device
 from profiler.devices.screen.card import Card, Sensors
 from profiler.devices.screen.fields import (
     COUNT,
@@ -64,3 +65,5 @@ def cards(answers: Answers) -> tuple[Card, ...]:
 
 
 TOOL = Tool("mx-smi", "9999", ("",), cards, device_types=("cuda",), visible=("CUDA_VISIBLE_DEVICES",))
+
+DEVICE = Device("MetaX", tools=(TOOL,))

@@ -28,9 +28,9 @@ class MeterProbe:
 class Look:
     """One look at a meter.
 
-    ``energy_j`` are joules since the meter was created, None for a meter that only tells power; ``power_w`` None for
-    one that only counts energy. ``fault`` is a code of :data:`profiler.devices.meters.FAULTS` for what happened since the look
-    before, or empty.
+    ``energy_j`` is in joules since the meter was created, None for a meter that reads only power; ``power_w`` is None
+    for one that only counts energy. ``fault`` is empty, or a code of
+    :data:`profiler.devices.metering.faults.FAULTS` for what happened since the previous look.
     """
 
     energy_j: float | None

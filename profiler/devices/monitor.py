@@ -25,6 +25,9 @@ class Monitor(ABC):
     clock_event_names: ClassVar[dict[int, str]] = {}
     """What each bit of the column ``clock_event_reasons`` stands for."""
 
+    throttle_events: ClassVar[int] = 0
+    """The bits among them that stand for heat or an external brake."""
+
     makers: ClassVar[tuple[str, ...]] = ()
     """The makers of the boards it reads, as :mod:`profiler.inventory` names them; empty for any."""
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 
-from profiler.doctor.finding import Finding, Look
+from profiler.host.finding import Finding, Machine
 
 CPU = "sys/devices/system/cpu"
 CLOCKSOURCE = "sys/devices/system/clocksource/clocksource0/current_clocksource"
 QUICK_SOURCES = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter", "xen")
 
 
-def check_governor(look: Look) -> list[Finding]:
+def check_governor(machine: Machine) -> list[Finding]:
     """Governors other than ``performance`` change the clock with the load."""
-    files = look.files
+    files = machine.files
     governors = Counter(
         text
         for core in files.names(CPU, "cpu[0-9]*")
@@ -32,10 +32,10 @@ def check_governor(look: Look) -> list[Finding]:
     return [Finding("frequency governor", "improve", f"{named} of {governors.total()} cores", remedy)]
 
 
-def check_turbo(look: Look) -> list[Finding]:
+def check_turbo(machine: Machine) -> list[Finding]:
     """Turbo makes speed depend on temperature and on what other cores do."""
-    no_turbo = look.files.number(f"{CPU}/intel_pstate/no_turbo")
-    boost = look.files.number(f"{CPU}/cpufreq/boost")
+    no_turbo = machine.files.number(f"{CPU}/intel_pstate/no_turbo")
+    boost = machine.files.number(f"{CPU}/cpufreq/boost")
     if no_turbo is None and boost is None:
         return [Finding("turbo", "unknown", "the kernel does not tell whether the clock may be raised")]
     if no_turbo == 1 or boost == 0:
@@ -51,11 +51,11 @@ def check_turbo(look: Look) -> list[Finding]:
     ]
 
 
-def check_clocksource(look: Look) -> list[Finding]:
+def check_clocksource(machine: Machine) -> list[Finding]:
     """A slow clock source takes microseconds a token to read."""
-    source = look.files.text(CLOCKSOURCE)
+    source = machine.files.text(CLOCKSOURCE)
     if source is None:
-        return [Finding("clock source", "unknown", look.files.why_not(CLOCKSOURCE))]
+        return [Finding("clock source", "unknown", machine.files.why_not(CLOCKSOURCE))]
     if source in QUICK_SOURCES:
         return [Finding("clock source", "good", source)]
     remedy = "find out why the kernel gave up the TSC (dmesg | grep -i tsc)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from profiler.doctor.finding import Finding, Look
+from profiler.host.finding import Finding, Machine
 from profiler.host.memory import available_bytes
 
 HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
@@ -12,7 +12,7 @@ LITTLE_BYTES = 2 * 10**9
 """Less than the smallest preset needs with its reference."""
 
 
-def check_memory(look: Look) -> list[Finding]:
+def check_memory(machine: Machine) -> list[Finding]:
     """What can be had without swapping."""
     free, total = available_bytes(), psutil.virtual_memory().total
     found = f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB can be had"
@@ -21,7 +21,7 @@ def check_memory(look: Look) -> list[Finding]:
     return [Finding("memory", "good", found)]
 
 
-def check_swap(look: Look) -> list[Finding]:
+def check_swap(machine: Machine) -> list[Finding]:
     """Swap that is in use may take weights along."""
     used = psutil.swap_memory()
     if used.total == 0:
@@ -32,11 +32,11 @@ def check_swap(look: Look) -> list[Finding]:
     return [Finding("swap", "good", found)]
 
 
-def check_huge_pages(look: Look) -> list[Finding]:
+def check_huge_pages(machine: Machine) -> list[Finding]:
     """With 4 KiB pages, page walks take part of the bandwidth that decode lives on."""
-    text = look.files.text(HUGE_PAGES)
+    text = machine.files.text(HUGE_PAGES)
     if text is None:
-        return [Finding("huge pages", "unknown", look.files.why_not(HUGE_PAGES))]
+        return [Finding("huge pages", "unknown", machine.files.why_not(HUGE_PAGES))]
     chosen = text.partition("[")[2].partition("]")[0]
     if chosen == "never":
         remedy = f"echo madvise | sudo tee /{HUGE_PAGES}"

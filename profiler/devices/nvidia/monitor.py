@@ -27,6 +27,9 @@ CLOCK_EVENTS = {
 }
 """NVML's ``nvmlClocksEventReason...`` (NVML API reference)."""
 
+THROTTLED = 0x8 | 0x20 | 0x40 | 0x80
+"""The events that stand for heat or an external brake."""
+
 
 class NvmlMonitor(Monitor):
     """One board."""
@@ -35,7 +38,7 @@ class NvmlMonitor(Monitor):
     columns = ("sm_clock_hz", "memory_clock_hz", "temperature_c", "clock_event_reasons")
     slow_columns = ("power_limit_w", "memory_used_bytes", "memory_total_bytes", "utilisation")
 
-    clock_event_names = CLOCK_EVENTS
+    clock_event_names, throttle_events = CLOCK_EVENTS, THROTTLED
 
     @classmethod
     def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:

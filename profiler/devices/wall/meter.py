@@ -1,9 +1,9 @@
 """Collects a wall meter's readings in a thread of its own, and gives them as one energy reading after the run.
 
 Nothing waits for the meter while the worker runs. Which clock it goes by is told by all readings together, so they are
-put on ours at the end (:mod:`profiler.devices.wall.clock`), and audited as those of any other meter. The counter is used
-where it moves with nearly every reading, or where there is no power; else power is integrated, since the counters of
-most plugs move once in many seconds.
+put on ours at the end (:mod:`profiler.devices.wall.clock`), and audited as those of any other meter. The counter is
+used where it moves with nearly every reading, or where there is no power; else power is integrated, since the
+counters of most plugs move once in many seconds.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ import pytest
 from profiler import doctor
 from profiler.devices.nvidia import doctor as boards
 from profiler.doctor import clocks, cores, host_memory
-from profiler.doctor.finding import Finding, Look
 from profiler.doctor.measurable import measurable
 from profiler.host.files import Files
+from profiler.host.finding import Finding, Machine
 from tests.profiler.devices.nvidia.fake_nvml import H100, fake_nvml
 
 
@@ -22,7 +22,7 @@ def machine(tmp_path):
         for path, text in (files or {}).items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(text)
-        return Look(Files(tmp_path), environment)
+        return Machine(Files(tmp_path), environment)
 
     return build
 

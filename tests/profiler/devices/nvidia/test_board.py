@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from backends.common.nvml import nvml_session
-from profiler.devices.nvidia.board import BoardUnavailableError, find_board, same_device
+from profiler.devices.identity import same_device
+from profiler.devices.nvidia.board import BoardUnavailableError, find_board
 from tests.profiler.devices.nvidia.fake_nvml import H100, UNSUPPORTED
 
 FIRST = {**H100, "UUID": "GPU-aaaa1111-0000-0000-0000-000000000000"}
