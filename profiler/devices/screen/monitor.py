@@ -15,8 +15,10 @@ from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.meter import MeterLostError, MeterProbe
 from profiler.devices.monitor import Monitor, Row
 from profiler.devices.screen.card import COLUMNS, Card
-from profiler.devices.screen.poller import MOST_FAILURES, Call, Poller, call
+from profiler.devices.screen.poller import MOST_FAILURES, Poller
+from profiler.devices.screen.program import Call, call
 from profiler.devices.screen.tool import Tool
+from profiler.devices.screen.visible import visible_number
 
 REMEDY = "install the maker's driver with its tools on PATH, or pass them into the container"
 
@@ -133,10 +135,6 @@ class VendorTool(Monitor):
         self._scope = same[0].sensors.power_scope or self._scope
         return row
 
-    def processes(self) -> dict[int, int | None]:
-        """None are asked for."""
-        return {}
-
     def close(self) -> None:
         """Ask no more."""
         self._poller.close()
@@ -153,23 +151,6 @@ def monitor_of(tool: Tool) -> type[VendorTool]:
         "makers": (*((maker.name,) if maker else ()), *tool.also_of),
     }
     return type(f"VendorTool_{tool.name}", (VendorTool,), members)
-
-
-def visible_number(accelerator: str, variables: tuple[str, ...], environment: Mapping[str, str]) -> int | str:
-    """The maker's number of the device that PyTorch calls ``accelerator``, or why it cannot be told."""
-    number = int(accelerator.partition(":")[2] or 0)
-    given = {name: environment[name] for name in variables if environment.get(name) is not None}
-    if not given:
-        return number
-    if len(set(given.values())) > 1:
-        return f"{' and '.join(given)} both renumber the devices; set one of them"
-    (name, *_), (value, *_) = given, given.values()
-    shown = [entry.strip() for entry in value.split(",")]
-    if number >= len(shown) or not shown[number]:
-        return f"{accelerator} does not exist: {name} shows {len([entry for entry in shown if entry])}"
-    if not (shown[number].isascii() and shown[number].isdecimal()):
-        return f"{name} names devices by {shown[number]!r}; give their numbers"
-    return int(shown[number])
 
 
 def _identity(card: Card) -> dict[str, str]:

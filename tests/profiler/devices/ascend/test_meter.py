@@ -104,6 +104,12 @@ def test_what_cann_shows_renumbers_the_devices(tool, monkeypatch):
     assert "shows 1" in NpuSmi.probe("npu:1", only_second).reason
 
 
+def test_a_name_among_the_visible_devices_is_refused_rather_than_dropped(tool):
+    tool(STEADY)
+    probe = NpuSmi.probe("npu:1", {"ASCEND_RT_VISIBLE_DEVICES": "1,first"})
+    assert not probe.available and "'first'" in probe.reason and "ASCEND_RT_VISIBLE_DEVICES" in probe.reason
+
+
 @pytest.mark.parametrize(
     ("watch", "says"),
     [

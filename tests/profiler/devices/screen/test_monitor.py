@@ -8,7 +8,7 @@ from profiler.devices.meter import MeterLostError
 from profiler.devices.metering.telemetry import TelemetryStream
 from profiler.devices.monitors import MONITORS
 from profiler.devices.screen import poller
-from profiler.devices.screen.monitor import visible_number
+from profiler.devices.screen.visible import visible_number
 from profiler.sampling import watch as watch_module
 from profiler.sampling.watch import Watch, open_instruments
 from reports.document.sections.provenance import telemetry_words
