@@ -1,4 +1,4 @@
-"""Accelerators: what NVML and the vendors' tools say, joined with what the PCI bus shows by itself."""
+"""Accelerators: what libraries and vendors' tools report, joined with the PCI bus."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ TOOLS = installed().tools
 
 
 def start_tools() -> Enquiry:
-    """Begin to ask every tool that is on PATH; the answers are collected by :func:`read_accelerators`."""
+    """Start every tool that is on PATH; :func:`read_accelerators` collects the answers."""
     return Enquiry(TOOLS)
 
 
 def read_boards() -> list[tuple[Heard, tuple[Card, ...]]]:
-    """What each tool on PATH tells of its boards now; nothing for a program that only shares a tool's name.
+    """Return the boards each tool on PATH reports now; nothing for a program that only shares a tool's name.
 
-    A tool that goes by two names is heard once.
+    A tool with two names is listed once.
     """
     boards: list[tuple[Heard, tuple[Card, ...]]] = []
     for heard in start_tools().finish():
@@ -35,7 +35,7 @@ def read_boards() -> list[tuple[Heard, tuple[Card, ...]]]:
 
 
 def read_accelerators(enquiry: Enquiry, devices: list[PciDevice]) -> Findings:
-    """Every accelerator once: described by a library or a tool where possible, by its PCI identification otherwise."""
+    """List every accelerator once: described by a library or a tool if possible, else by its PCI identification."""
     present = [device for device in devices if device.is_accelerator]
     makers = {device.vendor_id for device in present}
     libraries = [(device.vendor_id, read) for device in installed().devices for read in device.libraries]
@@ -68,7 +68,7 @@ def _findings(heard: Heard) -> Findings:
 
 
 def _without_repeats(found: list[Findings]) -> Findings:
-    """Drop what an earlier source described already: by address, or by maker where a tool prints no addresses."""
+    """Drop devices that an earlier source described: by address, or by maker if a tool prints no addresses."""
     kept: list[Findings] = []
     for one in found:
         before = [part for findings in kept for part in findings.components]

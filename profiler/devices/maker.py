@@ -15,11 +15,11 @@ from profiler.host.files import Files
 
 
 class SeveralMakersError(Exception):
-    """Boards of several makers are here, and which of them is meant cannot be told: ``args[0]`` says so."""
+    """Boards of several makers are here, and ``args[0]`` says why none can be chosen."""
 
 
 def maker_behind(accelerator: str) -> str | None:
-    """The maker of the device that PyTorch calls ``accelerator``; None where no board that it could be is to be seen.
+    """Return the maker of the device that PyTorch calls ``accelerator``; None if no matching board is visible.
 
     Raises:
         SeveralMakersError: If it could be one of several makers'.

@@ -1,4 +1,4 @@
-"""What a machine would do to a measurement, and what could be measured on it: looked at before a run.
+"""What on this machine disturbs a measurement, and what can be measured: checked before a run.
 
 A check is a function in one of these modules and an entry in :data:`CHECKS`.
 """
@@ -50,12 +50,12 @@ class Diagnosis:
 
     @property
     def to_improve(self) -> tuple[Finding, ...]:
-        """Findings that something can be done about."""
+        """Findings that have a remedy."""
         return tuple(finding for finding in self.checks if finding.status == "improve")
 
 
 def diagnose(files: Files | None = None, environment: Mapping[str, str] | None = None) -> Diagnosis:
-    """Look at this machine for about a second; nothing is changed, and no privilege is needed."""
+    """Check this machine for about a second; change nothing, need no privilege."""
     machine = Machine(files or Files(), os.environ if environment is None else environment)
     checks = tuple(finding for check in (*CHECKS, *installed().checks) for finding in check(machine))
     return Diagnosis(checks, measurable(machine.files, worker_environment(physical_cores())))

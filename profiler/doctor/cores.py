@@ -1,4 +1,4 @@
-"""Which cores a run would have, who else uses them, and what the environment does to its threads."""
+"""Which cores a run gets, who else uses them, and how the environment changes its threads."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _busiest(processes: list[psutil.Process]) -> str:
         with contextlib.suppress(psutil.Error):
             shares.append((process.cpu_percent(), process.pid, process.name()))
     shown = [f"{pid} {name} {share:.0f} %" for share, pid, name in sorted(shares, reverse=True)[:3] if share >= 1]
-    return ", ".join(shown) or "by processes that are hidden from here"
+    return ", ".join(shown) or "by processes not visible from here"
 
 
 def check_cores(machine: Machine) -> list[Finding]:
@@ -68,7 +68,7 @@ def check_cores(machine: Machine) -> list[Finding]:
     if quota.isdigit() and period.isdigit() and int(period) and int(quota) / int(period) < cores:
         share = int(quota) / int(period)
         remedy = f"raise the container's limit, or use --threads {max(1, int(share))}"
-        found = f"the container may use {share:g} of the {cores} cores: it is stopped for the rest of each period"
+        found = f"the container may use {share:g} of the {cores} cores: it is throttled for the rest of each period"
         findings.append(Finding("CPU quota", "improve", found, remedy))
     return findings
 
@@ -80,11 +80,11 @@ def check_thread_settings(machine: Machine) -> list[Finding]:
     for name in THREAD_VARIABLES:
         value = machine.environment.get(name)
         if value is not None and value != str(cores):
-            found = f"{name}={value} is set, and wins over --threads (here: {cores})"
+            found = f"{name}={value} is set, and overrides --threads (here: {cores})"
             findings.append(Finding("threads", "improve", found, f"unset {name}"))
     for name, bad in SPINNING.items():
         value = machine.environment.get(name)
         if value is not None and value.casefold() in bad:
-            found = f"{name}={value}: waiting threads spin, and take the cores from those that work"
+            found = f"{name}={value}: waiting threads spin, and take cores from working threads"
             findings.append(Finding("threads", "improve", found, f"unset {name}"))
     return findings or [Finding("threads", "good", "no variable overrides --threads or makes threads spin")]

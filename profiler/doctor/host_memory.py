@@ -13,16 +13,16 @@ LITTLE_BYTES = 2 * 10**9
 
 
 def check_memory(machine: Machine) -> list[Finding]:
-    """What can be had without swapping."""
+    """Memory available without swapping."""
     free, total = available_bytes(), psutil.virtual_memory().total
-    found = f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB can be had"
+    found = f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB available"
     if free < LITTLE_BYTES:
-        return [Finding("memory", "improve", found, "free memory: even the smallest preset hardly fits")]
+        return [Finding("memory", "improve", found, "free memory: even the smallest preset may not fit")]
     return [Finding("memory", "good", found)]
 
 
 def check_swap(machine: Machine) -> list[Finding]:
-    """Swap that is in use may take weights along."""
+    """Swap in use may hold weights."""
     used = psutil.swap_memory()
     if used.total == 0:
         return [Finding("swap", "good", "none: weights stay in memory")]
@@ -33,13 +33,13 @@ def check_swap(machine: Machine) -> list[Finding]:
 
 
 def check_huge_pages(machine: Machine) -> list[Finding]:
-    """With 4 KiB pages, page walks take part of the bandwidth that decode lives on."""
+    """With 4 KiB pages, page walks take part of the bandwidth that limits decode."""
     text = machine.files.text(HUGE_PAGES)
     if text is None:
         return [Finding("huge pages", "unknown", machine.files.why_not(HUGE_PAGES))]
     chosen = text.partition("[")[2].partition("]")[0]
     if chosen == "never":
         remedy = f"echo madvise | sudo tee /{HUGE_PAGES}"
-        found = "never: weights lie on 4 KiB pages, and page walks cost bandwidth"
+        found = "never: weights use 4 KiB pages, and page walks cost bandwidth"
         return [Finding("huge pages", "improve", found, remedy)]
-    return [Finding("huge pages", "good", f"{chosen}: weights are put on them")]
+    return [Finding("huge pages", "good", f"{chosen}: weights use them")]

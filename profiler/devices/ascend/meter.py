@@ -96,7 +96,7 @@ def _scope(place: _Place) -> str:
 
 
 def _find(accelerator: str | None, environment: Mapping[str, str]) -> _Place | str:
-    """Where ``accelerator`` is, or why that cannot be told."""
+    """Return where ``accelerator`` is, or why that is unknown."""
     if accelerator is None or accelerator.partition(":")[0] != "npu":
         return f"it reads Huawei Ascend boards, and this is {accelerator or 'the host processor'}"
     if shutil.which(TOOL) is None:

@@ -43,7 +43,7 @@ class Battery(Meter):
         try:
             _power_w(cls.root)
         except (OSError, ValueError) as error:
-            return MeterProbe(False, f"the battery tells no power: {error}", "use a meter at the wall: --wall-meter")
+            return MeterProbe(False, f"the battery reports no power: {error}", "use a meter at the wall: --wall-meter")
         return MeterProbe(True, scope=cls.scope, grade=cls.grade)
 
     @classmethod

@@ -52,7 +52,7 @@ class StreamedPower(Meter):
         self._thread.start()
         if not self._first.wait(FIRST_READING_S) or self._fresh is None:
             self.close()
-            raise MeterLostError(f"{command[0]} told no power{f': {self._said}' if self._said else ''}")
+            raise MeterLostError(f"{command[0]} reported no power{f': {self._said}' if self._said else ''}")
 
     def _listen(self, reader: int) -> None:
         # The terminal's end of file is an error (EIO) once the tool is gone.

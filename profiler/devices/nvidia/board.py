@@ -62,7 +62,7 @@ def find_board(nvml: Any, accelerator: str, environment: Mapping[str, str]) -> B
         maker = pci_vendor(vendor_id)
         raise BoardUnavailableError(
             f"{board.device.get('name', 'the device')} answers through NVML, but its PCI vendor is "
-            f"{maker.name if maker else vendor_id}, not NVIDIA: what its counter counts is not known",
+            f"{maker.name if maker else vendor_id}, not NVIDIA: the meaning of its counter is unknown",
             "use its maker's own tool",
         )
     mode = ask(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0])
@@ -136,7 +136,7 @@ def _index(nvml: Any, handles: list[Any], entry: str) -> int | None:
 def _mig_error(index: int | None) -> BoardUnavailableError:
     which = "" if index is None else f" -i {index}"
     return BoardUnavailableError(
-        "MIG is on: the board's readings are of all its instances together, and none can be told apart",
+        "MIG is on: the board's readings cover all its instances together",
         f"measure on an undivided board (sudo nvidia-smi{which} -mig 0)",
     )
 

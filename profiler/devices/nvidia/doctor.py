@@ -34,13 +34,13 @@ def _board(nvml: Any, index: int) -> list[Finding]:
         problems.append(Finding(title, "improve", found, remedy))
 
     if ask(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0]):
-        improve("MIG is on: energy and telemetry are of all instances together", f"sudo nvidia-smi -i {index} -mig 0")
+        improve("MIG is on: energy and telemetry cover all instances together", f"sudo nvidia-smi -i {index} -mig 0")
     if ask(nvml, lambda: nvml.nvmlDeviceGetPersistenceMode(handle)) == 0:
         improve("persistence mode is off: the first use waits for the driver", f"sudo nvidia-smi -i {index} -pm 1")
     limit = ask(nvml, lambda: nvml.nvmlDeviceGetPowerManagementLimit(handle))
     usual = ask(nvml, lambda: nvml.nvmlDeviceGetPowerManagementDefaultLimit(handle))
     if limit and usual and limit < usual:
-        remedy = f"sudo nvidia-smi -i {index} -pl {usual // 1000}, or keep it and say so"
+        remedy = f"sudo nvidia-smi -i {index} -pl {usual // 1000}, or keep it and report it"
         improve(f"the power limit is {limit / 1000:g} W, {usual / 1000:g} W is usual", remedy)
     mask = int(ask(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle)) or 0) & THROTTLED
     if mask:

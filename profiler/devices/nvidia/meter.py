@@ -52,7 +52,7 @@ class Nvml(Meter):
                 if not (sources.counts or sources.power_source):
                     return MeterProbe(
                         False,
-                        f"the board tells neither energy nor power: {sources.refusal}",
+                        f"the board reports neither energy nor power: {sources.refusal}",
                         "measure on a board that is not virtual, or ask its administrator",
                     )
                 return MeterProbe(True, scope=sources.scope, grade=sources.grade)

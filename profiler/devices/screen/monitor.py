@@ -40,6 +40,11 @@ class VendorTool(Monitor):
     columns, slow_columns = COLUMNS, ()
 
     @classmethod
+    def is_installed(cls) -> bool:
+        """Whether the program is on PATH."""
+        return shutil.which(cls.tool.name) is not None
+
+    @classmethod
     def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
         """Whether the program is there and lists the device."""
         found = cls._find(accelerator, environment)
@@ -67,8 +72,8 @@ class VendorTool(Monitor):
 
     @classmethod
     def _find(cls, accelerator: str, environment: Mapping[str, str]) -> _Found | str:
-        """The device behind ``accelerator``, or why it cannot be told."""
-        if shutil.which(cls.tool.name) is None:
+        """Return the device behind ``accelerator``, or why it is unknown."""
+        if not cls.is_installed():
             return f"{cls.tool.name} is not on PATH"
         wanted = visible_number(accelerator, cls.tool.visible, environment)
         if isinstance(wanted, str):
@@ -104,11 +109,11 @@ class VendorTool(Monitor):
             **({"power_scope": self._scope} if self._scope else {}),
         }
         missing = {name: f"{tool} prints none for this device" for name in COLUMNS if name not in self._seen}
-        self.unread = {**missing, "processes": f"{tool} is not asked for them"}
+        self.unread = {**missing, "processes": f"chipassay does not ask {tool} for them"}
         self.cpu_s = poller.cpu_s
 
     def look(self, *, slow: bool) -> Row | None:
-        """The newest state, once; a call that failed gives a row of which nothing is known."""
+        """Return each new state once; a failed call yields a row of None."""
         del slow
         heard = self._poller.take()
         if heard is None:
@@ -127,7 +132,7 @@ class VendorTool(Monitor):
         if len(same) != 1:
             self._failures += 1
             if self._failures >= MOST_FAILURES:
-                raise MeterLostError(f"{self.tool.name}: {heard.failure or 'it lists the device no longer'}")
+                raise MeterLostError(f"{self.tool.name}: {heard.failure or 'it no longer lists the device'}")
             return dict.fromkeys(COLUMNS)
         self._failures = 0
         row = same[0].sensors.row()
@@ -165,8 +170,8 @@ def _why(name: str, heard: Call, cards: tuple[Card, ...], wanted: int) -> str:
     if heard.failure:
         return f"{name}: {heard.failure}"
     if not cards:
-        return f"{name} names no device in a form known here"
+        return f"the output of {name} has no device in a known format"
     indexes = [str(card.index) for card in cards if card.index is not None]
     if str(wanted) in indexes:
-        return f"{name} tells no state of device {wanted}, or lists it more than once"
+        return f"{name} reports no state of device {wanted}, or lists it more than once"
     return f"{name} lists no device {wanted}; it lists {', '.join(indexes) or 'none with a number'}"

@@ -114,8 +114,8 @@ def test_a_name_among_the_visible_devices_is_refused_rather_than_dropped(tool):
     ("watch", "says"),
     [
         ("echo 'dcmi module initialize failed. ret is -8005'; exit 1", "dcmi module initialize failed"),
-        (f"{HEADER}; echo '1 0 NA 34'; sleep 60", "told no power"),
-        ("exit 0", "told no power"),
+        (f"{HEADER}; echo '1 0 NA 34'; sleep 60", "reported no power"),
+        ("exit 0", "reported no power"),
     ],
 )
 def test_a_tool_that_tells_no_power_is_a_reason(tool, monkeypatch, watch, says):
