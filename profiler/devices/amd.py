@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from profiler.devices.device import Device
 from profiler.devices.screen.card import Card, Sensors
 from profiler.devices.screen.fields import (
     COUNT,
@@ -149,3 +150,6 @@ TOOL = Tool(
     watched=(LIVE,),
     also_of=("Hygon",),
 )
+
+DEVICE = Device("AMD", rank=90, tools=(TOOL,))
+"""Last: other makers ship a program called ``rocm-smi`` too, and their own tools know more."""

@@ -1,41 +1,29 @@
-"""Accelerators: what NVML and the vendors' tools say, joined with what the PCI bus shows by itself."""
+"""Accelerators: what libraries and vendors' tools report, joined with the PCI bus."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from profiler.devices import amd as rocm_smi
-from profiler.devices import cambricon as cnmon
-from profiler.devices import enflame as efsmi
-from profiler.devices import hygon as hy_smi
-from profiler.devices import iluvatar as ixsmi
-from profiler.devices import kunlunxin as xpu_smi
-from profiler.devices import metax as mx_smi
-from profiler.devices.ascend import npu_smi
 from profiler.devices.bus.pci import PciDevice
-from profiler.devices.moore_threads import mthreads_gmi
-from profiler.devices.nvidia.inventory import NVIDIA, read_nvidia
+from profiler.devices.plugins import installed
 from profiler.devices.screen.card import Card
-from profiler.devices.screen.tool import Enquiry, Heard, Tool
+from profiler.devices.screen.tool import Enquiry, Heard
 from profiler.records.findings import Findings, merge
 from profiler.records.record import Component
 
-TOOLS: tuple[Tool, ...] = (
-    npu_smi.TOOL, mthreads_gmi.TOOL, mx_smi.TOOL, cnmon.TOOL, hy_smi.TOOL, ixsmi.TOOL, efsmi.TOOL, xpu_smi.TOOL,
-    xpu_smi.OLD_TOOL, rocm_smi.TOOL,
-)  # fmt: skip
-"""Vendor tools in the order they are believed: Hygon's own before the ``rocm-smi`` it ships beside it."""
+TOOLS = installed().tools
+"""Every vendor tool that a plug-in reads, the most trusted first."""
 
 
 def start_tools() -> Enquiry:
-    """Begin to ask every tool that is on PATH; the answers are collected by :func:`read_accelerators`."""
+    """Start every tool that is on PATH; :func:`read_accelerators` collects the answers."""
     return Enquiry(TOOLS)
 
 
 def read_boards() -> list[tuple[Heard, tuple[Card, ...]]]:
-    """What each tool on PATH tells of its boards now; nothing for a program that only shares a tool's name.
+    """Return the boards each tool on PATH reports now; nothing for a program that only shares a tool's name.
 
-    A tool that goes by two names is heard once.
+    A tool with two names is listed once.
     """
     boards: list[tuple[Heard, tuple[Card, ...]]] = []
     for heard in start_tools().finish():
@@ -47,16 +35,20 @@ def read_boards() -> list[tuple[Heard, tuple[Card, ...]]]:
 
 
 def read_accelerators(enquiry: Enquiry, devices: list[PciDevice]) -> Findings:
-    """Every accelerator once: described by a library or a tool where possible, by its PCI identification otherwise."""
+    """List every accelerator once: described by a library or a tool if possible, else by its PCI identification."""
     present = [device for device in devices if device.is_accelerator]
-    nvidia = read_nvidia(expected=any(device.vendor_id == NVIDIA for device in present))
     makers = {device.vendor_id for device in present}
+    libraries = [(device.vendor_id, read) for device in installed().devices for read in device.libraries]
+    by_library = [read(vendor_id in makers) for vendor_id, read in libraries]
     heard = [one for one in enquiry.finish() if _concerns(one, makers)]
-    described = _without_repeats([nvidia, *(_findings(one) for one in heard)])
+    described = _without_repeats([*by_library, *(_findings(one) for one in heard)])
     components = tuple(_with_pci(part, present) for part in described.components)
-    asked = {one.tool.pci_vendor for one in heard}
+    asked = {one.tool.pci_vendor for one in heard} | {vendor_id for vendor_id, _ in libraries}
     undescribed = [device for device in present if not _covers(described.components, device)]
-    return merge([Findings(components, described.unread), *(_from_pci(device, asked) for device in undescribed)])
+    broken = {f"device plug-in {name}": reason for name, reason in installed().broken.items()}
+    return merge(
+        [Findings(components, {**described.unread, **broken}), *(_from_pci(device, asked) for device in undescribed)]
+    )
 
 
 def _concerns(heard: Heard, makers: set[str]) -> bool:
@@ -76,7 +68,7 @@ def _findings(heard: Heard) -> Findings:
 
 
 def _without_repeats(found: list[Findings]) -> Findings:
-    """Drop what an earlier source described already: by address, or by maker where a tool prints no addresses."""
+    """Drop devices that an earlier source described: by address, or by maker if a tool prints no addresses."""
     kept: list[Findings] = []
     for one in found:
         before = [part for findings in kept for part in findings.components]
@@ -125,7 +117,7 @@ def _from_pci(device: PciDevice, asked: set[str]) -> Findings:
     name = f"{maker.name} device {device.device_id}"
     note = "known by its PCI identification only"
     component = Component("accelerator", name, maker.name, maker.country, details, "/sys/bus/pci", note)
-    if device.vendor_id in asked or device.vendor_id == NVIDIA:
+    if device.vendor_id in asked:
         reason = f"{maker.tool} does not describe this device"
     elif device.vendor_id in {tool.pci_vendor for tool in TOOLS}:
         reason = f"{maker.tool} is not on PATH; install the vendor's driver, or pass the tool into the container"

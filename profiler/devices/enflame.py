@@ -11,6 +11,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
+from profiler.devices.device import Device
 from profiler.devices.screen.card import Card, Sensors
 from profiler.devices.screen.fields import (
     COUNT,
@@ -124,3 +125,5 @@ def _pci_id(said: dict[str, str]) -> str | None:
 TOOL = Tool(
     "efsmi", "1e36", ("-q", ""), cards, device_types=("gcu",), visible=("TOPS_VISIBLE_DEVICES",), watched=("-q", ""),
 )  # fmt: skip
+
+DEVICE = Device("Enflame", tools=(TOOL,))

@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 
 from profiler.devices.amd import LIVE, smi_cards
+from profiler.devices.device import Device
 from profiler.devices.screen.card import Card, Sensors
 from profiler.devices.screen.fields import FIGURE, celsius, json_object, present, share, watts
 from profiler.devices.screen.tool import Answers, Tool
@@ -66,3 +67,5 @@ TOOL = Tool(
     visible=("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
     watched=(LIVE, ""),
 )
+
+DEVICE = Device("Hygon", tools=(TOOL,))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
+from profiler.devices.device import Device
 from profiler.devices.screen.card import Card, Sensors
 from profiler.devices.screen.fields import (
     COUNT,
@@ -26,40 +26,27 @@ from profiler.devices.screen.fields import (
     watts,
 )  # fmt: skip
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.devices.screen.two_lines import details_of, sensors_of, total_bytes
+from profiler.devices.screen.two_lines import Table, three_cells
 from profiler.records.record import Component
 
 VENDOR = "Baidu (Kunlunxin)"
-_FIRST = re.compile(r"^(\d{1,4})\s+(\S.*?)(?:\s+(?:N/A|On|Off))?$", re.ASCII)
-_CELLS = 3
 BANNER = "XPU-SMI"
+_BOXES = Table(
+    "xpu-smi",
+    VENDOR,
+    BANNER,
+    {"driver_version": r"Driver Version:\s*([\w.\-]+)", "xre_version": r"XPU-RT Version:\s*([\w.\-]+)"},
+    three_cells(r"^(\d{1,4})\s+(\S.*?)(?:\s+(?:N/A|On|Off))?$"),
+    utilisation=lambda lines: lines.lower[2],
+)
 
 
 def cards(answers: Answers) -> tuple[Card, ...]:
     """One card a device."""
     text = answers.get("", "")
-    found = _from_boxes(text) or _from_table(text)
+    found = _BOXES.cards(text) or _from_table(text)
     at = Counter(card.component.details.get("pci_address") for card in found)
     return tuple(_with_scope(card, at[card.component.details.get("pci_address")]) for card in found)
-
-
-def _from_boxes(text: str) -> tuple[Card, ...]:
-    versions = {
-        "driver_version": re.search(r"Driver Version:\s*([\w.\-]+)", text),
-        "xre_version": re.search(r"XPU-RT Version:\s*([\w.\-]+)", text),
-    }
-    rows = [cells(line) for line in text.splitlines()] if BANNER in text else []
-    found = []
-    for first, second in pairwise(rows):
-        start = _FIRST.match(first[0])
-        address = pci_address(first[1]) if len(first) == _CELLS else None
-        total = total_bytes(second) if len(second) == _CELLS else None
-        if start is None or address is None or total is None:
-            continue
-        sensors = sensors_of(second, rf"W\s*/\s*{FIGURE}\s*W")
-        details = details_of(int(start[1]), address, sensors, versions)
-        found.append(_card(start[2], details, sensors))
-    return tuple(found)
 
 
 def _from_table(text: str) -> tuple[Card, ...]:
@@ -124,3 +111,5 @@ TOOL = Tool(
 )
 OLD_TOOL = replace(TOOL, name="xpu_smi", shared_name=False)
 """The name that XRE 4 gave it, and XRE 5 still knows."""
+
+DEVICE = Device("Kunlunxin", tools=(TOOL, OLD_TOOL))

@@ -9,19 +9,17 @@ from __future__ import annotations
 from backends.torch_device.discovery import ask_pytorch
 from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.bus.pci import PciDevice, read_devices
-from profiler.devices.catalogue import TOOLS, read_accelerators, start_tools
+from profiler.devices.catalogue import read_accelerators, start_tools
+from profiler.devices.plugins import installed
 from profiler.host.files import Files
-
-_BUILT_IN = {"cuda": ("10de",), "xpu": ("8086",)}
-"""Makers without a tool in the inventory's list."""
 
 
 class SeveralMakersError(Exception):
-    """Boards of several makers are here, and which of them is meant cannot be told: ``args[0]`` says so."""
+    """Boards of several makers are here, and ``args[0]`` says why none can be chosen."""
 
 
 def maker_behind(accelerator: str) -> str | None:
-    """The maker of the device that PyTorch calls ``accelerator``; None where no board that it could be is to be seen.
+    """Return the maker of the device that PyTorch calls ``accelerator``; None if no matching board is visible.
 
     Raises:
         SeveralMakersError: If it could be one of several makers'.
@@ -46,7 +44,8 @@ def maker_behind(accelerator: str) -> str | None:
 
 def makers_of(word: str) -> set[str]:
     """The makers whose boards PyTorch may call ``word``."""
-    ids = {tool.pci_vendor for tool in TOOLS if word in tool.device_types}.union(_BUILT_IN.get(word, ()))
+    ids = {tool.pci_vendor for tool in installed().tools if word in tool.device_types}
+    ids |= {device.vendor_id for device in installed().devices if word in device.device_types}
     return {maker.name for vendor_id in ids if (maker := pci_vendor(vendor_id))}
 
 

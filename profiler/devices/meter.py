@@ -28,9 +28,9 @@ class MeterProbe:
 class Look:
     """One look at a meter.
 
-    ``energy_j`` are joules since the meter was created, None for a meter that only tells power; ``power_w`` None for
-    one that only counts energy. ``fault`` is a code of :data:`profiler.devices.meters.FAULTS` for what happened since the look
-    before, or empty.
+    ``energy_j`` is in joules since the meter was created, None for a meter that reads only power; ``power_w`` is None
+    for one that only counts energy. ``fault`` is empty, or a code of
+    :data:`profiler.devices.metering.faults.FAULTS` for what happened since the previous look.
     """
 
     energy_j: float | None
@@ -64,6 +64,10 @@ class Meter(ABC):
     power_source: str = ""
     power_period_s: float = 0.0
     """How old a power reading may be; it bounds the error of integrated power at each edge."""
+    max_interval_s: float = 60.0
+    """Longest time between two looks: more is a gap, and a counter might have wrapped twice."""
+    max_power_w: float = 10_000.0
+    """More than the hardware can draw: a counter that rises faster has jumped."""
 
     def __init__(self) -> None:
         self.device: dict[str, str] = {}
@@ -98,16 +102,6 @@ class Meter(ABC):
         Raises:
             MeterLostError: If the meter is gone.
         """
-
-    @property
-    @abstractmethod
-    def max_interval_s(self) -> float:
-        """Longest time between two looks that still tells one wrap-around from two."""
-
-    @property
-    @abstractmethod
-    def max_power_w(self) -> float:
-        """More than the hardware can draw: a counter that rises faster has jumped."""
 
     def close(self) -> None:  # noqa: B027 - a meter of files has nothing to let go of
         """Let go of what was opened."""

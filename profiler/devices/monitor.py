@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
-from profiler.devices.meter import MeterProbe
+from profiler.devices.meter import MeterLostError, MeterProbe
 
 Row = dict[str, float | None]
 """Column to figure, the unit in the column's name; None where it could not be read this time."""
@@ -24,6 +24,9 @@ class Monitor(ABC):
 
     clock_event_names: ClassVar[dict[int, str]] = {}
     """What each bit of the column ``clock_event_reasons`` stands for."""
+
+    throttle_events: ClassVar[int] = 0
+    """The bits among them that stand for heat or an external brake."""
 
     makers: ClassVar[tuple[str, ...]] = ()
     """The makers of the boards it reads, as :mod:`profiler.inventory` names them; empty for any."""
@@ -60,10 +63,52 @@ class Monitor(ABC):
             MeterLostError: If the device is gone.
         """
 
-    @abstractmethod
     def processes(self) -> dict[int, int | None]:
         """Processes that compute on the device, and the bytes each holds there (None where that is hidden)."""
+        return {}
 
     @abstractmethod
     def close(self) -> None:
         """Let go of what was opened."""
+
+
+class LibraryMonitor(Monitor):
+    """A monitor that calls its maker's library once a column.
+
+    Subclasses name the ``library`` and set in ``__init__``: ``readers``, a call for each column; ``error``, the
+    library's exception; ``gone``, its codes after which nothing can be read; and ``refused``, those after which a
+    column is not read again.
+    """
+
+    library: ClassVar[str]
+    binding: ClassVar[str]
+    """The Python package, for what it does not have."""
+    readers: Mapping[str, Callable[[], float]]
+    error: type[Exception]
+    gone: tuple[int, ...]
+    refused: tuple[int, ...]
+
+    def look(self, *, slow: bool) -> Row:
+        """Read every column that the board supports."""
+        wanted = (*self.columns, *self.slow_columns) if slow else self.columns
+        row = {column: self.read(column, self.readers[column]) for column in wanted if column not in self.unread}
+        return {column: None if value is None else float(value) for column, value in row.items()}
+
+    def read(self, column: str, reader: Callable[[], Any], *, retry: bool = True) -> Any:
+        """Call ``reader``; None if it failed. ``unread`` holds the reason if it will not be called again.
+
+        Raises:
+            MeterLostError: If the board is gone.
+        """
+        try:
+            return reader()
+        except self.error as error:
+            reason = f"{self.library}: {str(error).strip().lower() or type(error).__name__}"
+            code = getattr(error, "value", None)
+            if code in self.gone:
+                raise MeterLostError(reason) from error
+            if code in self.refused or not retry:
+                self.unread[column] = reason
+        except AttributeError:
+            self.unread[column] = f"this version of {self.binding} does not read it"
+        return None

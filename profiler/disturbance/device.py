@@ -14,10 +14,6 @@ from profiler.devices.metering.telemetry import State
 from profiler.records.record import Repetition, Spoiler
 from profiler.statistics.medians import median
 
-HW_SLOWDOWN, SW_THERMAL, HW_THERMAL, POWER_BRAKE = 0x8, 0x20, 0x40, 0x80
-THROTTLED = HW_SLOWDOWN | SW_THERMAL | HW_THERMAL | POWER_BRAKE
-"""The bits of NVML's clock event reasons that stand for heat or an external brake."""
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -50,8 +46,8 @@ class DeviceDetector:
 
 
 def _throttled(seen: Seen) -> float | None:
-    masks = seen.values("clock_event_reasons")
-    return sum(bool(int(mask) & THROTTLED) for mask in masks) / len(masks) if masks else None
+    throttled = [state.throttled for state in seen.states if state.throttled is not None]
+    return sum(throttled) / len(throttled) if throttled else None
 
 
 def _clock_drop(seen: Seen) -> float | None:

@@ -1,4 +1,4 @@
-"""What a machine would do to a measurement, and what could be measured on it: looked at before a run.
+"""What on this machine disturbs a measurement, and what can be measured: checked before a run.
 
 A check is a function in one of these modules and an entry in :data:`CHECKS`.
 """
@@ -9,17 +9,24 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from profiler.devices.nvidia.doctor import check_boards
+from profiler.devices.plugins import installed
 from profiler.doctor.clocks import check_clocksource, check_governor, check_turbo
 from profiler.doctor.cores import check_cores, check_load, check_thread_settings
-from profiler.doctor.finding import Finding, Look
 from profiler.doctor.host_memory import check_huge_pages, check_memory, check_swap
 from profiler.doctor.measurable import Measurable, measurable
 from profiler.host.files import Files
+from profiler.host.finding import Finding, Machine
 from profiler.host.machine import physical_cores
 from profiler.run.supervisor import worker_environment
 
-CHECKS: tuple[Callable[[Look], list[Finding]], ...] = (
+
+def check_plugins(machine: Machine) -> list[Finding]:
+    """Report device plug-ins that cannot be loaded."""
+    remedy = "reinstall or remove the package that provides it"
+    return [Finding(f"device plug-in {name}", "improve", why, remedy) for name, why in installed().broken.items()]
+
+
+CHECKS: tuple[Callable[[Machine], list[Finding]], ...] = (
     check_governor,
     check_turbo,
     check_clocksource,
@@ -29,7 +36,7 @@ CHECKS: tuple[Callable[[Look], list[Finding]], ...] = (
     check_memory,
     check_swap,
     check_huge_pages,
-    check_boards,
+    check_plugins,
 )
 """Every check, in the order people read them."""
 
@@ -43,12 +50,12 @@ class Diagnosis:
 
     @property
     def to_improve(self) -> tuple[Finding, ...]:
-        """Findings that something can be done about."""
+        """Findings that have a remedy."""
         return tuple(finding for finding in self.checks if finding.status == "improve")
 
 
 def diagnose(files: Files | None = None, environment: Mapping[str, str] | None = None) -> Diagnosis:
-    """Look at this machine for about a second; nothing is changed, and no privilege is needed."""
-    look = Look(files or Files(), os.environ if environment is None else environment)
-    worker = worker_environment(physical_cores())
-    return Diagnosis(tuple(finding for check in CHECKS for finding in check(look)), measurable(look.files, worker))
+    """Check this machine for about a second; change nothing, need no privilege."""
+    machine = Machine(files or Files(), os.environ if environment is None else environment)
+    checks = tuple(finding for check in (*CHECKS, *installed().checks) for finding in check(machine))
+    return Diagnosis(checks, measurable(machine.files, worker_environment(physical_cores())))

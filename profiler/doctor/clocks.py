@@ -1,4 +1,4 @@
-"""Whether the processor's clock stays what it is during a run, and whether time can be read cheaply.
+"""Whether the processor's clock stays constant during a run, and whether reading the time is cheap.
 
 Files as in Linux: Documentation/admin-guide/pm/cpufreq.rst, intel_pstate.rst.
 """
@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 
-from profiler.doctor.finding import Finding, Look
+from profiler.host.finding import Finding, Machine
 
 CPU = "sys/devices/system/cpu"
 CLOCKSOURCE = "sys/devices/system/clocksource/clocksource0/current_clocksource"
 QUICK_SOURCES = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter", "xen")
 
 
-def check_governor(look: Look) -> list[Finding]:
+def check_governor(machine: Machine) -> list[Finding]:
     """Governors other than ``performance`` change the clock with the load."""
-    files = look.files
+    files = machine.files
     governors = Counter(
         text
         for core in files.names(CPU, "cpu[0-9]*")
         if (text := files.text(f"{CPU}/{core}/cpufreq/scaling_governor")) is not None
     )
     if not governors:
-        why = "no cpufreq (usual in virtual machines): the host decides, and clock drift cannot be seen from here"
+        why = "no cpufreq (usual in virtual machines): the hypervisor sets the clock; drift is invisible here"
         return [Finding("frequency governor", "unknown", why)]
     if set(governors) == {"performance"}:
         return [Finding("frequency governor", "good", f"performance on all {governors.total()} cores")]
@@ -32,31 +32,31 @@ def check_governor(look: Look) -> list[Finding]:
     return [Finding("frequency governor", "improve", f"{named} of {governors.total()} cores", remedy)]
 
 
-def check_turbo(look: Look) -> list[Finding]:
-    """Turbo makes speed depend on temperature and on what other cores do."""
-    no_turbo = look.files.number(f"{CPU}/intel_pstate/no_turbo")
-    boost = look.files.number(f"{CPU}/cpufreq/boost")
+def check_turbo(machine: Machine) -> list[Finding]:
+    """Turbo makes speed depend on temperature and on the load of other cores."""
+    no_turbo = machine.files.number(f"{CPU}/intel_pstate/no_turbo")
+    boost = machine.files.number(f"{CPU}/cpufreq/boost")
     if no_turbo is None and boost is None:
-        return [Finding("turbo", "unknown", "the kernel does not tell whether the clock may be raised")]
+        return [Finding("turbo", "unknown", "turbo state unknown: the kernel does not expose it")]
     if no_turbo == 1 or boost == 0:
-        return [Finding("turbo", "good", "off: the clock does not depend on heat")]
+        return [Finding("turbo", "good", "off: the clock does not depend on temperature")]
     path, value = ("intel_pstate/no_turbo", 1) if no_turbo is not None else ("cpufreq/boost", 0)
     return [
         Finding(
             "turbo",
             "improve",
-            "on: faster, and dependent on heat and on the other cores' load",
+            "on: faster, but the clock depends on temperature and on the load of other cores",
             f"to compare small differences: echo {value} | sudo tee /{CPU}/{path}",
         )
     ]
 
 
-def check_clocksource(look: Look) -> list[Finding]:
+def check_clocksource(machine: Machine) -> list[Finding]:
     """A slow clock source takes microseconds a token to read."""
-    source = look.files.text(CLOCKSOURCE)
+    source = machine.files.text(CLOCKSOURCE)
     if source is None:
-        return [Finding("clock source", "unknown", look.files.why_not(CLOCKSOURCE))]
+        return [Finding("clock source", "unknown", machine.files.why_not(CLOCKSOURCE))]
     if source in QUICK_SOURCES:
         return [Finding("clock source", "good", source)]
-    remedy = "find out why the kernel gave up the TSC (dmesg | grep -i tsc)"
+    remedy = "find out why the kernel stopped using the TSC (dmesg | grep -i tsc)"
     return [Finding("clock source", "improve", f"{source}: slow to read", remedy)]

@@ -1,4 +1,4 @@
-"""Which cores a run would have, who else uses them, and what the environment does to its threads."""
+"""Which cores a run gets, who else uses them, and how the environment changes its threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 import psutil
 
 from profiler.disturbance.host import DETECTORS, read_counters
-from profiler.doctor.finding import Finding, Look
+from profiler.host.finding import Finding, Machine
 from profiler.host.machine import physical_cores
 
 LOOK_S = 1.0
@@ -19,7 +19,7 @@ SPINNING = {"OMP_WAIT_POLICY": ("active",), "GOMP_SPINCOUNT": ("infinite", "infi
 """Settings that make idle threads burn their core while they wait, case ignored."""
 
 
-def check_load(look: Look) -> list[Finding]:
+def check_load(machine: Machine) -> list[Finding]:
     """What other processes and the hypervisor take, over a second, against the thresholds that mark repetitions."""
     before, processes = read_counters(), _processes()
     time.sleep(LOOK_S)
@@ -56,35 +56,35 @@ def _busiest(processes: list[psutil.Process]) -> str:
         with contextlib.suppress(psutil.Error):
             shares.append((process.cpu_percent(), process.pid, process.name()))
     shown = [f"{pid} {name} {share:.0f} %" for share, pid, name in sorted(shares, reverse=True)[:3] if share >= 1]
-    return ", ".join(shown) or "by processes that are hidden from here"
+    return ", ".join(shown) or "by processes not visible from here"
 
 
-def check_cores(look: Look) -> list[Finding]:
+def check_cores(machine: Machine) -> list[Finding]:
     """Whether a container's quota or the affinity leave fewer cores than a run would start threads on."""
     cores = physical_cores()
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     findings = [Finding("cores", "good", f"{cores} physical cores for {cores} threads, {allowed} logical ones allowed")]
-    quota, _, period = (look.files.text(QUOTA) or "max 0").partition(" ")
+    quota, _, period = (machine.files.text(QUOTA) or "max 0").partition(" ")
     if quota.isdigit() and period.isdigit() and int(period) and int(quota) / int(period) < cores:
         share = int(quota) / int(period)
         remedy = f"raise the container's limit, or use --threads {max(1, int(share))}"
-        found = f"the container may use {share:g} of the {cores} cores: it is stopped for the rest of each period"
+        found = f"the container may use {share:g} of the {cores} cores: it is throttled for the rest of each period"
         findings.append(Finding("CPU quota", "improve", found, remedy))
     return findings
 
 
-def check_thread_settings(look: Look) -> list[Finding]:
+def check_thread_settings(machine: Machine) -> list[Finding]:
     """Variables that override ``--threads``, or make threads spin."""
     findings = []
     cores = physical_cores()
     for name in THREAD_VARIABLES:
-        value = look.environment.get(name)
+        value = machine.environment.get(name)
         if value is not None and value != str(cores):
-            found = f"{name}={value} is set, and wins over --threads (here: {cores})"
+            found = f"{name}={value} is set, and overrides --threads (here: {cores})"
             findings.append(Finding("threads", "improve", found, f"unset {name}"))
     for name, bad in SPINNING.items():
-        value = look.environment.get(name)
+        value = machine.environment.get(name)
         if value is not None and value.casefold() in bad:
-            found = f"{name}={value}: waiting threads spin, and take the cores from those that work"
+            found = f"{name}={value}: waiting threads spin, and take cores from working threads"
             findings.append(Finding("threads", "improve", found, f"unset {name}"))
     return findings or [Finding("threads", "good", "no variable overrides --threads or makes threads spin")]

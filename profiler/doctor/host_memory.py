@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from profiler.doctor.finding import Finding, Look
+from profiler.host.finding import Finding, Machine
 from profiler.host.memory import available_bytes
 
 HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
@@ -12,17 +12,17 @@ LITTLE_BYTES = 2 * 10**9
 """Less than the smallest preset needs with its reference."""
 
 
-def check_memory(look: Look) -> list[Finding]:
-    """What can be had without swapping."""
+def check_memory(machine: Machine) -> list[Finding]:
+    """Memory available without swapping."""
     free, total = available_bytes(), psutil.virtual_memory().total
-    found = f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB can be had"
+    found = f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB available"
     if free < LITTLE_BYTES:
-        return [Finding("memory", "improve", found, "free memory: even the smallest preset hardly fits")]
+        return [Finding("memory", "improve", found, "free memory: even the smallest preset may not fit")]
     return [Finding("memory", "good", found)]
 
 
-def check_swap(look: Look) -> list[Finding]:
-    """Swap that is in use may take weights along."""
+def check_swap(machine: Machine) -> list[Finding]:
+    """Swap in use may hold weights."""
     used = psutil.swap_memory()
     if used.total == 0:
         return [Finding("swap", "good", "none: weights stay in memory")]
@@ -32,14 +32,14 @@ def check_swap(look: Look) -> list[Finding]:
     return [Finding("swap", "good", found)]
 
 
-def check_huge_pages(look: Look) -> list[Finding]:
-    """With 4 KiB pages, page walks take part of the bandwidth that decode lives on."""
-    text = look.files.text(HUGE_PAGES)
+def check_huge_pages(machine: Machine) -> list[Finding]:
+    """With 4 KiB pages, page walks take part of the bandwidth that limits decode."""
+    text = machine.files.text(HUGE_PAGES)
     if text is None:
-        return [Finding("huge pages", "unknown", look.files.why_not(HUGE_PAGES))]
+        return [Finding("huge pages", "unknown", machine.files.why_not(HUGE_PAGES))]
     chosen = text.partition("[")[2].partition("]")[0]
     if chosen == "never":
         remedy = f"echo madvise | sudo tee /{HUGE_PAGES}"
-        found = "never: weights lie on 4 KiB pages, and page walks cost bandwidth"
+        found = "never: weights use 4 KiB pages, and page walks cost bandwidth"
         return [Finding("huge pages", "improve", found, remedy)]
-    return [Finding("huge pages", "good", f"{chosen}: weights are put on them")]
+    return [Finding("huge pages", "good", f"{chosen}: weights use them")]

@@ -1,4 +1,4 @@
-"""Which figures this machine could give, at which grade, from what."""
+"""Which figures this machine can give, at which grade, from which source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from profiler.devices.meters import METERS
 from profiler.devices.monitors import MONITORS
+from profiler.devices.screen.monitor import REMEDY, VendorTool
 from profiler.devices.wall import ENVIRONMENT, probe_wall_meter
 from profiler.devices.wall import NAME as WALL
 from profiler.host.files import Files
@@ -22,12 +23,12 @@ DISTURBANCES = {
     "waiting for a core": ("proc/self/schedstat", "a kernel with CONFIG_SCHED_INFO"),
     "clock drift": ("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "run on the bare machine"),
 }
-"""What is watched on the host -> the file it is read from, and what would bring it."""
+"""Disturbance of the host -> the file it is read from, and how to enable it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurable:
-    """One kind of figure on one piece of hardware: ``how`` names the source, or why there is none."""
+    """One kind of figure on one piece of hardware: ``how`` names the source, or the reason for its absence."""
 
     figure: str
     hardware: str
@@ -37,7 +38,7 @@ class Measurable:
 
 
 def measurable(files: Files, environment: Mapping[str, str]) -> tuple[Measurable, ...]:
-    """Everything, available or not. ``environment`` is that of a worker."""
+    """List every kind of figure, available or not. ``environment`` is that of a worker."""
     clock = "the monotonic clock, and CUDA events where a device times its tokens"
     found = [
         Measurable("speed: TTFT, TPOT, throughput", "every target", "measured", clock),
@@ -52,12 +53,17 @@ def measurable(files: Files, environment: Mapping[str, str]) -> tuple[Measurable
             remedy = "" if probe.available else probe.remedy
             found.append(Measurable("energy and power", accelerator or HOST, grade, how, remedy))
     wall = probe_wall_meter(os.environ.get(ENVIRONMENT, ""))
-    how = f"{WALL}, read beside the others" if wall.available else f"{WALL}: {wall.reason}"
+    how = f"{WALL}, sampled in parallel" if wall.available else f"{WALL}: {wall.reason}"
     grade = wall.grade if wall.available else "unavailable"
     found.append(Measurable("energy and power", "the whole machine", grade, how, wall.remedy))
     boards = {accelerator for kind in METERS for accelerator in kind.candidates(environment) if accelerator}
     for accelerator in sorted(boards):
-        for monitor in [kind for kind in MONITORS if accelerator.partition(":")[0] in kind.device_types]:
+        kinds = [kind for kind in MONITORS if accelerator.partition(":")[0] in kind.device_types]
+        absent = [kind for kind in kinds if issubclass(kind, VendorTool) and not kind.is_installed()]
+        if absent:
+            how = f"not on PATH: {', '.join(kind.name for kind in absent)}"
+            found.append(Measurable("state of the device", accelerator, "unavailable", how, REMEDY))
+        for monitor in [kind for kind in kinds if kind not in absent]:
             probe = monitor.probe(accelerator, environment)
             how = f"{monitor.name}: clocks, heat, limits, memory, processes" if probe.available else probe.reason
             grade = "measured" if probe.available else "unavailable"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from profiler.chips import Chip, load_chips
-from profiler.devices.nvidia.board import same_device
+from profiler.devices.identity import same_device
 from profiler.records.record import Component, PowerModel
 
 NAME = "design-power-bounds/1"

@@ -42,7 +42,7 @@ def read_engines(*, load: bool) -> Findings:
             details = describe(module)
         except Exception as error:  # noqa: BLE001 - an engine may fail to load in any way, and that is a finding
             said = str(error).strip().splitlines()
-            unread[f"engine {name}"] = f"it could not be asked: {type(error).__name__}{f': {said[0]}' if said else ''}"
+            unread[f"engine {name}"] = f"cannot be queried: {type(error).__name__}{f': {said[0]}' if said else ''}"
             continue
         version = str(getattr(module, "__version__", "") or "")
         title = f"{name} {version}".strip()

@@ -39,7 +39,9 @@ def read_packages() -> Findings:
         "packages": dict(sorted(found.items(), key=lambda pair: pair[0].casefold())),
     }
     unread = (
-        {} if ROOT in found else {"packages": f"{ROOT} is not an installed distribution, so its needs are not known"}
+        {}
+        if ROOT in found
+        else {"packages": f"{ROOT} is not installed as a distribution: its requirements are unknown"}
     )
     name = f"{platform.python_implementation()} {platform.python_version()}"
     return Findings((Component("python", name, details=details, source="importlib.metadata"),), unread)

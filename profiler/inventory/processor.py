@@ -26,12 +26,12 @@ _SIZE_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def read_processor(files: Files) -> Findings:
-    """The processor component; ``unread`` says what the system or a hypervisor keeps back."""
+    """Read the processor; ``unread`` lists what the system or a hypervisor hides."""
     blocks = _cpuinfo(files)
     info = blocks[0] if blocks else {}
     unread: dict[str, str] = {}
     if not blocks:
-        unread["cpu"] = f"little is known of it: {files.why_not('proc/cpuinfo')}"
+        unread["cpu"] = f"mostly unknown: {files.why_not('proc/cpuinfo')}"
     flags = (info.get("flags") or info.get("features") or "").split()
     implementer = info.get("cpu implementer", "")
     part = info.get("cpu part", "")
@@ -52,7 +52,7 @@ def read_processor(files: Files) -> Findings:
         details["riscv_isa"] = info["isa"]
     for key, what in (("microcode", "cpu microcode"), ("caches", "cpu caches"), ("numa_nodes", "NUMA nodes")):
         if not details[key]:
-            unread[what] = "the kernel does not tell it here"
+            unread[what] = "the kernel does not expose it here"
     note = ""
     if "hypervisor" in flags:
         details["virtual"] = True
@@ -66,7 +66,7 @@ def read_processor(files: Files) -> Findings:
     if name is None and (names := processor_names(files.raw(TABLE) or b"")):
         name = names[0]
     elif name is None and (name := arm_core(implementer, part)):
-        note = note or "the name is that of the core; the chip around it is told by the firmware's table only, to root"
+        note = note or "name of the core; only the firmware's table, which root alone may read, names the chip"
     name = name or platform.processor() or platform.machine() or "unknown processor"
     country = vendor.country if vendor else None
     component = Component("cpu", name, vendor.name if vendor else None, country, details, "/proc/cpuinfo, /sys", note)

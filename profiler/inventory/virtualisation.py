@@ -60,7 +60,7 @@ def read_virtualisation(files: Files, environment: Mapping[str, str] | None = No
     }
     unread = {}
     if virtual and named is None:
-        reason = "the processor says it runs under one, and neither DMI nor ACPI names it"
+        reason = "the processor reports a hypervisor, but neither DMI nor ACPI names it"
         unread["hypervisor"] = reason
     name = f"virtual machine ({named or 'hypervisor unknown'})" if virtual else "no hypervisor seen"
     if container:

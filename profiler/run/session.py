@@ -23,7 +23,7 @@ from backends.common.errors import (
 from backends.contract.backend import WorkerCommand
 from backends.contract.registry import Target, asked_chip, is_compiler, load_backend
 from profiler.energy.power_model import power_model
-from profiler.host.machine import read_host
+from profiler.inventory import take_inventory
 from profiler.metrics.catalogue import Evidence, compute_metrics
 from profiler.metrics.modelled import modelled_metrics
 from profiler.records.bundle import CPU, BundleWriter, ceilings_file, target_file
@@ -116,7 +116,7 @@ class _Session:
             error.args = (f"{error}; the finished targets are kept in {kept}",)
 
     def _run(self) -> None:
-        self.writer.put("host.json", read_host())
+        self.writer.put("host.json", take_inventory(engines=False))
         running = [target for target in self.request.targets if not is_compiler(target.backend)]
         reference = self._reference() if any(not self.hindrances[target.id] for target in running) else Path()
         for target in self.request.targets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from profiler.devices.nvidia.board import same_device
+from profiler.devices.identity import same_device
 from profiler.disturbance.device import mark_repetitions
 from profiler.energy.per_token import window_edges
 from profiler.records.record import TargetRecord, WorkerReport

@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from backends.common.errors import ChipassayError
-from profiler.host.machine import physical_cores, read_host
+from profiler.host.machine import physical_cores
+from profiler.inventory import take_inventory
 from profiler.models.presets import find_model
 from profiler.models.workloads import make_workload
 from profiler.records.quantity import Quantity
@@ -97,7 +98,7 @@ def _run(course: Course, entrants: Sequence[Contender], rounds: int, parts: Sequ
 
 
 def _machine() -> str:
-    parts = {part.kind: part for part in read_host().components}
+    parts = {part.kind: part for part in take_inventory(engines=False).components}
     processor, memory = parts["cpu"], parts["memory"]
     gib = memory.details["total_bytes"] / 2**30
     return f"{processor.name}, {processor.details['physical_cores']} cores, {gib:.0f} GiB"

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from profiler.devices.ascend.npu_smi import mapping
 from profiler.devices.meter import MeterLostError, MeterProbe
 from profiler.devices.metering.streamed_power import StreamedPower
+from profiler.devices.screen.visible import count_visible, visible_number
 
 TOOL = "npu-smi"
 PERIOD_S = 1
 MAP_LIMIT_S = 10.0
-VISIBLE = "ASCEND_RT_VISIBLE_DEVICES"
+VISIBLE = ("ASCEND_RT_VISIBLE_DEVICES",)
 _COLUMN = re.compile(r"[^()]+\([^)]*\)")
 
 
@@ -73,8 +74,7 @@ class NpuSmi(StreamedPower):
     def candidates(cls, environment: Mapping[str, str]) -> tuple[str | None, ...]:
         """Every device the tool lists; none where there is no tool."""
         listed = _listed() if shutil.which(TOOL) else {}
-        visible = _visible(environment)
-        return tuple(f"npu:{number}" for number in range(len(listed) if visible is None else len(visible)))
+        return tuple(f"npu:{number}" for number in range(count_visible(len(listed), VISIBLE, environment)))
 
     @classmethod
     def open(cls, accelerator: str | None, environment: Mapping[str, str]) -> NpuSmi:
@@ -96,30 +96,20 @@ def _scope(place: _Place) -> str:
 
 
 def _find(accelerator: str | None, environment: Mapping[str, str]) -> _Place | str:
-    """Where ``accelerator`` is, or why that cannot be told."""
-    kind, _, number = (accelerator or "").partition(":")
-    if kind != "npu":
+    """Return where ``accelerator`` is, or why that is unknown."""
+    if accelerator is None or accelerator.partition(":")[0] != "npu":
         return f"it reads Huawei Ascend boards, and this is {accelerator or 'the host processor'}"
     if shutil.which(TOOL) is None:
         return f"{TOOL} is not on PATH"
-    visible = _visible(environment)
-    wanted = int(number or 0)
-    if visible is not None:
-        if wanted >= len(visible):
-            return f"{accelerator} does not exist: {VISIBLE} shows {len(visible)}"
-        wanted = visible[wanted]
+    wanted = visible_number(accelerator, VISIBLE, environment)
+    if isinstance(wanted, str):
+        return wanted
     listed = _listed()
     places = [place for place, logical in listed.items() if logical == wanted]
     if not places:
         return f"{TOOL} lists no device {wanted}"
     card, chip = places[0]
     return _Place(card, chip, sum(other == card for other, _ in listed))
-
-
-def _visible(environment: Mapping[str, str]) -> list[int] | None:
-    """The logical numbers that CANN shows; None where all are."""
-    value = environment.get(VISIBLE)
-    return None if value is None else [int(text) for text in value.split(",") if text.strip().isdigit()]
 
 
 def _listed() -> dict[tuple[int, int], int]:

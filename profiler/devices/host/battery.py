@@ -16,8 +16,6 @@ ROOT = Path("/sys/class/power_supply")
 POWER_AGE_S = 1.0
 """The kernel asks a battery's firmware at most once a second (drivers/acpi/battery.c: cache_time)."""
 
-MOST_POWER_W = 1000.0
-
 
 class Battery(Meter):
     """All batteries that discharge, summed."""
@@ -29,6 +27,7 @@ class Battery(Meter):
     sample_interval_s = 0.5
     power_source = "power of the battery"
     power_period_s = POWER_AGE_S
+    max_power_w = 1000.0
     root = ROOT
 
     @classmethod
@@ -44,7 +43,7 @@ class Battery(Meter):
         try:
             _power_w(cls.root)
         except (OSError, ValueError) as error:
-            return MeterProbe(False, f"the battery tells no power: {error}", "use a meter at the wall: --wall-meter")
+            return MeterProbe(False, f"the battery reports no power: {error}", "use a meter at the wall: --wall-meter")
         return MeterProbe(True, scope=cls.scope, grade=cls.grade)
 
     @classmethod
@@ -60,16 +59,6 @@ class Battery(Meter):
             return Look(None, _power_w(self.root))
         except (OSError, ValueError) as error:
             raise MeterLostError(str(error)) from error
-
-    @property
-    def max_interval_s(self) -> float:
-        """Power does not wrap; a minute without a look is a gap all the same."""
-        return 60.0
-
-    @property
-    def max_power_w(self) -> float:
-        """More than any battery gives."""
-        return MOST_POWER_W
 
 
 def _batteries(root: Path) -> list[Path]:

@@ -22,8 +22,6 @@ ROOT = Path("/sys/class/hwmon")
 POWER_AGE_S = 0.1
 """How old a power reading is taken to be where neither ``power*_average_interval`` nor ``update_interval`` tells."""
 
-MOST_POWER_W = 20_000.0
-
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -155,6 +153,7 @@ class Hwmon(Meter):
     name = "hwmon"
     covers = "the host's power sensors (processor, module, machine, INA monitors)"
     root = ROOT
+    max_power_w = 20_000.0
 
     @classmethod
     def probe(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> MeterProbe:
@@ -203,16 +202,6 @@ class Hwmon(Meter):
             return Look(None, sum(values))
         faults = [counter.advance(round(value)) for counter, value in zip(self._counters, values, strict=True)]
         return Look(sum(counter.total for counter in self._counters) / 1e6, fault=next(filter(None, faults), ""))
-
-    @property
-    def max_interval_s(self) -> float:
-        """The kernel keeps counters in 64 bits; a minute without a look is a gap all the same."""
-        return 60.0
-
-    @property
-    def max_power_w(self) -> float:
-        """Of the largest machine."""
-        return MOST_POWER_W
 
 
 def _read(chosen: Sequence[Sensor]) -> list[float]:

@@ -20,10 +20,9 @@ PLAUSIBLE_MAX_POWER_W = 2000.0
 
 @dataclass(slots=True)
 class _Package:
-    """One counter, in microjoules, its file and its range."""
+    """One counter, in microjoules, and its file."""
 
     path: Path
-    range_uj: int
     counter: Counter
 
 
@@ -44,6 +43,7 @@ class Rapl(Meter):
     covers = "the host's processor packages (Intel, AMD)"
     scope = "package"
     root = ROOT
+    max_interval_s = float("inf")
 
     @classmethod
     def probe(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> MeterProbe:
@@ -82,7 +82,10 @@ class Rapl(Meter):
         for zone in packages(self.root):
             range_uj = int((zone / "max_energy_range_uj").read_text())
             counter = Counter(_read(zone / "energy_uj"), (range_uj + 1,), always=True)
-            self._packages.append(_Package(zone / "energy_uj", range_uj, counter))
+            self._packages.append(_Package(zone / "energy_uj", counter))
+            # Half the time the smallest counter needs to wrap at the highest plausible power.
+            self.max_interval_s = min(self.max_interval_s, range_uj / 1e6 / PLAUSIBLE_MAX_POWER_W / 2)
+        self.max_power_w = PLAUSIBLE_MAX_POWER_W * len(self._packages)
 
     def look(self) -> Look:
         """Joules of all packages since creation."""
@@ -95,16 +98,6 @@ class Rapl(Meter):
         return Look(
             sum(package.counter.total for package in self._packages) / 1e6, fault=next(filter(None, faults), "")
         )
-
-    @property
-    def max_interval_s(self) -> float:
-        """Half the time the smallest counter needs to wrap at the highest plausible power."""
-        return min(package.range_uj for package in self._packages) / 1e6 / PLAUSIBLE_MAX_POWER_W / 2
-
-    @property
-    def max_power_w(self) -> float:
-        """Of all packages together."""
-        return PLAUSIBLE_MAX_POWER_W * len(self._packages)
 
 
 def _read(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""A hardware energy counter: differences added up, and a fall told for what it is."""
+"""A hardware energy counter: accumulates differences and classifies decreases."""
 
 from __future__ import annotations
 

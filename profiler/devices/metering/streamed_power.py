@@ -18,7 +18,6 @@ from profiler.devices.meter import Look, Meter, MeterLostError
 from profiler.records.quantity import Grade
 
 FIRST_READING_S = 10.0
-MOST_POWER_W = 10_000.0
 
 
 class StreamedPower(Meter):
@@ -53,7 +52,7 @@ class StreamedPower(Meter):
         self._thread.start()
         if not self._first.wait(FIRST_READING_S) or self._fresh is None:
             self.close()
-            raise MeterLostError(f"{command[0]} told no power{f': {self._said}' if self._said else ''}")
+            raise MeterLostError(f"{command[0]} reported no power{f': {self._said}' if self._said else ''}")
 
     def _listen(self, reader: int) -> None:
         # The terminal's end of file is an error (EIO) once the tool is gone.
@@ -73,16 +72,6 @@ class StreamedPower(Meter):
         if fresh is None and self._process.poll() is not None:
             raise MeterLostError(f"{self._tool} ended: {self._said}")
         return Look(None, fresh)
-
-    @property
-    def max_interval_s(self) -> float:
-        """Power does not wrap; a minute without a look is a gap all the same."""
-        return 60.0
-
-    @property
-    def max_power_w(self) -> float:
-        """No board draws more."""
-        return MOST_POWER_W
 
     def close(self) -> None:
         """End the tool and its children."""

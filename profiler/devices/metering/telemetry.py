@@ -24,11 +24,15 @@ SLOW_EVERY = 5
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The device at one moment. Slow columns hold what was read last; ``foreign`` are processes that are not ours."""
+    """The device at one moment. Slow columns hold the value read last; ``foreign`` are processes that are not ours.
+
+    ``throttled``: heat or an external brake held the clocks down; None if the monitor does not report it.
+    """
 
     at_ns: int
     row: Row
     foreign: frozenset[int] = frozenset()
+    throttled: bool | None = None
 
 
 @dataclass(slots=True)
@@ -102,7 +106,9 @@ class TelemetryStream:
         except MeterLostError as error:
             self.lost = str(error)
             return
-        self.states.append(State(now, {**self._slow, **row}, self._foreign))
+        events = row.get("clock_event_reasons")
+        throttled = None if events is None else bool(int(events) & self.monitor.throttle_events)
+        self.states.append(State(now, {**self._slow, **row}, self._foreign, throttled))
 
     def telemetry(self) -> Telemetry:
         """What was seen, at most :data:`MOST_KEPT` rows of it."""

@@ -1,6 +1,6 @@
 """Moore Threads through ``mthreads-gmi`` (1.14 to 2.4): three lines a device, divided by two bars.
 
-The table tells no power; :mod:`profiler.devices.moore_threads.mtml` reads it through the maker's library where that is installed.
+The table has no power; :mod:`profiler.devices.moore_threads.mtml` reads it through the maker's library.
 """
 
 from __future__ import annotations

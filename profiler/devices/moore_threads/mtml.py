@@ -7,12 +7,12 @@ bytes, clocks in MHz, temperature in degrees Celsius, use in per cent. No board 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from profiler.devices.meter import MeterLostError, MeterProbe
-from profiler.devices.monitor import Monitor, Row
-from profiler.devices.screen.monitor import visible_number
+from profiler.devices.monitor import LibraryMonitor
+from profiler.devices.screen.visible import visible_number
 
 MHZ = 1_000_000
 VISIBLE = ("MUSA_VISIBLE_DEVICES",)
@@ -20,8 +20,10 @@ GRADE = "read as MTML's documentation has it; not seen on a board"
 REMEDY = "pip install 'chipassay[musa]', and the driver of Moore Threads"
 
 
-class MtmlMonitor(Monitor):
+class MtmlMonitor(LibraryMonitor):
     """One board."""
+
+    library, binding = "MTML", "mthreads-ml-py"
 
     name, device_types, makers = "mtml", ("musa",), ("Moore Threads",)
     columns = ("gpu_clock_hz", "power_w", "temperature_c", "utilisation")
@@ -49,23 +51,25 @@ class MtmlMonitor(Monitor):
             self._mtml: Any = importlib.import_module("pymtml")
         except ImportError as error:
             raise MeterLostError("mthreads-ml-py is not installed") from error
-        self._error: type[Exception] = self._mtml.MTMLError
+        self.error = self._mtml.MTMLError
         try:
             self._mtml.mtmlLibraryInit()
         except OSError as error:  # the package loads the library here
             raise MeterLostError("MTML's library, libmtml.so, cannot be loaded") from error
-        except self._error as error:
+        except self.error as error:
             raise MeterLostError(f"MTML: {error}") from error
         try:
             self._board = self._mtml.mtmlLibraryInitDeviceByIndex(number)
             self._gpu = self._mtml.mtmlDeviceInitGpu(self._board)
             self._memory = self._mtml.mtmlDeviceInitMemory(self._board)
             self.device = {"name": str(self._mtml.mtmlDeviceGetName(self._board)), "grade": GRADE}
-        except self._error as error:
+        except self.error as error:
             self.close()
             raise MeterLostError(f"MTML: board {number}: {error}") from error
         self.unread = {"processes": "MTML is not asked for them"}
-        self._readers: dict[str, Callable[[], float]] = {
+        self.gone = (self._mtml.MTML_ERROR_GPU_IS_LOST,)
+        self.refused = (self._mtml.MTML_ERROR_NOT_SUPPORTED,)
+        self.readers = {
             "gpu_clock_hz": lambda: self._mtml.mtmlGpuGetClock(self._gpu) * MHZ,
             "power_w": lambda: self._mtml.mtmlDeviceGetPowerUsage(self._board) / 1000,
             "temperature_c": lambda: self._mtml.mtmlGpuGetTemperature(self._gpu),
@@ -73,31 +77,11 @@ class MtmlMonitor(Monitor):
             "memory_used_bytes": lambda: self._mtml.mtmlMemoryGetUsed(self._memory),
             "memory_total_bytes": lambda: self._mtml.mtmlMemoryGetTotal(self._memory),
         }
-        self.look(slow=True)  # what the board does not tell is found now and asked for no more
-
-    def look(self, *, slow: bool) -> Row:
-        """Every column that this board tells."""
-        wanted = (*self.columns, *self.slow_columns) if slow else self.columns
-        return {column: self._one(column) for column in wanted if column not in self.unread}
-
-    def _one(self, column: str) -> float | None:
-        try:
-            return float(self._readers[column]())
-        except self._error as error:
-            code = getattr(error, "value", None)
-            if code == self._mtml.MTML_ERROR_GPU_IS_LOST:
-                raise MeterLostError(f"MTML: {error}") from error
-            if code == self._mtml.MTML_ERROR_NOT_SUPPORTED:
-                self.unread[column] = f"MTML: {error}"
-        return None
-
-    def processes(self) -> dict[int, int | None]:
-        """None are asked for."""
-        return {}
+        self.look(slow=True)  # find now what the board does not support
 
     def close(self) -> None:
         """Let MTML go."""
         try:
             self._mtml.mtmlLibraryShutDown()
-        except self._error:
+        except self.error:
             return

@@ -17,7 +17,9 @@ from backends.common.nvml import said
 from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.screen.fields import pci_address
 
-NVIDIA_PCI_VENDOR = 0x10DE
+NVIDIA = "10de"
+"""The PCI vendor id."""
+
 _SUPERCHIP = re.compile(r"\bG[HB]\d{3}\b")
 """Grace Hopper and Grace Blackwell by name, for bindings that cannot ask for the link to the processor."""
 
@@ -54,31 +56,19 @@ def find_board(nvml: Any, accelerator: str, environment: Mapping[str, str]) -> B
     index = _visible(nvml, handles, int(number or 0), environment)
     handle = handles[index]
     board = Board(nvml, handle, index, _identity(nvml, handle), _on_superchip(nvml, handle))
-    vendor_id = _ask(nvml, lambda: nvml.nvmlDeviceGetPciInfo(handle).pciDeviceId & 0xFFFF)
-    if vendor_id not in (None, NVIDIA_PCI_VENDOR):
-        maker = pci_vendor(f"{vendor_id:04x}")
+    packed_id = ask(nvml, lambda: nvml.nvmlDeviceGetPciInfo(handle).pciDeviceId)
+    vendor_id = NVIDIA if packed_id is None else f"{packed_id & 0xFFFF:04x}"
+    if vendor_id != NVIDIA:
+        maker = pci_vendor(vendor_id)
         raise BoardUnavailableError(
             f"{board.device.get('name', 'the device')} answers through NVML, but its PCI vendor is "
-            f"{maker.name if maker else f'{vendor_id:04x}'}, not NVIDIA: what its counter counts is not known",
+            f"{maker.name if maker else vendor_id}, not NVIDIA: the meaning of its counter is unknown",
             "use its maker's own tool",
         )
-    mode = _ask(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0])
+    mode = ask(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0])
     if mode:
         raise _mig_error(index)
     return board
-
-
-def same_device(board: Mapping[str, str], engine: Mapping[str, str]) -> bool | None:
-    """Whether two identities mean one device; None if they have nothing in common to compare."""
-    ours, theirs = _uuid(board.get("uuid")), _uuid(engine.get("uuid"))
-    if ours and theirs:
-        return ours == theirs
-    here, there = pci_address(board.get("pci_address")), pci_address(engine.get("pci_address"))
-    return here == there if here and there else None
-
-
-def _uuid(text: str | None) -> str:
-    return (text or "").casefold().removeprefix("gpu-")
 
 
 def _handles(nvml: Any) -> list[Any]:
@@ -138,7 +128,7 @@ def _index(nvml: Any, handles: list[Any], entry: str) -> int | None:
         return int(entry) if int(entry) < len(handles) else None
     if not entry.casefold().startswith("gpu-"):
         return None
-    uuids = [_text(_ask(nvml, partial(nvml.nvmlDeviceGetUUID, handle)) or "").casefold() for handle in handles]
+    uuids = [text_of(ask(nvml, partial(nvml.nvmlDeviceGetUUID, handle)) or "").casefold() for handle in handles]
     named = [index for index, uuid in enumerate(uuids) if uuid.startswith(entry.casefold())]
     return named[0] if len(named) == 1 else None
 
@@ -146,7 +136,7 @@ def _index(nvml: Any, handles: list[Any], entry: str) -> int | None:
 def _mig_error(index: int | None) -> BoardUnavailableError:
     which = "" if index is None else f" -i {index}"
     return BoardUnavailableError(
-        "MIG is on: the board's readings are of all its instances together, and none can be told apart",
+        "MIG is on: the board's readings cover all its instances together",
         f"measure on an undivided board (sudo nvidia-smi{which} -mig 0)",
     )
 
@@ -155,26 +145,27 @@ def _identity(nvml: Any, handle: Any) -> dict[str, str]:
     readers = {
         "name": lambda: nvml.nvmlDeviceGetName(handle),
         "uuid": lambda: nvml.nvmlDeviceGetUUID(handle),
-        "pci_address": lambda: pci_address(_text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
+        "pci_address": lambda: pci_address(text_of(nvml.nvmlDeviceGetPciInfo(handle).busId)),
     }
-    found = {key: _ask(nvml, read) for key, read in readers.items()}
-    return {key: _text(value) for key, value in found.items() if value}
+    found = {key: ask(nvml, read) for key, read in readers.items()}
+    return {key: text_of(value) for key, value in found.items() if value}
 
 
 def _on_superchip(nvml: Any, handle: Any) -> bool:
-    linked = _ask(nvml, lambda: nvml.nvmlDeviceGetC2cModeInfoV(handle).isC2cEnabled)
+    linked = ask(nvml, lambda: nvml.nvmlDeviceGetC2cModeInfoV(handle).isC2cEnabled)
     if linked is not None:
         return bool(linked)
-    return bool(_SUPERCHIP.search(_text(_ask(nvml, lambda: nvml.nvmlDeviceGetName(handle)) or "")))
+    return bool(_SUPERCHIP.search(text_of(ask(nvml, lambda: nvml.nvmlDeviceGetName(handle)) or "")))
 
 
-def _ask(nvml: Any, read: Any) -> Any:
-    """What ``read`` gives, or None where the board, the driver or the binding does not tell."""
+def ask(nvml: Any, read: Any) -> Any:
+    """Return what ``read`` gives, or None if the board, the driver or the binding does not support it."""
     try:
         return read()
     except (nvml.NVMLError, AttributeError):
         return None
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Decode what older bindings return as bytes."""
     return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from backends.common.nvml import NvmlUnavailableError, nvml_session
-from profiler.devices.nvidia.monitor import CLOCK_EVENTS
-from profiler.disturbance.device import THROTTLED
-from profiler.doctor.finding import Finding, Look
+from profiler.devices.nvidia.board import ask
+from profiler.devices.nvidia.monitor import CLOCK_EVENTS, THROTTLED
+from profiler.host.finding import Finding, Machine
 
 
-def check_boards(look: Look) -> list[Finding]:
+def check_boards(machine: Machine) -> list[Finding]:
     """Every board that NVML knows; nothing where there is none."""
     try:
         with nvml_session() as nvml:
@@ -34,30 +33,22 @@ def _board(nvml: Any, index: int) -> list[Finding]:
     def improve(found: str, remedy: str) -> None:
         problems.append(Finding(title, "improve", found, remedy))
 
-    if _ask(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0]):
-        improve("MIG is on: energy and telemetry are of all instances together", f"sudo nvidia-smi -i {index} -mig 0")
-    if _ask(nvml, lambda: nvml.nvmlDeviceGetPersistenceMode(handle)) == 0:
+    if ask(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0]):
+        improve("MIG is on: energy and telemetry cover all instances together", f"sudo nvidia-smi -i {index} -mig 0")
+    if ask(nvml, lambda: nvml.nvmlDeviceGetPersistenceMode(handle)) == 0:
         improve("persistence mode is off: the first use waits for the driver", f"sudo nvidia-smi -i {index} -pm 1")
-    limit = _ask(nvml, lambda: nvml.nvmlDeviceGetPowerManagementLimit(handle))
-    usual = _ask(nvml, lambda: nvml.nvmlDeviceGetPowerManagementDefaultLimit(handle))
+    limit = ask(nvml, lambda: nvml.nvmlDeviceGetPowerManagementLimit(handle))
+    usual = ask(nvml, lambda: nvml.nvmlDeviceGetPowerManagementDefaultLimit(handle))
     if limit and usual and limit < usual:
-        remedy = f"sudo nvidia-smi -i {index} -pl {usual // 1000}, or keep it and say so"
+        remedy = f"sudo nvidia-smi -i {index} -pl {usual // 1000}, or keep it and report it"
         improve(f"the power limit is {limit / 1000:g} W, {usual / 1000:g} W is usual", remedy)
-    mask = int(_ask(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle)) or 0) & THROTTLED
+    mask = int(ask(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle)) or 0) & THROTTLED
     if mask:
         named = ", ".join(name for bit, name in CLOCK_EVENTS.items() if mask & bit)
         improve(f"its clocks are held down now: {named}", "improve cooling, and look at the power supply")
-    users = _ask(nvml, lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or ()
+    users = ask(nvml, lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or ()
     if users:
         pids = ", ".join(str(process.pid) for process in users)
         improve(f"{len(users)} processes compute on it (pid {pids})", "stop them, or choose another board")
-    name = _ask(nvml, lambda: nvml.nvmlDeviceGetName(handle)) or "an unnamed board"
+    name = ask(nvml, lambda: nvml.nvmlDeviceGetName(handle)) or "an unnamed board"
     return problems or [Finding(title, "good", f"{name}: undivided, unshared, at its usual limit")]
-
-
-def _ask(nvml: Any, read: Callable[[], Any]) -> Any:
-    """What ``read`` gives, or None where the board or the binding does not tell."""
-    try:
-        return read()
-    except (nvml.NVMLError, AttributeError):
-        return None

@@ -7,16 +7,15 @@ from typing import Any
 
 from backends.common.nvml import NvmlUnavailableError, nvml_session, said
 from profiler.devices.bus.makers import pci_vendor
+from profiler.devices.nvidia.board import NVIDIA, text_of
 from profiler.devices.screen.fields import pci_address
 from profiler.records.findings import Findings
 from profiler.records.record import Component
 
-NVIDIA = "10de"
-
 _MAX_DEVICES = 256
 
 
-def read_nvidia(*, expected: bool) -> Findings:
+def read_nvidia(expected: bool) -> Findings:
     """One component a device; ``expected`` says that the PCI bus shows one, so a missing driver is worth telling."""
     try:
         with nvml_session() as nvml:
@@ -82,7 +81,7 @@ def _common(nvml: Any) -> dict[str, Callable[[], Any]]:
 def _fields(nvml: Any, handle: Any) -> dict[str, Callable[[], Any]]:
     """Detail to the call that reads it; NVML counts power in milliwatts and memory in bytes."""
     return {
-        "pci_address": lambda: pci_address(_string(nvml.nvmlDeviceGetPciInfo(handle).busId)),
+        "pci_address": lambda: pci_address(text_of(nvml.nvmlDeviceGetPciInfo(handle).busId)),
         "pci_id": lambda: _pci_id(nvml.nvmlDeviceGetPciInfo(handle).pciDeviceId),
         "pci_subsystem": lambda: _pci_id(nvml.nvmlDeviceGetPciInfo(handle).pciSubSystemId),
         "uuid": lambda: nvml.nvmlDeviceGetUUID(handle),
@@ -139,7 +138,3 @@ def _cuda(version: int) -> str:
 def _pci_id(packed: int) -> str:
     """NVML packs the device id into the upper and the vendor id into the lower 16 bits."""
     return f"{packed & 0xFFFF:04x}:{packed >> 16 & 0xFFFF:04x}"
-
-
-def _string(value: Any) -> str:
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)

@@ -16,7 +16,7 @@ from typing import Any
 from backends.common.nvml import NvmlUnavailableError, nvml_session, said
 from profiler.devices.meter import Look, Meter, MeterLostError, MeterProbe
 from profiler.devices.metering.counter import Counter
-from profiler.devices.nvidia.board import Board, BoardUnavailableError, count_visible, find_board
+from profiler.devices.nvidia.board import Board, BoardUnavailableError, ask, count_visible, find_board
 
 NOT_AVAILABLE = 0xFFFFFFFF
 """What a field holds where there is no value (``NVML_VALUE_NOT_AVAILABLE``)."""
@@ -31,8 +31,6 @@ COUNTER_MODULI = (1 << 32, 1 << 64)
 GONE = ("NVML_ERROR_GPU_IS_LOST", "NVML_ERROR_RESET_REQUIRED", "NVML_ERROR_UNINITIALIZED", "NVML_ERROR_NOT_FOUND",
         "NVML_ERROR_DRIVER_NOT_LOADED")  # fmt: skip
 """Errors after which nothing more can be read; any other means one missed look."""
-
-FALLBACK_MAX_POWER_W = 10_000.0
 
 
 class Nvml(Meter):
@@ -54,7 +52,7 @@ class Nvml(Meter):
                 if not (sources.counts or sources.power_source):
                     return MeterProbe(
                         False,
-                        f"the board tells neither energy nor power: {sources.refusal}",
+                        f"the board reports neither energy nor power: {sources.refusal}",
                         "measure on a board that is not virtual, or ask its administrator",
                     )
                 return MeterProbe(True, scope=sources.scope, grade=sources.grade)
@@ -85,7 +83,9 @@ class Nvml(Meter):
         self.scope, self.grade = self._sources.scope, self._sources.grade
         self.power_source = self._sources.power_source
         self.power_period_s = POWER_AGE_S.get(self.power_source, 0.0)
-        self._max_power_w = self._read_max_power_w()
+        limit_mw = ask(nvml, lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(board.handle))
+        if limit_mw is not None:
+            self.max_power_w = 3 * limit_mw / 1000  # short excursions above the limit are usual
         self._gone = tuple(getattr(nvml, name) for name in GONE)
         try:
             self._counter = Counter(self._sources.millijoules(), COUNTER_MODULI) if self._sources.counts else None
@@ -109,23 +109,6 @@ class Nvml(Meter):
                 raise MeterLostError(f"NVML: {said(error)}") from error
             power = None
         return Look(self._counter.total / 1000 if self._counter else None, power, fault)
-
-    @property
-    def max_interval_s(self) -> float:
-        """A 32-bit counter would need hours to wrap; a minute without a reading is a gap all the same."""
-        return 60.0
-
-    @property
-    def max_power_w(self) -> float:
-        """Three times the limit: short excursions above it are usual."""
-        return self._max_power_w
-
-    def _read_max_power_w(self) -> float:
-        board = self._sources.board
-        try:
-            return 3 * float(board.nvml.nvmlDeviceGetEnforcedPowerLimit(board.handle)) / 1000
-        except (board.nvml.NVMLError, AttributeError):
-            return FALLBACK_MAX_POWER_W
 
     def close(self) -> None:
         """Let NVML go."""

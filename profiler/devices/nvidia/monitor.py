@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from backends.common.nvml import NvmlUnavailableError, nvml_session, said
-from profiler.devices.meter import MeterLostError, MeterProbe
-from profiler.devices.monitor import Monitor, Row
+from backends.common.nvml import NvmlUnavailableError, nvml_session
+from profiler.devices.meter import MeterProbe
+from profiler.devices.monitor import LibraryMonitor
 from profiler.devices.nvidia.board import BoardUnavailableError, find_board
 from profiler.devices.nvidia.meter import GONE, open_board
 
@@ -27,15 +27,20 @@ CLOCK_EVENTS = {
 }
 """NVML's ``nvmlClocksEventReason...`` (NVML API reference)."""
 
+THROTTLED = 0x8 | 0x20 | 0x40 | 0x80
+"""The events that stand for heat or an external brake."""
 
-class NvmlMonitor(Monitor):
+
+class NvmlMonitor(LibraryMonitor):
     """One board."""
+
+    library, binding = "NVML", "nvidia-ml-py"
 
     name, device_types, makers = "nvml", ("cuda",), ("NVIDIA",)
     columns = ("sm_clock_hz", "memory_clock_hz", "temperature_c", "clock_event_reasons")
     slow_columns = ("power_limit_w", "memory_used_bytes", "memory_total_bytes", "utilisation")
 
-    clock_event_names = CLOCK_EVENTS
+    clock_event_names, throttle_events = CLOCK_EVENTS, THROTTLED
 
     @classmethod
     def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
@@ -58,9 +63,11 @@ class NvmlMonitor(Monitor):
         self._handle = board.handle
         self.device = board.device
         self.unread: dict[str, str] = {}
-        self._gone = tuple(getattr(self._nvml, name) for name in GONE)
-        self._readers = self._read_functions()
-        self.look(slow=True)  # what the board does not tell is found now and asked for no more
+        nvml = self._nvml
+        self.error, self.gone = nvml.NVMLError, tuple(getattr(nvml, name) for name in GONE)
+        self.refused = (nvml.NVML_ERROR_NOT_SUPPORTED, nvml.NVML_ERROR_NO_PERMISSION)
+        self.readers = self._read_functions()
+        self.look(slow=True)  # find now what the board does not support
 
     def _read_functions(self) -> dict[str, Callable[[], float]]:
         """Column to the call that reads it; NVML counts clocks in MHz, power in mW and utilisation in per cent."""
@@ -84,38 +91,13 @@ class NvmlMonitor(Monitor):
         except (AttributeError, nvml.NVMLError):
             return int(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle))
 
-    def look(self, *, slow: bool) -> Row:
-        """Every column that this board tells; one that failed for good is not asked for again."""
-        wanted = (*self.columns, *self.slow_columns) if slow else self.columns
-        return {column: self._one(column) for column in wanted if column not in self.unread}
-
-    def _one(self, column: str) -> float | None:
-        try:
-            return float(self._readers[column]())
-        except self._nvml.NVMLError as error:
-            if error.value in self._gone:
-                raise MeterLostError(f"NVML: {said(error)}") from error
-            if error.value in (self._nvml.NVML_ERROR_NOT_SUPPORTED, self._nvml.NVML_ERROR_NO_PERMISSION):
-                self.unread[column] = f"NVML: {said(error)}"
-        except AttributeError:
-            self.unread[column] = "this version of nvidia-ml-py does not read it"
-        return None
-
     def processes(self) -> dict[int, int | None]:
         """Processes with a compute context on the board, by NVML."""
         if "processes" in self.unread:
             return {}
-        try:
-            found = self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle)
-        except self._nvml.NVMLError as error:
-            if error.value in self._gone:
-                raise MeterLostError(f"NVML: {said(error)}") from error
-            self.unread["processes"] = f"NVML: {said(error)}"
-            return {}
-        except AttributeError:
-            self.unread["processes"] = "this version of nvidia-ml-py does not read it"
-            return {}
-        return {int(process.pid): _bytes(process.usedGpuMemory) for process in found}
+        nvml, handle = self._nvml, self._handle
+        running = self.read("processes", lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle), retry=False)
+        return {int(process.pid): _bytes(process.usedGpuMemory) for process in running or ()}
 
     def close(self) -> None:
         """Let NVML go."""

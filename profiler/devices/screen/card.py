@@ -1,4 +1,4 @@
-"""One card as a vendor's tool tells of it: what it is, and what state it is in."""
+"""One card as a vendor's tool describes it, with its state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from profiler.records.record import Component
 
 @dataclass(frozen=True, slots=True)
 class Sensors:
-    """The state of a card at one moment; None where the tool does not tell. The share ``utilisation`` lies in 0 to 1.
+    """The state of a card at one moment; None if the tool does not report it. The share ``utilisation`` lies in 0 to 1.
 
     ``power_scope`` says what the watts cover where that is not this card's chip alone.
     """
@@ -23,7 +23,7 @@ class Sensors:
     power_scope: str = ""
 
     def row(self) -> dict[str, float | None]:
-        """Column to figure, as monitors tell them."""
+        """Column to figure, as monitors report them."""
         return {name: getattr(self, name) for name in COLUMNS}
 
 

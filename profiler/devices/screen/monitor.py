@@ -15,8 +15,10 @@ from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.meter import MeterLostError, MeterProbe
 from profiler.devices.monitor import Monitor, Row
 from profiler.devices.screen.card import COLUMNS, Card
-from profiler.devices.screen.poller import MOST_FAILURES, Call, Poller, call
+from profiler.devices.screen.poller import MOST_FAILURES, Poller
+from profiler.devices.screen.program import Call, call
 from profiler.devices.screen.tool import Tool
+from profiler.devices.screen.visible import visible_number
 
 REMEDY = "install the maker's driver with its tools on PATH, or pass them into the container"
 
@@ -36,6 +38,11 @@ class VendorTool(Monitor):
 
     tool: ClassVar[Tool]
     columns, slow_columns = COLUMNS, ()
+
+    @classmethod
+    def is_installed(cls) -> bool:
+        """Whether the program is on PATH."""
+        return shutil.which(cls.tool.name) is not None
 
     @classmethod
     def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
@@ -65,8 +72,8 @@ class VendorTool(Monitor):
 
     @classmethod
     def _find(cls, accelerator: str, environment: Mapping[str, str]) -> _Found | str:
-        """The device behind ``accelerator``, or why it cannot be told."""
-        if shutil.which(cls.tool.name) is None:
+        """Return the device behind ``accelerator``, or why it is unknown."""
+        if not cls.is_installed():
             return f"{cls.tool.name} is not on PATH"
         wanted = visible_number(accelerator, cls.tool.visible, environment)
         if isinstance(wanted, str):
@@ -102,11 +109,11 @@ class VendorTool(Monitor):
             **({"power_scope": self._scope} if self._scope else {}),
         }
         missing = {name: f"{tool} prints none for this device" for name in COLUMNS if name not in self._seen}
-        self.unread = {**missing, "processes": f"{tool} is not asked for them"}
+        self.unread = {**missing, "processes": f"chipassay does not ask {tool} for them"}
         self.cpu_s = poller.cpu_s
 
     def look(self, *, slow: bool) -> Row | None:
-        """The newest state, once; a call that failed gives a row of which nothing is known."""
+        """Return each new state once; a failed call yields a row of None."""
         del slow
         heard = self._poller.take()
         if heard is None:
@@ -125,17 +132,13 @@ class VendorTool(Monitor):
         if len(same) != 1:
             self._failures += 1
             if self._failures >= MOST_FAILURES:
-                raise MeterLostError(f"{self.tool.name}: {heard.failure or 'it lists the device no longer'}")
+                raise MeterLostError(f"{self.tool.name}: {heard.failure or 'it no longer lists the device'}")
             return dict.fromkeys(COLUMNS)
         self._failures = 0
         row = same[0].sensors.row()
         self._seen.update(name for name, value in row.items() if value is not None)
         self._scope = same[0].sensors.power_scope or self._scope
         return row
-
-    def processes(self) -> dict[int, int | None]:
-        """None are asked for."""
-        return {}
 
     def close(self) -> None:
         """Ask no more."""
@@ -155,23 +158,6 @@ def monitor_of(tool: Tool) -> type[VendorTool]:
     return type(f"VendorTool_{tool.name}", (VendorTool,), members)
 
 
-def visible_number(accelerator: str, variables: tuple[str, ...], environment: Mapping[str, str]) -> int | str:
-    """The maker's number of the device that PyTorch calls ``accelerator``, or why it cannot be told."""
-    number = int(accelerator.partition(":")[2] or 0)
-    given = {name: environment[name] for name in variables if environment.get(name) is not None}
-    if not given:
-        return number
-    if len(set(given.values())) > 1:
-        return f"{' and '.join(given)} both renumber the devices; set one of them"
-    (name, *_), (value, *_) = given, given.values()
-    shown = [entry.strip() for entry in value.split(",")]
-    if number >= len(shown) or not shown[number]:
-        return f"{accelerator} does not exist: {name} shows {len([entry for entry in shown if entry])}"
-    if not (shown[number].isascii() and shown[number].isdecimal()):
-        return f"{name} names devices by {shown[number]!r}; give their numbers"
-    return int(shown[number])
-
-
 def _identity(card: Card) -> dict[str, str]:
     """Name, maker, number and address: no serial number leaves the machine."""
     part = card.component
@@ -184,8 +170,8 @@ def _why(name: str, heard: Call, cards: tuple[Card, ...], wanted: int) -> str:
     if heard.failure:
         return f"{name}: {heard.failure}"
     if not cards:
-        return f"{name} names no device in a form known here"
+        return f"the output of {name} has no device in a known format"
     indexes = [str(card.index) for card in cards if card.index is not None]
     if str(wanted) in indexes:
-        return f"{name} tells no state of device {wanted}, or lists it more than once"
+        return f"{name} reports no state of device {wanted}, or lists it more than once"
     return f"{name} lists no device {wanted}; it lists {', '.join(indexes) or 'none with a number'}"

@@ -1,28 +1,22 @@
-"""Vendor tools: what to ask them, and asking all of them at once within one time limit.
-
-Only tools found on PATH are started. Each runs in a session of its own, in an empty scratch folder (some write files
-beside them), with its output going to a file, and is killed with all its children when the time is up.
-"""
+"""Vendor tools: what to ask them, and asking all of them at once within one time limit. Only tools on PATH are run."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from profiler.devices.screen.card import Card
+from profiler.devices.screen.program import Call, call
 from profiler.records.record import Component
 
 LIMIT_S = 1.5
 """Time for all vendor tools together, follow-up questions included."""
 
-MAX_OUTPUT_BYTES = 1 << 20
+MOST_QUESTIONS = 64
+"""Programs that run at once."""
 
 Answers = Mapping[str, str]
 """Arguments, joined by blanks, to what the tool printed."""
@@ -65,92 +59,46 @@ class Heard:
     failures: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
-    question: str
-    process: subprocess.Popen[bytes]
-    output: Path
-    errors: Path
+Asked = dict[str, Future[Call]]
+"""Question to its call under way."""
 
 
 class Enquiry:
-    """Questions under way; :meth:`finish` waits for the answers and kills what is late."""
+    """Questions under way, each in its own thread; :meth:`finish` waits for the answers. What is late is killed."""
 
     def __init__(self, tools: Sequence[Tool], limit_s: float = LIMIT_S) -> None:
         self._deadline = time.monotonic() + limit_s
-        self._limit_s = limit_s
-        found = {tool.name: path for tool in tools if (path := shutil.which(tool.name))}
-        self._tools = [tool for tool in tools if tool.name in found]
-        self._paths = found
-        self._scratch = Path(tempfile.mkdtemp(prefix="chipassay-inspect-")) if found else None
-        self._failures: dict[str, dict[str, str]] = {name: {} for name in found}
-        self._running = {tool.name: self._ask(tool, tool.questions) for tool in self._tools}
+        self._threads = ThreadPoolExecutor(MOST_QUESTIONS)
+        self._tools = [tool for tool in tools if shutil.which(tool.name)]
+        self._first = [self._ask(tool, tool.questions) for tool in self._tools]
 
     def finish(self) -> list[Heard]:
-        """Every tool's answers, follow-up questions asked in the time that is left."""
-        try:
-            answers = {tool.name: self._hear(tool, self._running[tool.name]) for tool in self._tools}
-            later = {
-                tool.name: self._ask(tool, tool.follow_up(answers[tool.name])) for tool in self._tools if tool.follow_up
-            }
-            for tool in self._tools:
-                answers[tool.name].update(self._hear(tool, later.get(tool.name, [])))
-            return [Heard(tool, answers[tool.name], self._failures[tool.name]) for tool in self._tools]
-        finally:
-            if self._scratch:
-                shutil.rmtree(self._scratch, ignore_errors=True)
+        """Return every tool's answers, follow-up questions asked in the time that is left."""
+        all_heard = [_hear(Heard(tool, {}, {}), asked) for tool, asked in zip(self._tools, self._first, strict=True)]
+        later = [
+            (heard, self._ask(heard.tool, heard.tool.follow_up(heard.answers)))
+            for heard in all_heard
+            if heard.tool.follow_up
+        ]
+        for heard, asked in later:
+            _hear(heard, asked)
+        self._threads.shutdown()
+        return all_heard
 
-    def _ask(self, tool: Tool, questions: Iterable[str]) -> list[_Running]:
-        assert self._scratch is not None
-        started = []
-        for question in questions:
-            number = len(list(self._scratch.iterdir()))
-            output, errors = self._scratch / f"{number}.out", self._scratch / f"{number}.err"
-            try:
-                with output.open("wb") as out, errors.open("wb") as err:
-                    process = subprocess.Popen(
-                        [self._paths[tool.name], *question.split()],
-                        stdin=subprocess.DEVNULL,
-                        stdout=out,
-                        stderr=err,
-                        cwd=self._scratch,
-                        env={**os.environ, "LC_ALL": "C"},
-                        start_new_session=True,
-                    )
-            except OSError as error:
-                self._failures[tool.name][question] = f"cannot be started: {error.strerror or error}"
-                continue
-            started.append(_Running(question, process, output, errors))
-        return started
-
-    def _hear(self, tool: Tool, running: list[_Running]) -> dict[str, str]:
-        answers = {}
-        for one in running:
-            try:
-                code = one.process.wait(max(0.0, self._deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                _kill(one.process)
-                self._failures[tool.name][one.question] = f"no answer within {self._limit_s:g} s"
-                continue
-            text = _text(one.output)
-            if code == 0 or text.strip():
-                answers[one.question] = text
-            if code != 0:
-                last = (_text(one.errors).strip() or text.strip()).splitlines()[-1:] or [""]
-                said = f": {last[0].strip()[:120]}" if last[0].strip() else ""
-                self._failures[tool.name][one.question] = f"exit status {code}{said}"
-        return answers
+    def _ask(self, tool: Tool, questions: Iterable[str]) -> Asked:
+        left_s = max(0.0, self._deadline - time.monotonic())
+        return {
+            question: self._threads.submit(call, [tool.name, *question.split()], left_s, merge_errors=False)
+            for question in questions
+        }
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the process and its children: they share the session it began."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        process.kill()
-    process.wait()
-
-
-def _text(path: Path) -> str:
-    with path.open("rb") as handle:
-        return handle.read(MAX_OUTPUT_BYTES).decode("utf-8", "replace")
+def _hear(heard: Heard, asked: Asked) -> Heard:
+    """Add the answers of ``asked``; what a failing tool printed counts as an answer too."""
+    for question, future in asked.items():
+        answer = future.result()
+        if not answer.failure or answer.text.strip():
+            heard.answers[question] = answer.text
+        if answer.failure:
+            heard.failures[question] = answer.failure
+    return heard

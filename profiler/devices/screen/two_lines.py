@@ -1,38 +1,106 @@
-"""What tools print in the second of two lines a device, in the layout that nvidia-smi made usual."""
+"""Tables of two lines a device, in the layout that nvidia-smi made usual."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from re import Match
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from profiler.devices.screen.card import Sensors
-from profiler.devices.screen.fields import COUNT, FIGURE, celsius, mebibytes, share, told, watts
+from profiler.devices.screen.card import Card, Sensors
+from profiler.devices.screen.fields import (
+    COUNT,
+    FIGURE,
+    cells,
+    celsius,
+    mebibytes,
+    pci_address,
+    present,
+    share,
+    told,
+    watts,
+)
+from profiler.records.record import Component
 
 
-def sensors_of(line: Sequence[str], limit: str) -> Sensors:
-    """The state in three cells (fan, temperature and power; memory; utilisation); ``limit`` matches the power limit."""
-    return Sensors(
-        power_w=watts(line[0], rf"{FIGURE}\s*W\s*/"),
-        power_limit_w=watts(line[0], limit),
-        temperature_c=celsius(line[0], rf"{FIGURE}\s*C\b"),
-        utilisation=share(line[2], rf"^{FIGURE}\s*%"),
-        memory_used_bytes=mebibytes(line[1], rf"^{COUNT}\s*MiB\s*/"),
-        memory_total_bytes=total_bytes(line),
-    )
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Both lines of one device, whole and in cells."""
+
+    first: str
+    second: str
+
+    @property
+    def upper(self) -> list[str]:
+        """The cells of the first line."""
+        return cells(self.first)
+
+    @property
+    def lower(self) -> list[str]:
+        """The cells of the second line."""
+        return cells(self.second)
 
 
-def total_bytes(line: Sequence[str]) -> int | None:
-    """All memory of the device; None if this is no such line."""
-    return mebibytes(line[1], rf"/\s*{COUNT}\s*MiB")
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How one tool draws its table.
+
+    ``banner`` marks the tool's own output. ``versions`` map details to patterns that are searched in the whole text.
+    ``start`` gives number and name, and further details, of a device's two lines, or None if they are none;
+    ``utilisation`` gives the cell that holds it.
+    """
+
+    tool: str
+    vendor: str
+    banner: str
+    versions: Mapping[str, str]
+    start: Callable[[Lines], tuple[int, str, dict[str, Any]] | None]
+    utilisation: Callable[[Lines], str]
+    limit: str = r"W\s*/"
+    """What comes before the power limit."""
+
+    def cards(self, text: str) -> tuple[Card, ...]:
+        """Read every device: two lines count as one if the second holds a memory size."""
+        return tuple(self._cards(text)) if self.banner in text else ()
+
+    def _cards(self, text: str) -> Iterator[Card]:
+        versions = {key: match[1] for key, pattern in self.versions.items() if (match := re.search(pattern, text))}
+        for pair in pairwise(text.splitlines()):
+            lines = Lines(*pair)
+            start = self.start(lines)
+            total = mebibytes(lines.second, rf"\d(?:\s*MiB)?\s*/\s*{COUNT}\s*MiB")
+            if start is None or total is None:
+                continue
+            index, name, more = start
+            sensors = Sensors(
+                power_w=watts(lines.second, rf"{FIGURE}\s*W\s*/"),
+                power_limit_w=watts(lines.second, rf"{self.limit}\s*{FIGURE}\s*W"),
+                temperature_c=celsius(lines.second, rf"{FIGURE}\s*C\b"),
+                utilisation=share(self.utilisation(lines), rf"^{FIGURE}\s*%"),
+                memory_used_bytes=mebibytes(lines.second, rf"{COUNT}(?:\s*MiB)?\s*/\s*\d+\s*MiB"),
+                memory_total_bytes=total,
+            )
+            details = {
+                "index": index,
+                "pci_address": pci_address(lines.first),
+                "total_bytes": total,
+                "power_limit_w": sensors.power_limit_w,
+                **{key: told(value) for key, value in versions.items()},
+                **more,
+            }
+            yield Card(Component("accelerator", name, self.vendor, "CN", present(details), self.tool), sensors)
 
 
-def details_of(index: int, address: str, sensors: Sensors, versions: Mapping[str, Match[str] | None]) -> dict[str, Any]:
-    """What the inventory keeps of the device."""
-    return {
-        "index": index,
-        "pci_address": address,
-        "total_bytes": sensors.memory_total_bytes,
-        "power_limit_w": sensors.power_limit_w,
-        **{key: told(match[1]) for key, match in versions.items() if match},
-    }
+def three_cells(first: str) -> Callable[[Lines], tuple[int, str, dict[str, Any]] | None]:
+    """Read the start of tables of three cells a line: ``first`` matches number and name, the address comes second."""
+    pattern = re.compile(first, re.ASCII)
+
+    def start(lines: Lines) -> tuple[int, str, dict[str, Any]] | None:
+        upper = lines.upper
+        found = pattern.match(upper[0])
+        if found is None or len(upper) < 2 or pci_address(upper[1]) is None or len(lines.lower) != 3:
+            return None
+        return int(found[1]), found[2], {}
+
+    return start

@@ -1,9 +1,9 @@
 """Collects a wall meter's readings in a thread of its own, and gives them as one energy reading after the run.
 
 Nothing waits for the meter while the worker runs. Which clock it goes by is told by all readings together, so they are
-put on ours at the end (:mod:`profiler.devices.wall.clock`), and audited as those of any other meter. The counter is used
-where it moves with nearly every reading, or where there is no power; else power is integrated, since the counters of
-most plugs move once in many seconds.
+put on ours at the end (:mod:`profiler.devices.wall.clock`), and audited as those of any other meter. The counter is
+used where it moves with nearly every reading, or where there is no power; else power is integrated, since the
+counters of most plugs move once in many seconds.
 """
 
 from __future__ import annotations
@@ -213,6 +213,7 @@ class _Replay(Meter):
     name = NAME
     covers = "the whole machine, at the wall socket"
     scope = SCOPE
+    max_power_w = MOST_POWER_W
 
     def __init__(self, readings: Sequence[Placed], period_s: float, lost: str, ended_ns: int) -> None:
         super().__init__()
@@ -229,6 +230,7 @@ class _Replay(Meter):
         self.grade = "measured" if self._counts else "derived"
         self.power_source = "power told by the meter" if has_power else ""
         self.power_period_s = period_s
+        self.max_interval_s = max(1.0, POWER_GAP_PERIODS * period_s)
         if not self._counts:
             self.step_s = period_s
         self._counter: Counter | None = None
@@ -261,13 +263,3 @@ class _Replay(Meter):
             fault = self._counter.advance(millijoules)
             energy_j = self._counter.total / 1000
         return Look(energy_j, reading.row.power_w, CLOCK_STEPPED if reading.stepped else fault)
-
-    @property
-    def max_interval_s(self) -> float:
-        """As for power: a few periods."""
-        return max(1.0, POWER_GAP_PERIODS * self.power_period_s)
-
-    @property
-    def max_power_w(self) -> float:
-        """More than any socket gives."""
-        return MOST_POWER_W

@@ -10,7 +10,6 @@ MS = 1_000_000
 QUIET = {
     "sm_clock_hz": 1755e6,
     "temperature_c": 60.0,
-    "clock_event_reasons": 0x4,
     "memory_used_bytes": 17e9,
     "memory_total_bytes": 80e9,
 }
@@ -20,7 +19,7 @@ QUIET = {
 def mark(make_repetition):
     """Five repetitions of 100 ms, a second apart, each seen three times; ``changes`` alter the third's states."""
 
-    def go(foreign=frozenset(), gap_ns=None, **changes):
+    def go(foreign=frozenset(), gap_ns=None, throttled=False, **changes):
         repetitions = [
             make_repetition(1000 * n, (20, 50, 100), clock_gap_ns=gap_ns if n == 3 else 0) for n in range(1, 6)
         ]
@@ -28,7 +27,9 @@ def mark(make_repetition):
         for number in range(1, 6):
             for offset in (10, 50, 90):
                 row = {**QUIET, **(changes if number == 3 else {})}
-                states.append(State((1000 * number + offset) * MS, row, foreign if number == 3 else frozenset()))
+                at_ns = (1000 * number + offset) * MS
+                changed = (foreign, throttled) if number == 3 else (frozenset(), False)
+                states.append(State(at_ns, row, *changed))
         return mark_repetitions(repetitions, states)
 
     return go
@@ -37,7 +38,7 @@ def mark(make_repetition):
 @pytest.mark.parametrize(
     ("detector", "changes", "value"),
     [
-        ("device_throttled", {"clock_event_reasons": 0x40 | 0x4}, 1.0),
+        ("device_throttled", {"throttled": True}, 1.0),
         ("device_clock_drop", {"sm_clock_hz": 0.9 * 1755e6}, 0.1),
         ("device_warming_up", {"temperature_c": 51.0}, 9.0),
         ("device_shared", {"foreign": frozenset({7, 8})}, 2),
@@ -56,7 +57,7 @@ def test_each_disturbance_marks_its_repetition_alone(mark, detector, changes, va
     "changes",
     [
         {},
-        {"clock_event_reasons": 0x1 | 0x2 | 0x4 | 0x10},
+        {"throttled": None},
         {"sm_clock_hz": 0.96 * 1755e6},
         {"temperature_c": 53.0},
         {"gap_ns": MS // 2},
@@ -69,7 +70,7 @@ def test_what_stays_within_the_limits_or_is_unknown_marks_nothing(mark, changes)
 
 
 def test_a_repetition_that_was_not_looked_at_is_not_judged_but_its_clocks_are(make_repetition):
-    hot = State(5000 * MS, {**QUIET, "clock_event_reasons": 0x40})
+    hot = State(5000 * MS, QUIET, throttled=True)
     repetitions = [make_repetition(0, (20, 100)), make_repetition(1000, (20, 100), clock_gap_ns=5 * MS)]
     marked = mark_repetitions(repetitions, [hot])
     assert marked[0].spoilers == ()

@@ -8,9 +8,9 @@ import pytest
 from profiler import doctor
 from profiler.devices.nvidia import doctor as boards
 from profiler.doctor import clocks, cores, host_memory
-from profiler.doctor.finding import Finding, Look
 from profiler.doctor.measurable import measurable
 from profiler.host.files import Files
+from profiler.host.finding import Finding, Machine
 from tests.profiler.devices.nvidia.fake_nvml import H100, fake_nvml
 
 
@@ -22,7 +22,7 @@ def machine(tmp_path):
         for path, text in (files or {}).items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(text)
-        return Look(Files(tmp_path), environment)
+        return Machine(Files(tmp_path), environment)
 
     return build
 
@@ -76,7 +76,7 @@ def test_a_containers_quota_below_its_cores_is_told(machine, monkeypatch):
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
-        ({"OMP_NUM_THREADS": "1"}, "OMP_NUM_THREADS=1 is set, and wins over --threads"),
+        ({"OMP_NUM_THREADS": "1"}, "OMP_NUM_THREADS=1 is set, and overrides --threads"),
         ({"MKL_NUM_THREADS": "64"}, "MKL_NUM_THREADS=64"),
         ({"OMP_WAIT_POLICY": "ACTIVE"}, "waiting threads spin"),
         ({"KMP_BLOCKTIME": "infinite"}, "waiting threads spin"),
@@ -164,3 +164,13 @@ def test_every_check_has_its_say_on_this_machine():
     assert {"frequency governor", "turbo", "other load", "CPU steal", "threads", "swap", "memory"} <= set(names)
     assert any("OMP_NUM_THREADS=999" in finding.found for finding in found.to_improve)
     assert all(finding.remedy for finding in found.to_improve)
+
+
+def test_tools_that_are_not_on_path_share_one_row(machine, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(broken=True))
+    rows = [row for row in measurable(machine().files, {}) if row.figure == "state of the device"]
+    (folded,) = [row for row in rows if "rocm-smi" in row.how]
+    assert {"ixsmi", "hy-smi", "mx-smi", "xpu-smi"} <= set(folded.how.replace(",", "").split())
+    assert (folded.hardware, folded.grade) == ("cuda:0", "unavailable") and folded.remedy
+    assert len(rows) == 2, "NVML, a library, keeps a row with its own remedy"

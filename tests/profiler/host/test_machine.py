@@ -3,14 +3,15 @@
 import pytest
 
 from profiler.host import machine as host
-from profiler.host.machine import physical_cores, read_host
+from profiler.host.machine import physical_cores
+from profiler.inventory import take_inventory
 
 
 def test_the_host_is_the_inventory_without_loading_engines():
-    found = read_host()
+    found = take_inventory(engines=False)
     assert found.components[0].kind == "cpu" and found.components[0].name
     assert {"memory", "operating-system"} <= {part.kind for part in found.components}
-    assert found.fingerprint == read_host().fingerprint
+    assert found.fingerprint == take_inventory(engines=False).fingerprint
 
 
 @pytest.mark.parametrize(

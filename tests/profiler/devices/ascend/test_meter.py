@@ -104,12 +104,18 @@ def test_what_cann_shows_renumbers_the_devices(tool, monkeypatch):
     assert "shows 1" in NpuSmi.probe("npu:1", only_second).reason
 
 
+def test_a_name_among_the_visible_devices_is_refused_rather_than_dropped(tool):
+    tool(STEADY)
+    probe = NpuSmi.probe("npu:1", {"ASCEND_RT_VISIBLE_DEVICES": "1,first"})
+    assert not probe.available and "'first'" in probe.reason and "ASCEND_RT_VISIBLE_DEVICES" in probe.reason
+
+
 @pytest.mark.parametrize(
     ("watch", "says"),
     [
         ("echo 'dcmi module initialize failed. ret is -8005'; exit 1", "dcmi module initialize failed"),
-        (f"{HEADER}; echo '1 0 NA 34'; sleep 60", "told no power"),
-        ("exit 0", "told no power"),
+        (f"{HEADER}; echo '1 0 NA 34'; sleep 60", "reported no power"),
+        ("exit 0", "reported no power"),
     ],
 )
 def test_a_tool_that_tells_no_power_is_a_reason(tool, monkeypatch, watch, says):

@@ -51,9 +51,9 @@ def test_what_the_batteries_give_is_what_the_machine_takes(put, supplies, power_
         ({"BAT0": {**ACPI, "status": "Charging"}}, "does not feed the machine (BAT0 Charging)"),
         ({"BAT0": {**ACPI, "status": "Full"}}, "BAT0 Full"),
         ({"BAT0": ACPI, "AC": CHARGER}, "does not feed"),
-        ({"BAT0": {"type": "Battery", "status": "Discharging"}}, "tells no power"),
-        ({"BAT0": {**ACPI, "power_now": "0"}}, "tells no power: it says 0 W"),
-        ({"BAT0": {**ACPI, "power_now": "much"}}, "tells no power"),
+        ({"BAT0": {"type": "Battery", "status": "Discharging"}}, "reports no power"),
+        ({"BAT0": {**ACPI, "power_now": "0"}}, "it says 0 W"),
+        ({"BAT0": {**ACPI, "power_now": "much"}}, "reports no power"),
     ],
 )
 def test_a_battery_that_does_not_feed_the_machine_is_a_reason(put, supplies, says):

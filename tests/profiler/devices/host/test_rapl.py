@@ -63,7 +63,7 @@ def test_whatever_the_true_consumption_the_meter_adds_it_up(start, steps):
         def __init__(self):
             from profiler.devices.host import rapl
 
-            self._packages = [rapl._Package(Path("x"), 999_999, rapl.Counter(start, (1_000_000,), always=True))]
+            self._packages = [rapl._Package(Path("x"), rapl.Counter(start, (1_000_000,), always=True))]
 
     with pytest.MonkeyPatch.context() as patch:
         true = start

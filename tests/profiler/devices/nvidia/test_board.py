@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from backends.common.nvml import nvml_session
-from profiler.devices.nvidia.board import BoardUnavailableError, find_board, same_device
+from profiler.devices.identity import same_device
+from profiler.devices.nvidia.board import BoardUnavailableError, find_board
 from tests.profiler.devices.nvidia.fake_nvml import H100, UNSUPPORTED
 
 FIRST = {**H100, "UUID": "GPU-aaaa1111-0000-0000-0000-000000000000"}
@@ -71,7 +72,7 @@ def test_an_order_by_speed_leaves_open_which_board_it_is_unless_a_name_tells(plu
 
 def test_a_divided_board_is_refused_with_the_cure(plug_in):
     plug_in({**H100, "MigMode": [1, 1]})
-    with pytest.raises(BoardUnavailableError, match="none can be told apart") as error:
+    with pytest.raises(BoardUnavailableError, match="cover all its instances together") as error:
         find("cuda:0")
     assert "nvidia-smi -i 0 -mig 0" in error.value.remedy
 

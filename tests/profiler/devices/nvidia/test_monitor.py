@@ -68,7 +68,9 @@ def test_an_older_binding_tells_throttle_reasons(watch):
     board = LiveBoard(
         changes={"missing": ("nvmlDeviceGetCurrentClocksEventReasons",), "CurrentClocksThrottleReasons": 0x40}
     )
-    assert watch(board).telemetry().clock_events == {"thermal slowdown by hardware": 1.0}
+    stream = watch(board)
+    assert stream.telemetry().clock_events == {"thermal slowdown by hardware": 1.0}
+    assert {state.throttled for state in stream.states} == {True}
 
 
 def test_our_own_processes_are_no_strangers_and_others_are_named(watch):

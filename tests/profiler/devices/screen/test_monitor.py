@@ -8,7 +8,7 @@ from profiler.devices.meter import MeterLostError
 from profiler.devices.metering.telemetry import TelemetryStream
 from profiler.devices.monitors import MONITORS
 from profiler.devices.screen import poller
-from profiler.devices.screen.monitor import visible_number
+from profiler.devices.screen.visible import visible_number
 from profiler.sampling import watch as watch_module
 from profiler.sampling.watch import Watch, open_instruments
 from reports.document.sections.provenance import telemetry_words
@@ -160,7 +160,7 @@ def test_a_call_that_failed_is_a_gap_and_not_a_figure(install, watch):
         ("echo 'driver is gone' >&2; exit 4", "exit status 4: driver is gone"),
         (
             "sed 's/| 0     MetaX/| 5     MetaX/; s/| 0           Off/| 5           Off/' answer",
-            "lists the device no longer",
+            "no longer lists the device",
         ),
     ],
 )
@@ -177,7 +177,7 @@ def test_a_device_that_goes_away_ends_the_telemetry_with_the_reason(install, wat
     ("accelerator", "body", "says"),
     [
         ("cuda:4", "cat answer", "ixsmi lists no device 4; it lists 0, 1, 2, 3"),
-        ("cuda:0", "echo 'No supported GPUs found'", "names no device in a form known here"),
+        ("cuda:0", "echo 'No supported GPUs found'", "no device in a known format"),
         ("cuda:0", "echo 'driver not loaded'; exit 9", "exit status 9: driver not loaded"),
         ("cuda:0", "cat answer answer", "more than once"),
     ],

@@ -6,7 +6,8 @@ import psutil
 import pytest
 
 from profiler.devices.screen import poller
-from profiler.devices.screen.poller import Call, Poller, call
+from profiler.devices.screen.poller import Poller
+from profiler.devices.screen.program import Call, call
 
 
 def test_a_call_tells_what_was_printed_and_its_processor_time(install):

@@ -1,4 +1,4 @@
-"""What a check looks at, and what it says."""
+"""What a check of the machine reads, and what it reports."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Literal
 from profiler.host.files import Files
 
 Status = Literal["good", "improve", "unknown"]
-"""``improve``: figures would be better, or steadier, if ``remedy`` were followed. ``unknown``: it could not be read."""
+"""``improve``: figures would be better, or steadier, if ``remedy`` were followed. ``unknown``: it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Machine:
     """The machine's files and the environment that workers would inherit."""
 
     files: Files = field(default_factory=Files)
@@ -22,7 +22,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One property of the machine. ``found`` says what is, ``remedy`` what to do (empty unless to improve)."""
+    """One property of the machine: its state, and what to do (empty unless ``status`` is ``improve``)."""
 
     name: str
     status: Status

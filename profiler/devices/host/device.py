@@ -1,0 +1,10 @@
+"""The plug-in for the host's own meters."""
+
+from __future__ import annotations
+
+from profiler.devices.device import Device
+from profiler.devices.host.battery import Battery
+from profiler.devices.host.hwmon import Hwmon
+from profiler.devices.host.rapl import Rapl
+
+DEVICE = Device("host", rank=0, meters=(Rapl, Hwmon, Battery))

@@ -1,0 +1,21 @@
+"""The plug-in for NVIDIA."""
+
+from __future__ import annotations
+
+from profiler.devices.device import Device
+from profiler.devices.nvidia.board import NVIDIA
+from profiler.devices.nvidia.doctor import check_boards
+from profiler.devices.nvidia.inventory import read_nvidia
+from profiler.devices.nvidia.meter import Nvml
+from profiler.devices.nvidia.monitor import NvmlMonitor
+
+DEVICE = Device(
+    "NVIDIA",
+    rank=10,
+    vendor_id=NVIDIA,
+    device_types=("cuda",),
+    libraries=(read_nvidia,),
+    meters=(Nvml,),
+    monitors=(NvmlMonitor,),
+    checks=(check_boards,),
+)

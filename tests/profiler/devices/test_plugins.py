@@ -1,0 +1,70 @@
+"""Device plug-ins: those of the house, those of a third party, and those that do not load."""
+
+import pytest
+
+from profiler.devices import plugins
+from profiler.devices.bus.pci import read_devices
+from profiler.devices.catalogue import read_accelerators
+from profiler.devices.monitor import Monitor
+from profiler.devices.screen.tool import Enquiry
+from profiler.doctor import check_plugins
+from profiler.host.finding import Finding, Machine
+
+GOOD = """
+from profiler.devices.device import Device
+from profiler.devices.screen.tool import Tool
+from profiler.host.finding import Finding
+
+TOOL = Tool("acme-smi", "abcd", ("",), lambda answers: (), device_types=("acme",))
+DEVICE = Device("Acme", tools=(TOOL,), checks=(lambda machine: [Finding("acme board 0", "good", "cool")],))
+NO_DEVICE = 7
+"""
+
+
+@pytest.fixture
+def third_party(tmp_path, monkeypatch):
+    """Install a distribution whose plug-ins are the given entry points."""
+
+    def install(**points):
+        (tmp_path / "acme_plugin.py").write_text(GOOD)
+        info = tmp_path / "acme-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+        lines = [f"{name} = {value}" for name, value in points.items()]
+        (info / "entry_points.txt").write_text("\n".join([f"[{plugins.GROUP}]", *lines]) + "\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        plugins.installed.cache_clear()
+        return plugins.installed()
+
+    yield install
+    plugins.installed.cache_clear()
+
+
+def test_the_plugins_of_the_house_load_and_keep_their_order():
+    found = plugins.installed()
+    assert found.broken == {}
+    assert [meter.name for meter in found.meters] == ["rapl", "hwmon", "battery", "nvml", "npu-smi"]
+    tools = [tool.name for tool in found.tools]
+    assert tools.index("hy-smi") < tools.index("rocm-smi"), "Hygon ships a rocm-smi of its own"
+    assert [monitor.name for monitor in found.monitors] == ["nvml", "mtml", *tools]
+
+
+def test_a_third_partys_device_is_one_file_and_one_entry_point(third_party):
+    found = third_party(acme="acme_plugin:DEVICE")
+    assert found.broken == {}
+    assert "acme-smi" in [tool.name for tool in found.tools]
+    (monitor,) = [kind for kind in found.monitors if kind.device_types == ("acme",)]
+    assert issubclass(monitor, Monitor)
+    assert Finding("acme board 0", "good", "cool") in [f for check in found.checks for f in check(Machine())]
+
+
+@pytest.mark.parametrize("value", ["acme_plugin:MISSING", "no_such_module:DEVICE", "acme_plugin:NO_DEVICE"])
+def test_a_plugin_that_does_not_load_is_one_reason_and_the_others_stay(third_party, tree, value):
+    found = third_party(bad=value, acme="acme_plugin:DEVICE")
+    assert list(found.broken) == ["bad"], found.broken
+    assert value in found.broken["bad"] and "\n" not in found.broken["bad"]
+    assert {"Acme", "NVIDIA", "host"} <= {device.name for device in found.devices}
+    (finding,) = check_plugins(Machine())
+    assert finding.status == "improve" and finding.remedy
+    unread = read_accelerators(Enquiry(()), read_devices(tree())).unread
+    assert "device plug-in bad" in unread
