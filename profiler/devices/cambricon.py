@@ -22,7 +22,7 @@ from profiler.devices.screen.fields import (
     watts,
 )  # fmt: skip
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _CARD = re.compile(r"^(\d{1,4})\s+(\S+)\s+(\S+)(?:\s+(v[\w.\-]+))?$", re.ASCII)
 

@@ -18,7 +18,7 @@ from profiler.devices.nvidia.inventory import NVIDIA, read_nvidia
 from profiler.devices.screen.card import Card
 from profiler.devices.screen.tool import Enquiry, Heard, Tool
 from profiler.records.findings import Findings, merge
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 TOOLS: tuple[Tool, ...] = (
     npu_smi.TOOL, mthreads_gmi.TOOL, mx_smi.TOOL, cnmon.TOOL, hy_smi.TOOL, ixsmi.TOOL, efsmi.TOOL, xpu_smi.TOOL,

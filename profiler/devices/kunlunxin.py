@@ -27,7 +27,7 @@ from profiler.devices.screen.fields import (
 )  # fmt: skip
 from profiler.devices.screen.tool import Answers, Tool
 from profiler.devices.screen.two_lines import details_of, sensors_of, total_bytes
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 VENDOR = "Baidu (Kunlunxin)"
 _FIRST = re.compile(r"^(\d{1,4})\s+(\S.*?)(?:\s+(?:N/A|On|Off))?$", re.ASCII)

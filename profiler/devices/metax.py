@@ -22,7 +22,7 @@ from profiler.devices.screen.fields import (
     watts,
 )  # fmt: skip
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _DEVICE = re.compile(r"^\|\s*(\d{1,4})\s+(.*?)\s*\|(?:\s*(\d{1,4})\s+\w+\s*\|)?", re.ASCII)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from profiler.devices.metering.telemetry import State
-from profiler.records.record import Repetition, Spoiler
+from profiler.records.target import Repetition, Spoiler
 from profiler.statistics.medians import median
 
 HW_SLOWDOWN, SW_THERMAL, HW_THERMAL, POWER_BRAKE = 0x8, 0x20, 0x40, 0x80

@@ -7,7 +7,7 @@ import os
 import psutil
 
 from profiler.inventory import take_inventory
-from profiler.records.record import Host
+from profiler.records.host import Host
 
 
 def read_host() -> Host:

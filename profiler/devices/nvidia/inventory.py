@@ -9,7 +9,7 @@ from backends.common.nvml import NvmlUnavailableError, nvml_session, said
 from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.screen.fields import pci_address
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 NVIDIA = "10de"
 

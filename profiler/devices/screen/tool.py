@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from profiler.devices.screen.card import Card
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 LIMIT_S = 1.5
 """Time for all vendor tools together, follow-up questions included."""
