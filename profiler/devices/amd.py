@@ -24,7 +24,7 @@ from profiler.devices.screen.fields import (
     watts,
 )  # fmt: skip
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _TEXT = re.compile(r"^\s*(?:GPU|DCU|HCU)\[(\d{1,4})\]\s*:\s*([^:]+?)\s*:\s*(.+?)\s*$", re.ASCII)
 _POWER = ("average graphics package power (w)", "current socket graphics package power (w)")

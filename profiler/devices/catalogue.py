@@ -9,7 +9,7 @@ from profiler.devices.plugins import installed
 from profiler.devices.screen.card import Card
 from profiler.devices.screen.tool import Enquiry, Heard
 from profiler.records.findings import Findings, merge
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 TOOLS = installed().tools
 """Every vendor tool that a plug-in reads, the most trusted first."""

@@ -27,7 +27,7 @@ from profiler.devices.screen.fields import (
     watts,
 )  # fmt: skip
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _BLOCK = re.compile(r"^\s*DEV ID (\d{1,4})\s*$", re.ASCII | re.MULTILINE)
 _FIRST = re.compile(r"^(\d{1,4})\s+(\S.*)$", re.ASCII)

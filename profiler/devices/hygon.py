@@ -14,7 +14,7 @@ from profiler.devices.device import Device
 from profiler.devices.screen.card import Card, Sensors
 from profiler.devices.screen.fields import FIGURE, celsius, json_object, present, share, watts
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 BOARD = "--showserial --showmaxpower --showbus --json"
 DOCUMENTED = "serial, address and power limit are read as clients of hy-smi do: no recorded output was found"

@@ -27,7 +27,7 @@ from profiler.devices.screen.fields import (
 )  # fmt: skip
 from profiler.devices.screen.tool import Answers, Tool
 from profiler.devices.screen.two_lines import Table, three_cells
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 VENDOR = "Baidu (Kunlunxin)"
 BANNER = "XPU-SMI"

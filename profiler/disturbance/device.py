@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from profiler.devices.metering.telemetry import State
-from profiler.records.record import Repetition, Spoiler
+from profiler.records.target import Repetition, Spoiler
 from profiler.statistics.medians import median
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from profiler.records.record import Repetition, Spoiler
+from profiler.records.target import Repetition, Spoiler
 from profiler.statistics.medians import median
 
 CPUS = Path("/sys/devices/system/cpu")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from profiler.disturbance.device import DEVICE_DETECTORS
 from profiler.disturbance.host import DETECTORS, REMEDIES
-from profiler.records.record import Repetition
+from profiler.records.target import Repetition, counted
 
 TOO_MANY = 0.5
 """A run is too disturbed when more than this part of its counted repetitions is marked."""
@@ -56,7 +56,7 @@ class Disturbance:
 
 def disturbance(repetitions: Sequence[Repetition]) -> Disturbance:
     """What disturbed the counted ones among ``repetitions``."""
-    counted = [repetition for repetition in repetitions if not repetition.warmup]
-    names = Counter(name for r in counted for name in {spoiler.detector for spoiler in r.spoilers})
+    judged = counted(repetitions)
+    names = Counter(name for r in judged for name in {spoiler.detector for spoiler in r.spoilers})
     ordered = dict(sorted(names.items(), key=lambda item: (-item[1], item[0])))
-    return Disturbance(len(counted), sum(bool(r.spoilers) for r in counted), ordered)
+    return Disturbance(len(judged), sum(bool(r.spoilers) for r in judged), ordered)

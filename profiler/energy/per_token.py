@@ -9,7 +9,7 @@ from typing import Literal
 from profiler.devices.metering.faults import IMPRECISE, LARGEST_ERROR
 from profiler.energy.window import IdlePower, NoEnergyError, WindowEnergy, disagreement_text, idle_power, window_energy
 from profiler.records.quantity import Grade
-from profiler.records.record import EnergyReading, EnergyWindow, Repetition, WorkerReport
+from profiler.records.target import EnergyReading, EnergyWindow, Repetition, WorkerReport
 from profiler.statistics.medians import median, median_ci95
 
 Phase = Literal["generate", "prefill", "decode"]
@@ -93,8 +93,7 @@ class _Generations:
 
 def window_edges(worker: WorkerReport) -> tuple[int, ...]:
     """Every moment at which a window of some figure begins or ends."""
-    counted = [r for r in worker.repetitions if not r.warmup]
-    within = [r.start_ns + offset for r in counted for offset in (0, r.token_ns[0], r.token_ns[-1])]
+    within = [r.start_ns + offset for r in worker.counted for offset in (0, r.token_ns[0], r.token_ns[-1])]
     return (*within, *(edge for w in worker.energy_windows for edge in (w.begin_ns, w.end_ns)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from profiler.records.record import MemoryReading
+from profiler.records.target import MemoryReading
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _CGROUP_USED = Path("/sys/fs/cgroup/memory.current")

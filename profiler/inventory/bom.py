@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from backends.common.errors import InputError
 from backends.qwen.model import Model
 from profiler.records.codec import encode
-from profiler.records.record import Component, Host
+from profiler.records.host import Component, Host
 
 if TYPE_CHECKING:
     from cyclonedx.model import Property

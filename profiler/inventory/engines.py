@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _MAPS = Path("/proc/self/maps")
 _NUMERIC = re.compile(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from profiler.devices.bus.pci import PciDevice
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _PROCESSOR_FACTS = (
     "isa", "family", "model", "stepping", "microcode", "sockets", "physical_cores", "logical_processors", "extensions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from profiler.host.files import Files
 from profiler.records.findings import Findings, merge
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 DMI = "sys/class/dmi/id"
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import platformdirs
 
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 CONFIG_VARIABLE = "CHIPASSAY_CONFIG"
 """Environment variable that moves the configuration folder."""

@@ -9,7 +9,7 @@ import psutil
 from profiler.host.files import Files
 from profiler.inventory.smbios import TABLE, memory_modules
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 
 def read_memory(files: Files) -> Findings:

@@ -6,7 +6,7 @@ import platform
 
 from profiler.host.files import Files
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 
 def read_operating_system(files: Files) -> Findings:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from profiler.chips import Chip, ChipCatalogue, Match
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 KINDS = ("cpu", "accelerator")
 """Kinds of component that the catalogue knows."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 ROOT = "chipassay"
 

@@ -11,7 +11,7 @@ from profiler.devices.bus.makers import arm_core, cpu_vendor
 from profiler.host.files import Files
 from profiler.inventory.smbios import TABLE, processor_names
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 EXTENSIONS = (
     "avx", "fma", "f16c", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16",

@@ -19,7 +19,7 @@ from profiler.inventory.packages import read_packages
 from profiler.inventory.processor import read_processor
 from profiler.inventory.virtualisation import read_virtualisation
 from profiler.records.findings import Findings, merge
-from profiler.records.record import Component, Host
+from profiler.records.host import Component, Host
 
 
 def take_inventory(

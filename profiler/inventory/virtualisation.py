@@ -14,7 +14,7 @@ from typing import Any
 from profiler.host.files import Files
 from profiler.inventory.firmware import DMI
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _DMI_NAMES = {
     "KVM": "KVM", "QEMU": "QEMU", "OpenStack": "KVM (OpenStack)", "VMware": "VMware", "innotek GmbH": "VirtualBox",

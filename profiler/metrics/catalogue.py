@@ -28,10 +28,9 @@ from profiler.metrics.energy import (
     WallEnergy,
 )
 from profiler.metrics.memory import PeakAllocatedMemory, PeakDeviceMemory, PeakMemory, PeakReservedMemory
+from profiler.records.ceilings import CeilingSample, ceiling_beside
 from profiler.records.quantity import Quantity
-from profiler.records.record import CeilingSample, Repetition
-from profiler.run.ceilings import ceiling_beside
-from profiler.run.repetition import decode_rate
+from profiler.records.target import Repetition, decode_rate
 
 __all__ = ["METRICS", "Evidence", "Metric", "compute_metrics", "decode_step_bytes"]
 

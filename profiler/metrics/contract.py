@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from backends.qwen.model import ModelSpec
+from profiler.records.ceilings import Ceilings
 from profiler.records.quantity import Grade, Quantity
-from profiler.records.record import (
-    Ceilings,
-    EnergyReading,
-    PowerModel,
-    Repetition,
-    TargetRecord,
-    Telemetry,
-    WorkerReport,
-)
+from profiler.records.target import EnergyReading, PowerModel, Repetition, TargetRecord, Telemetry, WorkerReport
 from profiler.statistics.medians import median, median_ci95
 
 
@@ -71,7 +64,7 @@ class Evidence:
     @property
     def counted(self) -> tuple[Repetition, ...]:
         """Repetitions that are not warm-up."""
-        return tuple(r for r in self.worker.repetitions if not r.warmup)
+        return self.worker.counted
 
 
 class Metric(ABC):

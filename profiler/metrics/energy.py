@@ -11,7 +11,7 @@ from profiler.energy.per_token import PerToken, Phase, Work, cross_check, joules
 from profiler.energy.window import NoEnergyError, idle_power, window_energy
 from profiler.metrics.contract import Evidence, Metric
 from profiler.records.quantity import Grade, Quantity
-from profiler.records.record import EnergyReading, PowerModel
+from profiler.records.target import EnergyReading, PowerModel
 from profiler.statistics.medians import median, median_ci95
 
 

@@ -1,7 +1,7 @@
 """The run bundle: the folder one ``profile`` writes, with all a third party needs to check a report without the
 hardware.
 
-Layout, each JSON document with its schema in ``profiler/schemas``::
+Layout, each JSON document with its schema in ``profiler/records/schemas``::
 
     bundle.json            what was run and how, and the SHA-256 of every other file
     host.json              the machine and where its parts come from
@@ -26,8 +26,12 @@ from typing import Literal, TypeVar
 
 from backends.common.cache import storage_errors
 from backends.common.errors import InputError, StorageError
+from profiler.records.ceilings import Ceilings
 from profiler.records.codec import decode, encode
-from profiler.records.record import BUNDLE_SCHEMA, BundleIndex, Ceilings, Host, ReferenceRecord, TargetRecord
+from profiler.records.host import Host
+from profiler.records.index import BUNDLE_SCHEMA, BundleIndex
+from profiler.records.reference import ReferenceRecord
+from profiler.records.target import TargetRecord
 
 T = TypeVar("T")
 

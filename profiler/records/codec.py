@@ -8,7 +8,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from backends.common.errors import InputError
-from profiler.records.record import BundleIndex, Ceilings, Host, ReferenceRecord, TargetRecord
+from profiler.records.ceilings import Ceilings
+from profiler.records.host import Host
+from profiler.records.index import BundleIndex
+from profiler.records.reference import ReferenceRecord
+from profiler.records.target import TargetRecord
 
 T = TypeVar("T")
 

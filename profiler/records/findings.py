@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ import msgspec
 
 from backends.common.errors import WorkerError
 from profiler.records.bundle import CPU
+from profiler.records.ceilings import Ceilings, CeilingSample
 from profiler.records.quantity import Quantity
-from profiler.records.record import Ceilings, CeilingSample
 from profiler.run.plan import told
 from profiler.statistics.medians import median, median_ci95
 
@@ -123,19 +123,6 @@ class NoProbe:
 
     def close(self) -> None:
         """Nothing to end."""
-
-
-def ceiling_beside(samples: Sequence[CeilingSample], begin_ns: int, end_ns: int) -> float | None:
-    """The ceiling of a window, per second: mean of the last sample before it and the first one after it.
-
-    None if the window is not enclosed by samples.
-    """
-    before = [sample for sample in samples if sample.at_ns <= begin_ns]
-    after = [sample for sample in samples if sample.at_ns >= end_ns]
-    if not before or not after:
-        return None
-    last, first = max(before, key=lambda s: s.at_ns), min(after, key=lambda s: s.at_ns)
-    return (last.amount / last.duration_ns + first.amount / first.duration_ns) / 2 * 1e9
 
 
 def _typical(samples: Sequence[CeilingSample], unit: str, what: str) -> Quantity:

@@ -14,7 +14,7 @@ import numpy as np
 
 from backends.contract.backend import Backend
 from backends.contract.workload import Workload
-from profiler.records.record import EnergyWindow, Repetition
+from profiler.records.target import EnergyWindow, Repetition, counted
 from profiler.run.plan import Event
 from profiler.statistics.medians import median
 
@@ -31,11 +31,10 @@ def needed_phases(
 
     Decode needs none of its own: its energy is that of a whole generation less that of its prefill.
     """
-    counted = [r for r in repetitions if not r.warmup]
     needed: list[Literal["generate", "prefill"]] = []
-    if median([r.token_ns[-1] / 1e9 for r in counted]) < window_s:
+    if median([r.token_ns[-1] / 1e9 for r in counted(repetitions)]) < window_s:
         needed.append("generate")
-    if output_tokens > 1 and median([r.token_ns[0] / 1e9 for r in counted]) < window_s:
+    if output_tokens > 1 and median([r.token_ns[0] / 1e9 for r in counted(repetitions)]) < window_s:
         needed.append("prefill")
     return tuple(needed)
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from profiler.records.record import ParityScore
+from profiler.records.target import ParityScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +85,6 @@ def score(
             min(len(generated), len(expected)),
         ),
     )
-
-
-def shortfall(parity: ParityScore) -> str:
-    """What a score that did not pass lacks, each figure against its limit."""
-    limits = Thresholds(**parity.thresholds)
-    missed = []
-    if parity.top1_agreement < limits.top1_agreement_min:
-        missed.append(f"top-1 agreement {parity.top1_agreement:.2f} is below {limits.top1_agreement_min:g}")
-    if parity.kl_mean > limits.kl_mean_max:
-        missed.append(f"mean KL divergence {parity.kl_mean:.2g} nats is above {limits.kl_mean_max:g}")
-    if parity.max_abs_logit_error > limits.max_abs_logit_error_max:
-        missed.append(f"a logit is off by {parity.max_abs_logit_error:.2g}, above {limits.max_abs_logit_error_max:g}")
-    return ", ".join(missed)
 
 
 def _kl(reference: np.ndarray, logits: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from backends.contract.backend import Backend, Generation
 from backends.contract.workload import Workload
 from profiler.disturbance.host import Counters, mark_frequency_drift, read_counters, spoilers_between
-from profiler.records.record import Repetition
+from profiler.records.target import Repetition, decode_rate
 from profiler.run.plan import Event
 from profiler.statistics.medians import MIN_FOR_INTERVAL, median, relative_half_width
 
@@ -39,14 +39,6 @@ class Measured:
     repetitions: tuple[Repetition, ...]
     warmup_steady: bool
     stop_reason: str
-
-
-def decode_rate(repetition: Repetition) -> float | None:
-    """Decoded tokens per second of all sequences together; the first token belongs to prefill."""
-    steps = len(repetition.token_ns) - 1
-    if steps < 1:
-        return None
-    return steps * len(repetition.token_ids) / ((repetition.token_ns[-1] - repetition.token_ns[0]) / 1e9)
 
 
 def measure(

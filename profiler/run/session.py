@@ -28,19 +28,11 @@ from profiler.metrics.catalogue import Evidence, compute_metrics
 from profiler.metrics.modelled import modelled_metrics
 from profiler.records.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.records.codec import decode, encode
-from profiler.records.record import (
-    BUNDLE_SCHEMA,
-    RECORD_SCHEMA,
-    BundleIndex,
-    ExamineReport,
-    Failure,
-    ReferenceRecord,
-    TargetRecord,
-    WorkerReport,
-    WorkloadRecord,
-)
+from profiler.records.index import BUNDLE_SCHEMA, BundleIndex, WorkloadRecord
+from profiler.records.reference import ReferenceRecord
+from profiler.records.target import RECORD_SCHEMA, ExamineReport, Failure, TargetRecord, WorkerReport
 from profiler.run.ceilings import CeilingProbe, NoProbe
-from profiler.run.parity import scored_positions, shortfall
+from profiler.run.parity import scored_positions
 from profiler.run.plan import Plan, Task
 from profiler.run.progress import Progress
 from profiler.run.request import Request, hindrance
@@ -283,7 +275,7 @@ class _Session:
         record = dataclasses.replace(
             record,
             status="ok" if worker.parity.passed else "not_comparable",
-            failure=None if worker.parity.passed else Failure(shortfall(worker.parity)),
+            failure=None if worker.parity.passed else Failure(worker.parity.shortfall),
             metrics=compute_metrics(evidence),
         )
         self.progress.done(_summary(record))
@@ -297,7 +289,7 @@ class _Session:
         record = dataclasses.replace(
             blank,
             status="modelled" if passed else "not_comparable",
-            failure=None if report.parity is None or passed else Failure(shortfall(report.parity)),
+            failure=None if report.parity is None or passed else Failure(report.parity.shortfall),
             examined=report,
             metrics=modelled_metrics(report.compiled, self.request.model.spec, self.request.workload),
         )

@@ -125,7 +125,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     from backends.contract.registry import load_running
     from profiler.host.memory import read_memory
     from profiler.inventory import take_inventory
-    from profiler.records.record import EnergyWindow, WorkerReport
+    from profiler.records.target import EnergyWindow, WorkerReport, counted
     from profiler.run.energy_windows import make_windows
     from profiler.run.parity import score
     from profiler.run.repetition import measure
@@ -149,7 +149,6 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         windows = make_windows(
             backend, plan.workload, done.repetitions, plan.energy_window_s, channel.edge, channel.emit
         )
-    counted = next(r for r in done.repetitions if not r.warmup)
     return WorkerReport(
         engine=engine,
         pid=os.getpid(),
@@ -157,7 +156,9 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         repetitions=done.repetitions,
         warmup_steady=done.warmup_steady,
         stop_reason=done.stop_reason,
-        parity=score(logits, expected, plan.precision, counted.token_ids[0], tuple(tokens[0].tolist())),
+        parity=score(
+            logits, expected, plan.precision, counted(done.repetitions)[0].token_ids[0], tuple(tokens[0].tolist())
+        ),
         memory=memory,
         packages=_packages(),
         environment={name: os.environ[name] for name in REPORTED_VARIABLES if name in os.environ},
@@ -173,7 +174,7 @@ def _examine(plan: Plan, channel: Channel) -> Any:
     from backends.contract.backend import CompilerPath
     from backends.contract.registry import load_backend
     from profiler.inventory import take_inventory
-    from profiler.records.record import ExamineReport
+    from profiler.records.target import ExamineReport
     from profiler.run.parity import score
 
     path = load_backend(plan.backend)()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from profiler.devices.identity import same_device
 from profiler.disturbance.device import mark_repetitions
 from profiler.energy.per_token import window_edges
-from profiler.records.record import TargetRecord, WorkerReport
+from profiler.records.target import TargetRecord, WorkerReport
 from profiler.sampling.watch import Watch
 
 UNCONFIRMED = "by its number alone: the engine did not say which device it used"

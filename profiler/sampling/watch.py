@@ -22,7 +22,7 @@ from profiler.devices.metering.telemetry import State, TelemetryStream
 from profiler.devices.meters import METERS, Meter, MeterLostError
 from profiler.devices.monitors import MONITORS, Monitor
 from profiler.devices.wall import Wall
-from profiler.records.record import EnergyReading, SamplerCost, Telemetry
+from profiler.records.target import EnergyReading, SamplerCost, Telemetry
 
 Opened = TypeVar("Opened", bound=Any)
 

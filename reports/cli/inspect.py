@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from backends.qwen.model import Model
-    from profiler.records.record import Host
+    from profiler.records.host import Host
 
 FORMATS = ("table", "json", "cyclonedx")
 

@@ -15,8 +15,9 @@ from backends.common.errors import InputError
 from profiler.disturbance.verdict import EXTERNAL
 from profiler.metrics.catalogue import METRICS, Evidence, Metric
 from profiler.records.bundle import INDEX, Bundle
+from profiler.records.ceilings import Ceilings
 from profiler.records.quantity import Grade
-from profiler.records.record import Ceilings, Repetition, Status, TargetRecord, WorkerReport
+from profiler.records.target import Repetition, Status, TargetRecord, WorkerReport
 from reports.judge.comparison.samples import counted
 
 FEWEST_UNDISTURBED = 3

@@ -19,7 +19,7 @@ from backends.operators.placement import Phase as OperatorPhase
 from backends.operators.placement import Where
 from backends.operators.shares import WHERES, shares
 from profiler.chips import Chip, load_chips
-from profiler.records.record import TargetRecord
+from profiler.records.target import TargetRecord
 from reports.judge.comparison.comparison import Row
 from reports.judge.comparison.standing import Standing
 

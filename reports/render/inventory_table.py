@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from profiler.records.record import Component, Host
+from profiler.records.host import Component, Host
 from reports.render.inventory_text import facts, headline, origin
 
 if TYPE_CHECKING:

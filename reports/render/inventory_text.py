@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _MIB = 1 << 20
 _WIDE_LIST = 14

@@ -13,7 +13,7 @@ from typing import Any
 
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle, target_file
-from profiler.records.record import ParityScore
+from profiler.records.target import ParityScore
 from reports.document.sections.modelled_wording import compiled_of
 from reports.document.sections.projection import projections_document
 from reports.document.sections.provenance import NOT_FINITE

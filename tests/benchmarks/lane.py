@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from backends.common.errors import ChipassayError, WorkerError
 from backends.contract.workload import Workload
 from backends.qwen.model import Model
-from profiler.records.record import WorkerReport
+from profiler.records.target import WorkerReport
 from profiler.run.plan import Event, Plan
 from profiler.run.supervisor import run_worker
 from tests.benchmarks.contenders import Contender

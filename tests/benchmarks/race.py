@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from backends.common.errors import ChipassayError
 from profiler.host.memory import available_bytes
 from profiler.records.bundle import CPU
-from profiler.records.record import Ceilings, WorkerReport
+from profiler.records.ceilings import Ceilings
+from profiler.records.target import WorkerReport
 from profiler.run.ceilings import CeilingProbe
 from profiler.run.supervisor import worker_environment
 from tests.benchmarks.contenders import Contender

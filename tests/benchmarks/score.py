@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from profiler.metrics.catalogue import Evidence, compute_metrics
 from profiler.records.quantity import Quantity
-from profiler.records.record import Repetition, WorkerReport
-from profiler.run.repetition import decode_rate
+from profiler.records.target import Repetition, WorkerReport, decode_rate
 from profiler.statistics.medians import median, median_ci95
 from tests.benchmarks.contenders import Contender, find_contender
 from tests.benchmarks.lane import Course

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from profiler.metrics.catalogue import METRICS
+from profiler.records.ceilings import CeilingSample
 from profiler.records.quantity import Quantity
-from profiler.records.record import CeilingSample
 from tests.benchmarks.contenders import OURS
 from tests.benchmarks.outcome import Outcome
 from tests.benchmarks.race import Heat

@@ -17,10 +17,10 @@ import numpy as np
 from backends.contract.backend import Backend, EngineFacts, Execution
 from profiler.disturbance.host import read_counters, spoilers_between
 from profiler.host.memory import read_memory
-from profiler.records.record import ParityScore, Repetition, WorkerReport
+from profiler.records.target import ParityScore, Repetition, WorkerReport, decode_rate
 from profiler.run import worker
 from profiler.run.plan import Event, Plan
-from profiler.run.repetition import WARMUP_TOKENS, decode_rate, measure
+from profiler.run.repetition import WARMUP_TOKENS, measure
 from tests.benchmarks.contenders import Contender
 
 UNSCORED = ParityScore(0, 0.0, 0.0, 0.0, False, {}, (), (), (), 0)

@@ -8,8 +8,9 @@ import pytest
 from backends.contract.backend import EngineFacts
 from profiler.host.files import Files
 from profiler.metrics.catalogue import Evidence
+from profiler.records.ceilings import Ceilings, CeilingSample
 from profiler.records.quantity import Quantity
-from profiler.records.record import Ceilings, CeilingSample, MemoryReading, ParityScore, Repetition, WorkerReport
+from profiler.records.target import MemoryReading, ParityScore, Repetition, WorkerReport
 
 RECORDED = Path(__file__).parent / "devices" / "recorded"
 

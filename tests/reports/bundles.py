@@ -16,30 +16,25 @@ from profiler.inventory.origin import with_origin
 from profiler.metrics.catalogue import Evidence, compute_metrics
 from profiler.metrics.modelled import modelled_metrics
 from profiler.records.bundle import Bundle, ceilings_file, target_file
+from profiler.records.ceilings import Ceilings, CeilingSample
 from profiler.records.codec import encode
+from profiler.records.host import Component, Host
+from profiler.records.index import BUNDLE_SCHEMA, BundleIndex, WorkloadRecord
 from profiler.records.quantity import Quantity
-from profiler.records.record import (
-    BUNDLE_SCHEMA,
+from profiler.records.reference import ReferenceRecord
+from profiler.records.target import (
     RECORD_SCHEMA,
-    BundleIndex,
-    Ceilings,
-    CeilingSample,
-    Component,
     EnergyReading,
     ExamineReport,
     Failure,
-    Host,
     MemoryReading,
     ParityScore,
     PowerSample,
-    ReferenceRecord,
     Repetition,
     Spoiler,
     TargetRecord,
     WorkerReport,
-    WorkloadRecord,
 )
-from profiler.run.parity import shortfall
 
 QWEN3_06B = ModelSpec(
     name="qwen3-0.6b", architecture="qwen3", hidden_size=1024, intermediate_size=3072, layers=28, attention_heads=16,
@@ -328,7 +323,7 @@ def modelled_target(
         status="modelled" if passed is not False else "not_comparable", threads=2,
         model_digest=digest_of("model"), workload_digest=digest_of("workload"),
         metrics=modelled_metrics(compiled, QWEN3_06B, workload), chip_id=chip_id,
-        failure=Failure(shortfall(score)) if score and not passed else None,
+        failure=Failure(score.shortfall) if score and not passed else None,
         examined=ExamineReport(compiled, (), score, host()),
     )  # fmt: skip
 

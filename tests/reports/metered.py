@@ -10,7 +10,7 @@ from profiler.devices.metering.telemetry import State
 from profiler.disturbance.device import mark_repetitions
 from profiler.energy.per_token import window_edges
 from profiler.metrics.catalogue import Evidence, compute_metrics
-from profiler.records.record import (
+from profiler.records.target import (
     DeviceProcess,
     EnergyReading,
     EnergyWindow,

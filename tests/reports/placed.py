@@ -7,7 +7,7 @@ from dataclasses import replace
 from backends.operators import OperatorPlacement, Place, place_nodes
 from backends.operators.count import count_model
 from profiler.records.bundle import Bundle
-from profiler.records.record import TargetRecord
+from profiler.records.target import TargetRecord
 from tests.reports.bundles import (
     OUTPUT_TOKENS,
     PROMPT_TOKENS,

@@ -29,7 +29,7 @@ from profiler.devices.screen.fields import (
     watts,
 )  # fmt: skip
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _USAGE = re.compile(rf"{COUNT}\s*/\s*{COUNT}", re.ASCII)
 _MAX_BOARDS = 32

@@ -9,7 +9,7 @@ from typing import Any
 from profiler.devices.bus.makers import PciVendor, pci_vendor
 from profiler.host.files import Files
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 FOLDER = "sys/bus/pci/devices"
 

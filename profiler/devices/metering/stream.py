@@ -22,7 +22,7 @@ from profiler.devices.metering.faults import (
 )
 from profiler.devices.metering.update_period import infer_update_period_s
 from profiler.records.quantity import Grade
-from profiler.records.record import EnergyReading, MeterFault, PowerSample
+from profiler.records.target import EnergyReading, MeterFault, PowerSample
 
 MOST_KEPT = 300
 """Samples kept beside those at the edges of windows."""

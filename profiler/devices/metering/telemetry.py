@@ -12,7 +12,7 @@ import psutil
 from profiler.devices.meter import MeterLostError
 from profiler.devices.monitor import Row
 from profiler.devices.monitors import Monitor
-from profiler.records.record import DeviceProcess, Telemetry
+from profiler.records.target import DeviceProcess, Telemetry
 
 VERSION = 1
 MOST_KEPT = 400

@@ -21,7 +21,7 @@ from profiler.devices.screen.fields import (
     told,
 )  # fmt: skip
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _FIRST = re.compile(r"^(\d{1,4})\s+(\S.*?)\s*$", re.ASCII)
 

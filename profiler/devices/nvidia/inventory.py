@@ -10,7 +10,7 @@ from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.nvidia.board import NVIDIA, text_of
 from profiler.devices.screen.fields import pci_address
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 _MAX_DEVICES = 256
 

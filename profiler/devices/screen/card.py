@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 
 @dataclass(frozen=True, slots=True)

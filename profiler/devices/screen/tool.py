@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from profiler.devices.screen.card import Card
 from profiler.devices.screen.program import Call, call
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 LIMIT_S = 1.5
 """Time for all vendor tools together, follow-up questions included."""

@@ -21,7 +21,7 @@ from profiler.devices.screen.fields import (
     told,
     watts,
 )
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from profiler.devices.wall.csv_file import CsvTail
 from profiler.devices.wall.http import HttpMeter
 from profiler.devices.wall.source import WallError, WallSource
 from profiler.records.quantity import Grade
-from profiler.records.record import EnergyReading
+from profiler.records.target import EnergyReading
 from profiler.statistics.medians import median
 
 NAME = "wall"

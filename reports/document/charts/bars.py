@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from profiler.records.record import TargetRecord
+from profiler.records.target import TargetRecord
 from reports.document import notation
 from reports.document.charts.theme import Theme
 from reports.document.language import Words

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from profiler.energy.window import joules_between
-from profiler.records.record import EnergyReading, EnergyWindow, Repetition
+from profiler.records.target import EnergyReading, EnergyWindow, Repetition
 from reports.document.charts.theme import Theme
 
 if TYPE_CHECKING:

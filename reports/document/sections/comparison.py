@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from profiler.metrics.catalogue import METRICS, Metric
 from profiler.records.quantity import Grade
-from profiler.records.record import ParityScore
+from profiler.records.target import ParityScore
 from reports.document import notation
 from reports.document.language import ENGLISH, Words
 from reports.judge.comparison.comparison import Group, Row

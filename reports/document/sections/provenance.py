@@ -9,7 +9,8 @@ from backends.contract.backend import Trial
 from profiler.disturbance.verdict import disturbance
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import CPU, Bundle
-from profiler.records.record import Component, ParityScore, Telemetry
+from profiler.records.host import Component
+from profiler.records.target import ParityScore, Telemetry
 from reports.document import notation
 from reports.document.language import ENGLISH, Words
 from reports.document.sections.comparison import parity_verdict

@@ -18,8 +18,10 @@ from backends.qwen.model import Model
 from profiler.chips import load_chips
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle
+from profiler.records.host import Component
+from profiler.records.index import WorkloadRecord
 from profiler.records.quantity import Quantity
-from profiler.records.record import Component, TargetRecord, WorkloadRecord
+from profiler.records.target import TargetRecord
 from profiler.statistics.medians import median
 from reports.document.language import ENGLISH, Words
 from reports.judge.comparison.processor import processor_of

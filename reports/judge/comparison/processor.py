@@ -7,7 +7,8 @@ from typing import Any
 
 from profiler.chips import load_chips
 from profiler.inventory.origin import component_of
-from profiler.records.record import Component, Host, TargetRecord
+from profiler.records.host import Component, Host
+from profiler.records.target import TargetRecord
 
 
 def processor_of(record: TargetRecord, host: Host) -> Component | None:

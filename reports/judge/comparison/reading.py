@@ -12,7 +12,8 @@ import msgspec
 
 from backends.common.errors import ChipassayError, InputError
 from profiler.records.bundle import INDEX, Bundle, read_bundle
-from profiler.records.record import BUNDLE_SCHEMA, TargetRecord
+from profiler.records.index import BUNDLE_SCHEMA
+from profiler.records.target import TargetRecord
 from reports.judge.comparison.comparison import Runs, contradiction
 
 _GENERATION = re.compile(r"chipassay\.bundle/(\d+)")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from profiler.records.record import Repetition, TargetRecord
-from profiler.run.repetition import decode_rate
+from profiler.records.target import Repetition, TargetRecord, decode_rate
 from profiler.statistics.medians import median
 
 

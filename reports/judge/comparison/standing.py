@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from profiler.chips import Chip, load_chips
-from profiler.records.record import Component
+from profiler.records.host import Component
 from reports.document.language import ENGLISH, Words
 from reports.judge.export_control import classify
 from reports.judge.export_control.classification import Classification

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from profiler.records.bundle import Bundle
-from profiler.records.record import TargetRecord
+from profiler.records.target import TargetRecord
 from reports.judge.comparison.processor import processor_of
 from reports.judge.projection.dimensions import Dimensions
 from reports.judge.projection.evidence import Observation

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backends.qwen.model import BITS_PER_WEIGHT
+from profiler.records.ceilings import CeilingSample, ceiling_beside
 from profiler.records.quantity import Quantity
-from profiler.records.record import CeilingSample, Repetition
-from profiler.run.ceilings import ceiling_beside
+from profiler.records.target import Repetition
 from profiler.statistics.medians import median, median_ci95
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.samples import counted

@@ -11,7 +11,7 @@ from backends.common.errors import InputError
 from backends.contract.workload import Workload
 from backends.qwen.synthetic import synthetic_model
 from backends.toolchains import ToolEnvironment, find_toolchain
-from profiler.records.record import WorkerReport
+from profiler.records.target import WorkerReport
 from profiler.run.plan import Plan
 from profiler.run.supervisor import run_worker
 from tests.reports.cli.conftest import COMMAND

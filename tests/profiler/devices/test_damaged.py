@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from profiler.devices.catalogue import TOOLS
-from profiler.records.record import Component
+from profiler.records.host import Component
 from tests.profiler.conftest import RECORDED
 from tests.profiler.devices.test_parsers import ALL, reads
 

@@ -9,7 +9,7 @@ from profiler.devices.meters import MeterProbe
 from profiler.devices.monitors import Monitor
 from profiler.host.files import Files
 from profiler.records.findings import Findings
-from profiler.records.record import Component
+from profiler.records.host import Component
 from profiler.sampling import watch
 from tests.profiler.conftest import pci_files
 

@@ -4,7 +4,7 @@ import pytest
 
 from profiler.devices.metering.telemetry import State
 from profiler.disturbance.device import DEVICE_DETECTORS, mark_repetitions
-from profiler.records.record import Spoiler
+from profiler.records.target import Spoiler
 
 MS = 1_000_000
 QUIET = {

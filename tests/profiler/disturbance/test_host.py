@@ -9,7 +9,7 @@ import pytest
 from profiler.disturbance import host as spoilers
 from profiler.disturbance.host import DETECTORS, Counters, mark_frequency_drift, read_counters, spoilers_between
 from profiler.disturbance.verdict import disturbance
-from profiler.records.record import Spoiler
+from profiler.records.target import Spoiler
 
 QUIET = Counters(at_s=10.0, own_cpu_s=5.0, busy_s=100.0, steal_s=1.0, major_faults=3, swapped_pages=7)
 

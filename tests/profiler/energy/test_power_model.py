@@ -6,7 +6,7 @@ import pytest
 
 from profiler.energy.power_model import LEAST_SHARE, NAME, power_model
 from profiler.metrics.catalogue import compute_metrics
-from profiler.records.record import Component
+from profiler.records.host import Component
 from reports.document import notation
 
 EPYC = Component("cpu", "AMD EPYC 7763", details={"sockets": 2, "chip": {"status": "exact", "id": "amd-epyc-7763"}})

@@ -13,7 +13,7 @@ from backends.common.errors import InputError
 from backends.qwen.synthetic import synthetic_model
 from profiler.inventory import take_inventory
 from profiler.inventory.bom import cyclonedx, document_time
-from profiler.records.record import Component, Host
+from profiler.records.host import Component, Host
 from reports.render.inventory_text import facts, headline, origin
 from tests.profiler.inventory.test_survey import server  # noqa: F401 - a fixture
 

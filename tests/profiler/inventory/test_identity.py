@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.inventory.identity import conceal, has_identifiers, is_identifier, load_key, pseudonym
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 KEYS = st.binary(min_size=32, max_size=32)
 SERIALS = st.text(st.characters(categories=("Lu", "Ll", "Nd"), codec="ascii"), min_size=1, max_size=40)

@@ -14,7 +14,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from backends.qwen.synthetic import synthetic_model
 from profiler.records.bundle import BundleWriter
 from profiler.records.codec import decode
-from profiler.records.record import BUNDLE_SCHEMA, BundleIndex, Component, Host, WorkloadRecord
+from profiler.records.host import Component, Host
+from profiler.records.index import BUNDLE_SCHEMA, BundleIndex, WorkloadRecord
 
 ENGINES = ("torch", "transformers", "onnxruntime", "onnxruntime_genai", "numpy", "pandas", "tokenizers")
 

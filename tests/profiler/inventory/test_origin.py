@@ -4,7 +4,7 @@ import pytest
 
 from profiler.chips import load_chips
 from profiler.inventory.origin import with_origin
-from profiler.records.record import Component
+from profiler.records.host import Component
 
 
 def chip(name, kind="accelerator", **details):

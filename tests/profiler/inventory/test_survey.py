@@ -8,7 +8,7 @@ import pytest
 
 from profiler.inventory import take_inventory
 from profiler.records.codec import decode, encode
-from profiler.records.record import Host
+from profiler.records.host import Host
 from tests.profiler.conftest import EPYC, pci_files
 from tests.profiler.devices.nvidia.fake_nvml import H100, fake_nvml
 from tests.profiler.inventory.test_machine import SERVER

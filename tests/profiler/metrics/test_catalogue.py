@@ -6,8 +6,7 @@ import pytest
 
 from backends.contract.backend import DeviceMemory
 from profiler.metrics.catalogue import METRICS, compute_metrics, decode_step_bytes
-from profiler.records.record import EnergyReading, PowerSample, Telemetry
-from profiler.run.repetition import decode_rate
+from profiler.records.target import EnergyReading, PowerSample, Telemetry, decode_rate
 
 MS = 1_000_000
 

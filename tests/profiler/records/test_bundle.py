@@ -7,16 +7,9 @@ import pytest
 from backends.common.errors import InputError, StorageError
 from backends.qwen.synthetic import synthetic_model
 from profiler.records.bundle import BundleWriter, check_destination, is_bundle, read_bundle, target_file
-from profiler.records.record import (
-    BUNDLE_SCHEMA,
-    RECORD_SCHEMA,
-    BundleIndex,
-    Component,
-    Failure,
-    Host,
-    TargetRecord,
-    WorkloadRecord,
-)
+from profiler.records.host import Component, Host
+from profiler.records.index import BUNDLE_SCHEMA, BundleIndex, WorkloadRecord
+from profiler.records.target import RECORD_SCHEMA, Failure, TargetRecord
 
 HOST = Host("f", (Component("cpu", "a chip"),), {"memory modules": "no right"})
 IDS = ("torch-cpu@float32", "cuda:0@bfloat16")

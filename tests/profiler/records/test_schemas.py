@@ -7,8 +7,10 @@ import jsonschema
 import pytest
 
 from backends.common.errors import InputError
+from profiler.records.ceilings import CeilingSample
 from profiler.records.codec import DOCUMENTS, decode, encode, json_schema
-from profiler.records.record import CeilingSample, Failure, Host, TargetRecord
+from profiler.records.host import Host
+from profiler.records.target import Failure, TargetRecord
 
 
 def target(**changes):

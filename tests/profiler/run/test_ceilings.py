@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from backends.common.errors import WorkerError
-from profiler.records.record import CeilingSample
+from profiler.records.ceilings import CeilingSample, ceiling_beside
 from profiler.run import ceilings
-from profiler.run.ceilings import CeilingProbe, ceiling_beside
+from profiler.run.ceilings import CeilingProbe
 from profiler.run.supervisor import worker_environment
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from profiler.run.parity import THRESHOLDS, score, scored_positions, shortfall
+from profiler.run.parity import THRESHOLDS, score, scored_positions
 
 LOGITS = arrays(np.float32, (1, 3, 7), elements=st.floats(-30, 30, width=32))
 
@@ -132,9 +132,9 @@ def test_short_outputs_are_scored_whole():
 def test_a_failed_score_says_which_limits_it_missed_and_a_passed_one_nothing():
     reference = np.zeros((1, 1, 3), np.float32)
     reference[..., 0] = 9
-    assert shortfall(parity(reference, reference)) == ""
-    moved = shortfall(parity(reference + 2, reference))
+    assert parity(reference, reference).shortfall == ""
+    moved = parity(reference + 2, reference).shortfall
     assert moved == f"a logit is off by 2, above {THRESHOLDS['float32'].max_abs_logit_error_max:g}"
-    swapped = shortfall(parity(np.roll(reference, 1, axis=-1), reference))
+    swapped = parity(np.roll(reference, 1, axis=-1), reference).shortfall
     for part in ("top-1 agreement 0.00 is below", "nats is above", "off by 9"):
         assert part in swapped

@@ -8,8 +8,9 @@ import pytest
 
 from backends.contract.backend import Generation
 from profiler.disturbance import host as spoilers
+from profiler.records.target import decode_rate
 from profiler.run import repetition
-from profiler.run.repetition import MAX_REPETITIONS, WARMUP_LIMIT, WARMUP_TOKENS, decode_rate, measure
+from profiler.run.repetition import MAX_REPETITIONS, WARMUP_LIMIT, WARMUP_TOKENS, measure
 
 S = 1_000_000_000
 

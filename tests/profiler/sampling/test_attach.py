@@ -8,7 +8,7 @@ import pytest
 from backends.contract.backend import DeviceMemory
 from profiler.metrics.catalogue import Evidence, compute_metrics
 from profiler.records.codec import encode
-from profiler.records.record import EnergyWindow, TargetRecord
+from profiler.records.target import EnergyWindow, TargetRecord
 from profiler.sampling import watch
 from profiler.sampling.attach import UNCONFIRMED, add_observed
 from profiler.sampling.watch import Watch, open_instruments

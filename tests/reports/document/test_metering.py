@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from profiler.devices.metering.faults import FROZEN
-from profiler.records.record import MeterFault, Spoiler
+from profiler.records.target import MeterFault, Spoiler
 from reports.document.sections.comparison import comparison_table
 from reports.document.sections.provenance import metering_facts, run_facts
 from reports.document.sections.summary import unavailable_reasons

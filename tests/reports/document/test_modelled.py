@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from profiler.models.presets import presets
-from profiler.records.record import Component, Host
+from profiler.records.host import Component, Host
 from reports.document.language import ENGLISH, words
 from reports.document.notation import DASH
 from reports.document.sections.brief import brief

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from profiler.records.bundle import Bundle, read_bundle
-from profiler.records.record import Spoiler
+from profiler.records.target import Spoiler
 from tests.reports.bundles import bundle, host, target, write_bundle
 
 

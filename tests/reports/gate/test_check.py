@@ -110,7 +110,7 @@ def test_the_tests_of_a_check_share_its_false_alarms(check):
 
 
 def test_a_slower_machine_is_said_and_not_held_against_the_commit(baseline, make_bundle):
-    from profiler.records.record import CeilingSample
+    from profiler.records.ceilings import CeilingSample
 
     def slowed(made):
         (device, ceilings), *_ = made.ceilings.items()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from backends.operators import OperatorPlacement
-from profiler.records.record import EnergyReading, PowerSample, Spoiler
+from profiler.records.target import EnergyReading, PowerSample, Spoiler
 from reports.document.charts.bars import bar_chart, decode_bars
 from reports.document.charts.latency import latency_chart
 from reports.document.charts.power import MOST_STEPS, power_chart, power_line

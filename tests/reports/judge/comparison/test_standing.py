@@ -6,7 +6,7 @@ import pytest
 
 from backends.common.errors import InputError
 from profiler.chips import load_chips
-from profiler.records.record import Component
+from profiler.records.host import Component
 from reports.judge.comparison.standing import standing
 
 DAY = date(2025, 5, 1)

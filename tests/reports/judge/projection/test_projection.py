@@ -8,7 +8,7 @@ import pytest
 from backends.common.errors import InputError
 from profiler.chips import load_chips
 from profiler.records.bundle import read_bundle
-from profiler.records.record import Component
+from profiler.records.host import Component
 from reports.judge.projection import MODEL_VERSION, project, track_record
 from reports.judge.projection.explain import explain
 from reports.judge.projection.own_runs import observations_of

@@ -14,7 +14,8 @@ import pytest
 from profiler.chips import load_chips
 from profiler.metrics.catalogue import Evidence, decode_step_bytes
 from profiler.models.presets import presets
-from profiler.records.record import CeilingSample, Host
+from profiler.records.ceilings import CeilingSample
+from profiler.records.host import Host
 from reports.document.language import ENGLISH
 from reports.document.sections.roofline import verdict_of, verdict_sentences
 from reports.judge.comparison.comparison import compare

@@ -1,21 +1,20 @@
-"""Everything a run writes down, as frozen dataclasses. Their JSON Schema is published: see :mod:`profiler.schema`.
+"""``targets/TARGET.json``: one target of a run, what came of it, and every figure derived from that.
 
 A field's name carries its unit. Times are nanoseconds of the monotonic clock, relative to the start they name.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from backends.contract.backend import DeviceMemory, EngineFacts, Trial
 from backends.contract.compiled import Compiled
-from backends.contract.workload import TokenSource
 from backends.operators import OperatorPlacement
-from backends.qwen.model import Model
+from profiler.records.host import Host
 from profiler.records.quantity import Grade, Quantity
 
-BUNDLE_SCHEMA = "chipassay.bundle/1"
 RECORD_SCHEMA = "chipassay.record/1"
 
 Status = Literal["ok", "modelled", "not_comparable", "failed", "unavailable"]
@@ -51,6 +50,19 @@ class Repetition:
     clock_gap_ns: int | None = None
 
 
+def counted(repetitions: Iterable[Repetition]) -> tuple[Repetition, ...]:
+    """Return the repetitions that are not warm-up."""
+    return tuple(repetition for repetition in repetitions if not repetition.warmup)
+
+
+def decode_rate(repetition: Repetition) -> float | None:
+    """Return the decoded tokens per second of all sequences together; the first token belongs to prefill."""
+    steps = len(repetition.token_ns) - 1
+    if steps < 1:
+        return None
+    return steps * len(repetition.token_ids) / ((repetition.token_ns[-1] - repetition.token_ns[0]) / 1e9)
+
+
 @dataclass(frozen=True, slots=True)
 class ParityScore:
     """How close the target's teacher-forced logits are to the float32 reference on the same tokens.
@@ -70,6 +82,19 @@ class ParityScore:
     abs_logit_error: tuple[float, ...]
     greedy_prefix_tokens: int
     """Leading output tokens that free-running generation shares with the reference (row 0)."""
+
+    @property
+    def shortfall(self) -> str:
+        """What a score that did not pass lacks, each figure against its limit."""
+        limits, missed = self.thresholds, []
+        if self.top1_agreement < limits["top1_agreement_min"]:
+            missed.append(f"top-1 agreement {self.top1_agreement:.2f} is below {limits['top1_agreement_min']:g}")
+        if self.kl_mean > limits["kl_mean_max"]:
+            missed.append(f"mean KL divergence {self.kl_mean:.2g} nats is above {limits['kl_mean_max']:g}")
+        if self.max_abs_logit_error > limits["max_abs_logit_error_max"]:
+            limit = limits["max_abs_logit_error_max"]
+            missed.append(f"a logit is off by {self.max_abs_logit_error:.2g}, above {limit:g}")
+        return ", ".join(missed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +124,7 @@ class PowerSample:
 
 @dataclass(frozen=True, slots=True)
 class MeterFault:
-    """A stretch of time in which a meter cannot be trusted; ``code`` is one of :data:`profiler.devices.meters.FAULTS`."""
+    """A stretch of time in which a meter cannot be trusted; ``code`` is one of the meters' ``FAULTS``."""
 
     code: str
     begin_ns: int
@@ -191,8 +216,8 @@ class DeviceProcess:
 class Telemetry:
     """A device's state while its target ran, one column a figure (its unit in its name), None where unread.
 
-    ``clock_event_reasons`` is NVML's bit mask. At most :data:`profiler.devices.metering.telemetry.MOST_KEPT` rows are kept, evenly
-    spaced; ``samples_taken`` counts all, and ``extremes`` are lowest and highest of all. What marks a repetition was
+    ``clock_event_reasons`` is NVML's bit mask. Of a long run, only evenly spaced rows are kept:
+    ``samples_taken`` counts all, and ``extremes`` are lowest and highest of all. What marks a repetition was
     decided on all of them. ``unresolved_processes`` is the most at one time that the device named by a number which
     means nothing here (another pid namespace), so that they can be told neither from ours nor from others'.
     """
@@ -222,29 +247,6 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
-    """One part of the machine and where it comes from; None where it could not be read (``unread`` says why)."""
-
-    kind: str
-    name: str
-    vendor: str | None = None
-    designer_country: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    source: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """The machine a bundle was made on. ``fingerprint`` is a digest of what makes two machines performance-alike."""
-
-    fingerprint: str
-    components: tuple[Component, ...]
-    unread: dict[str, str]
-    """Part -> why it could not be read."""
-
-
-@dataclass(frozen=True, slots=True)
 class WorkerReport:
     """The one record that a ``measure`` worker sends when it is done: raw samples and facts, nothing derived."""
 
@@ -269,6 +271,11 @@ class WorkerReport:
     """Made after the repetitions where these were too short for the meter."""
     operators: tuple[OperatorPlacement, ...] = ()
     """Where each operator ran, read from the run; empty where the engine does not tell."""
+
+    @property
+    def counted(self) -> tuple[Repetition, ...]:
+        """Repetitions that are not warm-up."""
+        return counted(self.repetitions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,80 +356,3 @@ class TargetRecord:
         """Where its operators run, as far as it is known."""
         report = self.worker or self.examined
         return report.operators if report is not None else ()
-
-
-@dataclass(frozen=True, slots=True)
-class CeilingSample:
-    """One sample of a ceiling: when it was taken, how much was moved or computed, and how long that took."""
-
-    at_ns: int
-    amount: float
-    duration_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ceilings:
-    """What one device can do at best, sampled beside every repetition of every target on it.
-
-    ``device`` is ``cpu``, or an accelerator as PyTorch would name it. ``read_bandwidth`` in B/s (the processor sums a
-    large array with all threads; an accelerator copies one, and bytes read and written count); ``gemm`` in FLOP/s, by
-    arithmetic (``float32``, ``bfloat16``). Both are medians over the run; MBU and MFU use the samples right before and
-    after each repetition.
-    """
-
-    threads: int
-    read_bandwidth: Quantity
-    gemm: dict[str, Quantity]
-    read_samples: tuple[CeilingSample, ...]
-    gemm_samples: dict[str, tuple[CeilingSample, ...]]
-    device: str = "cpu"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkloadRecord:
-    """The workload as run, token ids included."""
-
-    name: str
-    digest: str
-    token_source: TokenSource
-    batch: int
-    prompt_tokens: int
-    output_tokens: int
-    prompt_ids: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceRecord:
-    """The float32 reference: greedy tokens ``[batch][output_tokens]``, and where its logits are.
-
-    ``logits_file`` (in the bundle) holds float32 ``logits[rows, positions, vocab_size]`` for ``positions``.
-    """
-
-    token_ids: tuple[tuple[int, ...], ...]
-    positions: tuple[int, ...]
-    logits_file: str
-    sha256: str
-    engine: str
-    cached: bool
-    weights_digest: str = ""
-    """Of the float32 values (see :mod:`backends.qwen.weights_digest`); a target that tells its own must agree."""
-
-
-@dataclass(frozen=True, slots=True)
-class BundleIndex:
-    """``bundle.json``: what the bundle is, how it was made, and the SHA-256 of every other file."""
-
-    schema: str
-    chipassay_version: str
-    created: str
-    """UTC, ISO 8601."""
-    state: Literal["running", "complete", "interrupted"]
-    command: str
-    """The command line that makes this run again."""
-    model: Model
-    model_facts: dict[str, float]
-    """Sizes computed from the dimensions: parameters, bytes, FLOPs."""
-    workload: WorkloadRecord
-    target_ids: tuple[str, ...]
-    """Every requested target in the order asked; finished ones have ``targets/<id>.json``."""
-    files: dict[str, str]
