@@ -43,7 +43,7 @@ class ZeusComparison:
 def compare_with_zeus(work: Callable[[], object], accelerator: str, seconds: float) -> ZeusComparison | str:
     """Repeat ``work`` for ``seconds`` under our meter and Zeus' at once; or say why that cannot be done.
 
-    ``work`` must return when the device is done. Raises :class:`profiler.energy.window.NoEnergyError` if our meter gave none.
+    ``work`` must return when the device is done. Raises :class:`NoEnergyError` if our meter gave none.
     """
     if find_spec("zeus") is None or find_spec("zeus.monitor") is None:
         return "zeus is not installed: pip install zeus"

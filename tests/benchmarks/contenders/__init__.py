@@ -1,6 +1,6 @@
 """Everything that takes part: our own backends and the peers, one engine a file.
 
-A contender is a :class:`backends.contract.backend.Backend`, whoever wrote the engine: all of them are driven by the same code.
+A contender is a :class:`backends.contract.backend.Backend`, whoever wrote the engine: the same code drives them all.
 """
 
 from __future__ import annotations
