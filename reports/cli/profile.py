@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +122,8 @@ def profile(
     from profiler.run.progress import Progress
     from profiler.run.request import Request
     from profiler.run.session import run_session
+    from reports.cli.report import FORMATS, write_comparison
+    from reports.judge.comparison.comparison import compare
 
     parsed = tuple(parse_target(text, dtype) for text in targets)
     twice = {target.id for target in parsed if sum(other == target for other in parsed) > 1}
@@ -146,13 +147,16 @@ def profile(
     with Progress(Console(stderr=True)) as progress:
         outcome = run_session(request, out, progress)
     bundle = read_bundle(outcome.path)
-    written = import_module("reports.cli.report").write_reports([bundle], report_dir) if report_dir else []
+    comparison = compare([bundle])
+    written = write_comparison(comparison, report_dir, FORMATS, "en") if report_dir else []
     if as_json:
         from profiler.records.codec import encode
 
         click.echo(encode({"bundle": str(outcome.path), "index": bundle.index, "targets": bundle.targets}).decode())
     else:
-        import_module("reports.render.terminal").print_comparison([bundle], Console())
+        from reports.render.terminal import print_comparison
+
+        print_comparison(comparison, Console())
         click.echo(f"bundle  {outcome.path}")
         for path in written:
             click.echo(f"report  {path}")

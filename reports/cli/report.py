@@ -78,7 +78,7 @@ def report(
     for _, reason in unread:
         click.echo(f"chipassay: left out: {reason}", err=True)
     comparison = compare(read, day, destination, unread, project_on, chips_file)
-    written = _write(comparison, out, wanted, language)
+    written = write_comparison(comparison, out, wanted, language)
     if as_json:
         said: dict[str, object] = {"written": [str(path) for path in written]}
         if unread:
@@ -148,26 +148,32 @@ def write_reports(
     """
     from reports.judge.comparison.comparison import compare
 
-    return _write(compare(bundles, as_of, destination, unread, project_on), out_dir, formats, language)
+    return write_comparison(compare(bundles, as_of, destination, unread, project_on), out_dir, formats, language)
 
 
-def _write(comparison: Comparison, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
+def write_comparison(comparison: Comparison, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
+    """Write ``report.<format>`` of one comparison; every document is rendered before one is written."""
     from reports.render.publish import publish
 
     return publish({f"report.{name}": _render(name, comparison, language) for name in formats}, out_dir)
 
 
-def _render(name: str, comparison: object, language: Language) -> str:
-    from importlib import import_module
-
+def _render(name: str, comparison: Comparison, language: Language) -> str:
+    """Render one format; each renderer is imported only when asked for."""
     from reports.document.language import words
 
-    module, function = {
-        "html": ("reports.render.html", "render_html"),
-        "md": ("reports.render.markdown", "render_markdown"),
-        "json": ("reports.render.json_report", "render_json"),
-        "csv": ("reports.render.csv_report", "render_csv"),
-    }[name]
-    spoken = (words(language),) if name in ("html", "md") else ()
-    text: str = getattr(import_module(module), function)(comparison, *spoken)
-    return text
+    if name == "html":
+        from reports.render.html import render_html
+
+        return render_html(comparison, words(language))
+    if name == "md":
+        from reports.render.markdown import render_markdown
+
+        return render_markdown(comparison, words(language))
+    if name == "json":
+        from reports.render.json_report import render_json
+
+        return render_json(comparison)
+    from reports.render.csv_report import render_csv
+
+    return render_csv(comparison)

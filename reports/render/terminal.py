@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from profiler.disturbance.verdict import disturbance
-from profiler.records.bundle import Bundle
 from reports.document import notation
 from reports.document.language import ENGLISH
 from reports.document.sections.boards import board_sentence
@@ -20,7 +19,7 @@ from reports.document.sections.modelled_wording import expected
 from reports.document.sections.operators import sentence as operators_of
 from reports.document.sections.roofline import verdict_of
 from reports.document.sections.summary import MOST_NAMED, what_ran
-from reports.judge.comparison.comparison import Comparison, Group, Row, compare
+from reports.judge.comparison.comparison import Comparison, Group, Row
 from reports.judge.comparison.samples import counted
 from reports.judge.dependence import dependence
 from reports.judge.placement import placed_rows
@@ -43,13 +42,8 @@ _COLUMN_GAP = 3
 _EDGES = 2
 
 
-def print_comparison(bundles: Sequence[Bundle], console: Console) -> None:
-    """Print the comparison of ``bundles`` at the console's width.
-
-    Raises:
-        InputError: If the bundles cannot be compared at all, see :func:`reports.judge.comparison.comparison.compare`.
-    """
-    comparison = compare(bundles)
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print every group of ``comparison`` at the console's width."""
     for at, group in enumerate(comparison.groups):
         if at:
             console.print()

@@ -63,7 +63,7 @@ def test_a_run_that_was_mostly_disturbed_says_so_in_the_terminal_and_what_to_do(
         made = bundle(targets=(replace(record, worker=replace(record.worker, repetitions=runs)),))
         console = Console(width=400)
         with console.capture() as captured:
-            print_comparison([made], console)
+            print_comparison(compare([made]), console)
         return captured.get()
 
     disturbed = said(Spoiler("cpu_steal", 0.3, 0.05, "cores"))

@@ -54,7 +54,7 @@ def measured():
 
 
 def terminal(bundles, width, capsys):
-    print_comparison(bundles, Console(width=width))
+    print_comparison(compare(bundles), Console(width=width))
     return capsys.readouterr().out
 
 
@@ -344,7 +344,7 @@ def test_published_results_of_boards_stand_beside_the_estimate_with_their_source
         "the chip."  # fmt: skip
     assert told in brief(boards.groups[0], boards).modelled
     printed = io.StringIO()
-    print_comparison(boards.bundles, Console(file=printed, width=200))
+    print_comparison(compare(boards.bundles), Console(file=printed, width=200))
     assert told in printed.getvalue()
 
 

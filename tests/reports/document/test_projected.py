@@ -191,7 +191,7 @@ def test_the_terminal_shows_the_box_and_cuts_nothing(comparison, width, capsys):
     assert max(map(len, out.splitlines())) <= width and "…" not in out
     assert out.count("Projection: what a model expects of other chips") == 2
     assert "In 80 % interval" in out and "more rows: report.md and report.json have all" in out
-    print_comparison([bundle()], console)
+    print_comparison(compare([bundle()]), console)
     assert "Projection" not in capsys.readouterr().out
 
 
