@@ -122,8 +122,9 @@ def profile(
     from profiler.run.progress import Progress
     from profiler.run.request import Request
     from profiler.run.session import run_session
-    from reports.cli.report import FORMATS, write_comparison
+    from reports.cli.report import FORMATS, write_judgement
     from reports.judge.comparison.comparison import compare
+    from reports.judge.judgement import judge
 
     parsed = tuple(parse_target(text, dtype) for text in targets)
     twice = {target.id for target in parsed if sum(other == target for other in parsed) > 1}
@@ -147,8 +148,8 @@ def profile(
     with Progress(Console(stderr=True)) as progress:
         outcome = run_session(request, out, progress)
     bundle = read_bundle(outcome.path)
-    comparison = compare([bundle])
-    written = write_comparison(comparison, report_dir, FORMATS, "en") if report_dir else []
+    judgement = judge(compare([bundle]))
+    written = write_judgement(judgement, report_dir, FORMATS, "en") if report_dir else []
     if as_json:
         from profiler.records.codec import encode
 
@@ -156,7 +157,7 @@ def profile(
     else:
         from reports.render.terminal import print_comparison
 
-        print_comparison(comparison, Console())
+        print_comparison(judgement, Console())
         click.echo(f"bundle  {outcome.path}")
         for path in written:
             click.echo(f"report  {path}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from profiler.records.bundle import Bundle
     from reports.document.language import Language
-    from reports.judge.comparison.comparison import Comparison
+    from reports.judge.judgement import Judgement
 
 FORMATS = ("html", "md", "json", "csv")
 
@@ -64,6 +64,7 @@ def report(
     from reports.document.language import parse_language
     from reports.judge.comparison.comparison import compare
     from reports.judge.comparison.reading import read_bundles
+    from reports.judge.judgement import judge
 
     if chips_file is not None and not project_on:
         raise InputError("--chips adds chips to project on: name them with --project CHIP_ID")
@@ -77,8 +78,8 @@ def report(
     read, unread = read_bundles(bundles)
     for _, reason in unread:
         click.echo(f"chipassay: left out: {reason}", err=True)
-    comparison = compare(read, day, destination, unread, project_on, chips_file)
-    written = write_comparison(comparison, out, wanted, language)
+    judgement = judge(compare(read, day, destination, unread, project_on, chips_file))
+    written = write_judgement(judgement, out, wanted, language)
     if as_json:
         said: dict[str, object] = {"written": [str(path) for path in written]}
         if unread:
@@ -92,7 +93,7 @@ def report(
 
             from reports.render.terminal import print_panels
 
-            print_panels(comparison, Console())
+            print_panels(judgement, Console())
     if unread:
         sys.exit(1)
 
@@ -147,33 +148,34 @@ def write_reports(
         StorageError: If ``out_dir`` cannot be written.
     """
     from reports.judge.comparison.comparison import compare
+    from reports.judge.judgement import judge
 
-    return write_comparison(compare(bundles, as_of, destination, unread, project_on), out_dir, formats, language)
+    return write_judgement(judge(compare(bundles, as_of, destination, unread, project_on)), out_dir, formats, language)
 
 
-def write_comparison(comparison: Comparison, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
-    """Write ``report.<format>`` of one comparison; every document is rendered before one is written."""
+def write_judgement(judgement: Judgement, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
+    """Write ``report.<format>`` of one judgement; every document is rendered before one is written."""
     from reports.render.publish import publish
 
-    return publish({f"report.{name}": _render(name, comparison, language) for name in formats}, out_dir)
+    return publish({f"report.{name}": _render(name, judgement, language) for name in formats}, out_dir)
 
 
-def _render(name: str, comparison: Comparison, language: Language) -> str:
+def _render(name: str, judgement: Judgement, language: Language) -> str:
     """Render one format; each renderer is imported only when asked for."""
     from reports.document.language import words
 
     if name == "html":
         from reports.render.html import render_html
 
-        return render_html(comparison, words(language))
+        return render_html(judgement, words(language))
     if name == "md":
         from reports.render.markdown import render_markdown
 
-        return render_markdown(comparison, words(language))
+        return render_markdown(judgement, words(language))
     if name == "json":
         from reports.render.json_report import render_json
 
-        return render_json(comparison)
+        return render_json(judgement)
     from reports.render.csv_report import render_csv
 
-    return render_csv(comparison)
+    return render_csv(judgement)

@@ -1,6 +1,6 @@
 """``report.html``: one file that opens anywhere, offline; charts are inline SVG, and the page runs no script.
 
-This module turns a :class:`Comparison` into plain strings; ``templates/`` only places them.
+This module turns a :class:`Judgement` into plain strings; ``templates/`` only places them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from reports.document.sections.figures import MOST_DRAWN, GroupFigures
 from reports.document.sections.operators import dependence_grid as operator_grid
 from reports.document.sections.roofline import verdict_of
 from reports.document.sections.summary import what_ran
-from reports.judge.comparison.comparison import Comparison, Group, Row, difference
-from reports.judge.dependence import dependence
+from reports.judge.comparison.comparison import Group, Row, difference
+from reports.judge.judgement import GroupJudgement, Judgement
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -66,7 +66,7 @@ class Card:
     share_text: str
 
 
-def render_html(comparison: Comparison, say: Words = ENGLISH) -> str:
+def render_html(judgement: Judgement, say: Words = ENGLISH) -> str:
     """The whole page, in the language of ``say``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -74,6 +74,7 @@ def render_html(comparison: Comparison, say: Words = ENGLISH) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    comparison = judgement.comparison
     first = comparison.groups[0]
     environment.globals.update(
         say=say, notation=notation, provenance=provenance, swatch=_swatch, line_style=_line_style,
@@ -82,7 +83,7 @@ def render_html(comparison: Comparison, say: Words = ENGLISH) -> str:
         metrics=METRICS, comparison=comparison,
         term_text=lambda name: _term_text(name, say),
     )  # fmt: skip
-    sections = [_section(at, group, comparison, say) for at, group in enumerate(comparison.groups)]
+    sections = [_section(at, judged, say) for at, judged in enumerate(judgement.groups)]
     own_terms = [name for section in sections for panel in section["panels"] for name in panel.terms]
     return environment.get_template("report.html.j2").render(
         title=say("page.title", model=first.model.spec.name, workload=first.workload.name),
@@ -98,9 +99,9 @@ def _term_text(name: str, say: Words) -> str:
     return say(f"term.{name}.text", **values)
 
 
-def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[str, Any]:
+def _section(at: int, judged: GroupJudgement, say: Words) -> dict[str, Any]:
     """What the page shows of one group."""
-    study = dependence(group, comparison)
+    group, comparison, study = judged.group, judged.comparison, judged.study
     name = f"g{at}"
     drawings = GroupFigures(name, group, study, say)
     rows = group.conclusive
@@ -111,7 +112,7 @@ def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[
         "study": study,
         "difference": difference(comparison.groups[0], group, say) if at else "",
         "ran": what_ran(group, comparison, say),
-        "brief": brief(group, comparison, say),
+        "brief": brief(judged, say),
         "cards": _cards(group, say),
         "cards_capped": _capped("page.cards_capped", MOST_CARDS, rows, say),
         "table": comparison_table(group, say),
@@ -138,7 +139,7 @@ def _section(at: int, group: Group, comparison: Comparison, say: Words) -> dict[
         "placements": [grid for row in rows if (grid := grids.placement_grid(row, say))],
         "origin": grids.origin_grid(rows, study, say),
         "origin_sources": grids.origin_sources(rows, study),
-        "panels": panels(group, comparison, say),
+        "panels": panels(judged, say),
         "not_drawn": _not_drawn(group, say),
         "capped": _capped("page.capped", MOST_DRAWN, rows, say),
     }  # fmt: skip

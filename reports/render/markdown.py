@@ -17,24 +17,27 @@ from reports.document.sections.operators import dependence_grid as operator_grid
 from reports.document.sections.roofline import verdict_of
 from reports.document.sections.summary import what_ran
 from reports.judge.comparison.comparison import Comparison, Group, Row, difference
-from reports.judge.dependence import Study, dependence
+from reports.judge.dependence import Study
+from reports.judge.judgement import GroupJudgement, Judgement
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
-def render_markdown(comparison: Comparison, say: Words = ENGLISH) -> str:
+def render_markdown(judgement: Judgement, say: Words = ENGLISH) -> str:
     """The whole document, in the language of ``say``."""
+    comparison = judgement.comparison
     first = comparison.groups[0]
     lines = [f"# {plain(_title(first, say))}", ""]
     if comparison.unread:
         lines += [f"> {plain(say('page.unread', count=len(comparison.unread)))}", ">"]
         lines += [f"> - {plain(reason)}" for _, reason in comparison.unread]
         lines.append("")
-    for at, group in enumerate(comparison.groups):
+    for at, judged in enumerate(judgement.groups):
+        group = judged.group
         if at:
             lines += [f"# {plain(_title(group, say))}", ""]
             lines += [f"> {plain(difference(comparison.groups[0], group, say))}", ""]
-        lines += _group(group, comparison, say)
+        lines += _group(judged, say)
     lines += _machines(comparison, say)
     lines += [f"## {say('page.again')}", ""]
     for bundle in comparison.bundles:
@@ -55,10 +58,10 @@ def plain(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(text.split(" ")).replace("\r", " ").replace("\n", " "))
 
 
-def _group(group: Group, comparison: Comparison, say: Words) -> list[str]:
+def _group(judged: GroupJudgement, say: Words) -> list[str]:
+    group, comparison, study = judged.group, judged.comparison, judged.study
     laid_out = comparison_table(group, say)
-    study = dependence(group, comparison)
-    found = brief(group, comparison, say)
+    found = brief(judged, say)
     lines = [plain(what_ran(group, comparison, say)), "", plain(say.together(found.verdict)), ""]
     lines += [f"## {say('brief.head')}", ""]
     for name in ("measured", "declared", "modelled", "would_change"):
@@ -90,7 +93,7 @@ def _group(group: Group, comparison: Comparison, say: Words) -> list[str]:
         lines += [f"- {plain(say('page.unfinished', target=name, machine=machine))}"
                   for machine, name in group.unfinished]  # fmt: skip
         lines.append("")
-    for panel in panels(group, comparison, say):
+    for panel in panels(judged, say):
         lines += [f"## {plain(panel.title)}", "", plain(panel.intro), ""]
         for grid in panel.grids:
             lines += [f"**{plain(grid.caption)}**", "", *_grid(grid)]

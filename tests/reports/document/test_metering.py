@@ -8,6 +8,7 @@ from reports.document.sections.comparison import comparison_table
 from reports.document.sections.provenance import metering_facts, run_facts
 from reports.document.sections.summary import unavailable_reasons
 from reports.judge.comparison.comparison import compare
+from reports.judge.judgement import judge
 from reports.render.terminal import print_comparison
 from tests.reports.bundles import bundle, target
 from tests.reports.metered import S, metered_target, reading
@@ -63,7 +64,7 @@ def test_a_run_that_was_mostly_disturbed_says_so_in_the_terminal_and_what_to_do(
         made = bundle(targets=(replace(record, worker=replace(record.worker, repetitions=runs)),))
         console = Console(width=400)
         with console.capture() as captured:
-            print_comparison(compare([made]), console)
+            print_comparison(judge(compare([made])), console)
         return captured.get()
 
     disturbed = said(Spoiler("cpu_steal", 0.3, 0.05, "cores"))
