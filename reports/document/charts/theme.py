@@ -1,6 +1,7 @@
 """Colours and sizes of the charts: desktop and phone. One drawing serves light, dark and paper.
 
-Drawings are made with the light colours, which :mod:`reports.document.charts.svg` then replaces by the page's own variables.
+Drawings are made with the light colours, which :mod:`reports.document.charts.svg` then replaces by the page's own
+variables.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from reports.judge.comparison.comparison import Group, Row
 
 
 def compiled_of(row: Row) -> Compiled:
-    """What the tools found out; only for a row whose :attr:`~reports.judge.comparison.comparison.Row.modelled` holds."""
+    """What the tools found out; only for a row that is modelled."""
     assert row.record.examined is not None
     return row.record.examined.compiled
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from reports.document import notation
 from reports.document.language import Words
-from reports.document.sections.grids import Grid, Panel
+from reports.document.model import Grid
+from reports.document.sections.grids import Panel
 from reports.judge.comparison.comparison import Comparison, Group
 from reports.judge.judgement import once_a_group
 from reports.judge.projection.backtest import Score
