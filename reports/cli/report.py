@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from profiler.records.bundle import Bundle
     from reports.document.language import Language
-    from reports.judge.comparison.comparison import Comparison
+    from reports.judge.judgement import Judgement
 
 FORMATS = ("html", "md", "json", "csv")
 
@@ -64,6 +64,7 @@ def report(
     from reports.document.language import parse_language
     from reports.judge.comparison.comparison import compare
     from reports.judge.comparison.reading import read_bundles
+    from reports.judge.judgement import judge
 
     if chips_file is not None and not project_on:
         raise InputError("--chips adds chips to project on: name them with --project CHIP_ID")
@@ -77,8 +78,8 @@ def report(
     read, unread = read_bundles(bundles)
     for _, reason in unread:
         click.echo(f"chipassay: left out: {reason}", err=True)
-    comparison = compare(read, day, destination, unread, project_on, chips_file)
-    written = _write(comparison, out, wanted, language)
+    judgement = judge(compare(read, day, destination, unread, project_on, chips_file))
+    written = _write(judgement, out, wanted, language)
     if as_json:
         said: dict[str, object] = {"written": [str(path) for path in written]}
         if unread:
@@ -92,7 +93,7 @@ def report(
 
             from reports.render.terminal import print_panels
 
-            print_panels(comparison, Console())
+            print_panels(judgement, Console())
     if unread:
         sys.exit(1)
 
@@ -147,17 +148,18 @@ def write_reports(
         StorageError: If ``out_dir`` cannot be written.
     """
     from reports.judge.comparison.comparison import compare
+    from reports.judge.judgement import judge
 
-    return _write(compare(bundles, as_of, destination, unread, project_on), out_dir, formats, language)
+    return _write(judge(compare(bundles, as_of, destination, unread, project_on)), out_dir, formats, language)
 
 
-def _write(comparison: Comparison, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
+def _write(judgement: Judgement, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
     from reports.render.publish import publish
 
-    return publish({f"report.{name}": _render(name, comparison, language) for name in formats}, out_dir)
+    return publish({f"report.{name}": _render(name, judgement, language) for name in formats}, out_dir)
 
 
-def _render(name: str, comparison: object, language: Language) -> str:
+def _render(name: str, judgement: Judgement, language: Language) -> str:
     from importlib import import_module
 
     from reports.document.language import words
@@ -169,5 +171,5 @@ def _render(name: str, comparison: object, language: Language) -> str:
         "csv": ("reports.render.csv_report", "render_csv"),
     }[name]
     spoken = (words(language),) if name in ("html", "md") else ()
-    text: str = getattr(import_module(module), function)(comparison, *spoken)
+    text: str = getattr(import_module(module), function)(judgement, *spoken)
     return text

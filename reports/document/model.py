@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reports.judge.comparison.comparison import Comparison, Group
 from reports.judge.dependence import Study
+from reports.judge.judgement import GroupJudgement
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -238,6 +239,19 @@ class GroupView:
     """A group with what is judged of it; ``name`` keeps ids apart in a document of many groups."""
 
     name: str
-    group: Group
-    comparison: Comparison
-    study: Study
+    judged: GroupJudgement
+
+    @property
+    def group(self) -> Group:
+        """The targets that did identical work."""
+        return self.judged.group
+
+    @property
+    def comparison(self) -> Comparison:
+        """The comparison that the group is part of."""
+        return self.judged.comparison
+
+    @property
+    def study(self) -> Study:
+        """The dependence study of the group."""
+        return self.judged.study

@@ -191,7 +191,8 @@ def _dependence(bundles: Sequence[Bundle], budgets: Budgets | None) -> dict[str,
     if budgets is None or not any(metric.startswith("dependence.") for metric in budgets.every.limits):
         return {}
     from reports.judge.comparison.comparison import compare
+    from reports.judge.judgement import judge
     from reports.render.json_report import report_document
 
-    found: dict[str, Any] = report_document(compare([bundles[-1]]))["dependence"]
+    found: dict[str, Any] = report_document(judge(compare([bundles[-1]])))["dependence"]
     return found

@@ -1,38 +1,48 @@
-"""What is computed of a group once, for all formats of a report."""
+"""What a report concludes of its bundles, computed once and handed to every format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache, wraps
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import cached_property
 
 from reports.judge.comparison.comparison import Comparison, Group
-
-Found = TypeVar("Found")
-
-
-class _Key:
-    """A group in its comparison, by identity."""
-
-    def __init__(self, group: Group, comparison: Comparison) -> None:
-        self.group, self.comparison = group, comparison
-
-    def __hash__(self) -> int:
-        return hash((id(self.group), id(self.comparison)))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.group is other.group and self.comparison is other.comparison
+from reports.judge.dependence.study import Study, dependence
+from reports.judge.projection.projection import Projection, project
 
 
-def once_a_group(compute: Callable[[Group, Comparison], Found]) -> Callable[[Group, Comparison], Found]:
-    """``compute``, whose answers for the latest groups are remembered."""
+@dataclass(frozen=True)
+class GroupJudgement:
+    """One group of targets that did identical work, and what follows from their figures.
 
-    @lru_cache(maxsize=64)
-    def remembered(key: _Key) -> Found:
-        return compute(key.group, key.comparison)
+    Each conclusion is computed when it is first read, and then held.
+    """
 
-    @wraps(compute)
-    def answer(group: Group, comparison: Comparison) -> Found:
-        return remembered(_Key(group, comparison))
+    group: Group
+    comparison: Comparison
 
-    return answer
+    @cached_property
+    def study(self) -> Study:
+        """The dependence study of the group."""
+        return dependence(self.group, self.comparison)
+
+    @cached_property
+    def projection(self) -> Projection | None:
+        """The group's model and workload on the chips the user asked for; None if they asked for none."""
+        asked = self.comparison.project_on
+        if not asked:
+            return None
+        first, *others = self.group.bundles
+        return project(asked, bundle=first, more_bundles=others, overlay=self.comparison.chips_file)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A whole report as numbers: the comparison, and one judgement a group, in the same order."""
+
+    comparison: Comparison
+    groups: tuple[GroupJudgement, ...]
+
+
+def judge(comparison: Comparison) -> Judgement:
+    """Judge every group of ``comparison``."""
+    return Judgement(comparison, tuple(GroupJudgement(group, comparison) for group in comparison.groups))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from profiler.metrics.catalogue import METRICS
 from profiler.records.quantity import Quantity
-from reports.judge.comparison.comparison import Comparison, Row
-from reports.judge.dependence import Study, dependence
+from reports.judge.comparison.comparison import Row
+from reports.judge.dependence import Study
+from reports.judge.judgement import Judgement
 from reports.judge.roofline import BASES, PHASES
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ COLUMNS = (
 _RESTRICTED = {True: "yes", False: "no", None: "indeterminate"}
 
 
-def report_frame(comparison: Comparison) -> pd.DataFrame:
+def report_frame(judgement: Judgement) -> pd.DataFrame:
     """Every figure of every target, those that are unavailable included (their ``value`` is missing).
 
     After the metrics come the utilisations of each phase under measured and declared ceilings, named
@@ -30,8 +31,8 @@ def report_frame(comparison: Comparison) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for group in comparison.groups:
-        study = dependence(group, comparison)
+    for judged in judgement.groups:
+        group, study = judged.group, judged.study
         for row in group.rows:
             found = study.standings[row.place]
             for name, figure in figures(row, study):
@@ -58,6 +59,6 @@ def figures(row: Row, study: Study) -> Iterator[tuple[str, Quantity]]:
             yield f"{phase}_mfu_{basis}", place.reached(basis).mfu
 
 
-def render_csv(comparison: Comparison) -> str:
+def render_csv(judgement: Judgement) -> str:
     """The frame as CSV; a number is written with as many digits as it takes to read back the same double."""
-    return report_frame(comparison).to_csv(index=False, lineterminator="\n")
+    return report_frame(judgement).to_csv(index=False, lineterminator="\n")

@@ -14,7 +14,8 @@ from reports.document.language import ENGLISH, Words
 from reports.document.model import Part
 from reports.document.sections.caps import MOST_CARDS, MOST_LISTED
 from reports.document.sections.catalogue import document
-from reports.judge.comparison.comparison import Comparison, Group
+from reports.judge.comparison.comparison import Group
+from reports.judge.judgement import Judgement
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -29,7 +30,7 @@ _WORD = re.compile(r"[\w@:.-]*\w", re.ASCII)
 """What a target's id looks like: one among ten thousand is found by looking the word up."""
 
 
-def render_html(comparison: Comparison, say: Words = ENGLISH) -> str:
+def render_html(judgement: Judgement, say: Words = ENGLISH) -> str:
     """The whole page, in the language of ``say``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -42,7 +43,7 @@ def render_html(comparison: Comparison, say: Words = ENGLISH) -> str:
         most_held=MOST_HELD,
     )  # fmt: skip
     return environment.get_template("report.html.j2").render(
-        document=document(comparison, say),
+        document=document(judgement, say),
         palettes={scheme: palette_css(scheme) for scheme in PALETTE},
     )
 

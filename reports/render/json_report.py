@@ -18,10 +18,10 @@ from reports.document.sections.modelled_wording import compiled_of
 from reports.document.sections.projection import projections_document
 from reports.document.sections.provenance import NOT_FINITE
 from reports.document.sections.summary import summary
-from reports.judge.comparison.comparison import Comparison, Group, Row
+from reports.judge.comparison.comparison import Comparison, Row
 from reports.judge.comparison.ratio import Ratio
 from reports.judge.comparison.samples import counted
-from reports.judge.dependence import dependence
+from reports.judge.judgement import GroupJudgement, Judgement
 from reports.render.compiled_json import compiled_document
 from reports.render.json_sections import (
     brief_document,
@@ -36,16 +36,17 @@ SCHEMA_ID = "chipassay.report/1"
 SCHEMA_FILE = Path(__file__).with_name("schemas") / "report-1.json"
 
 
-def render_json(comparison: Comparison) -> str:
+def render_json(judgement: Judgement) -> str:
     """The document as indented JSON, full precision."""
     text = io.StringIO()  # dumps would hold every word of the document as a string of its own
-    json.dump(report_document(comparison), text, indent=1, ensure_ascii=False, allow_nan=False)
+    json.dump(report_document(judgement), text, indent=1, ensure_ascii=False, allow_nan=False)
     return text.getvalue() + "\n"
 
 
-def report_document(comparison: Comparison) -> dict[str, Any]:
+def report_document(judgement: Judgement) -> dict[str, Any]:
     """The document as plain Python values."""
-    first, *others = [_group(group, comparison) for group in comparison.groups]
+    comparison = judgement.comparison
+    first, *others = [_group(judged) for judged in judgement.groups]
     return {
         "schema": SCHEMA_ID,
         **first,
@@ -70,7 +71,8 @@ def report_schema() -> dict[str, Any]:
     return schema
 
 
-def _group(group: Group, comparison: Comparison) -> dict[str, Any]:
+def _group(judged: GroupJudgement) -> dict[str, Any]:
+    group, comparison = judged.group, judged.comparison
     spec, work = group.model.spec, group.workload
     return {
         "model": {
@@ -81,24 +83,24 @@ def _group(group: Group, comparison: Comparison) -> dict[str, Any]:
             "name": work.name, "digest": work.digest, "token_source": work.token_source, "batch": work.batch,
             "prompt_tokens": work.prompt_tokens, "output_tokens": work.output_tokens,
         },
-        "targets": [_target(row, group, comparison) for row in group.rows],
+        "targets": [_target(row, judged) for row in group.rows],
         "unfinished_targets": [{"machine": machine, "id": name} for machine, name in group.unfinished],
         "conclusions": {
             "summary": list(summary(group, comparison)),
             "fastest": group.fastest.label if group.fastest else None,
             "comparable": [row.label for row in group.conclusive],
-            "brief": brief_document(group, comparison),
+            "brief": brief_document(judged),
         },
-        "dependence": dependence_document(group, comparison),
-        **projections_document(group, comparison),
+        "dependence": dependence_document(judged),
+        **projections_document(judged),
     }  # fmt: skip
 
 
-def _target(row: Row, group: Group, comparison: Comparison) -> dict[str, Any]:
+def _target(row: Row, judged: GroupJudgement) -> dict[str, Any]:
     record = row.record
     worker = record.worker
     chip = row.chip
-    study = dependence(group, comparison)
+    group, study = judged.group, judged.study
     found = study.standings[row.place]
     runs = counted(record)
     names = dict.fromkeys([metric.name for metric in METRICS] + list(record.metrics))

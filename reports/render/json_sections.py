@@ -10,11 +10,12 @@ from reports.document.sections.brief import brief
 from reports.document.sections.dependence import reason_text
 from reports.document.sections.grids import no_gap_text
 from reports.document.sections.roofline import verdict_of
-from reports.judge.comparison.comparison import Comparison, Group, Row
+from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.standing import Standing
-from reports.judge.dependence import Factors, Loss, Match, Study, dependence
+from reports.judge.dependence import Factors, Loss, Match, Study
 from reports.judge.dependence.decompose import Gap
 from reports.judge.dependence.study import PhaseStudy, processor_key
+from reports.judge.judgement import GroupJudgement
 from reports.judge.origin import origin_of, placement
 from reports.judge.roofline import BASES, PHASES, Position
 from reports.judge.roofline.published import usual_range
@@ -29,21 +30,21 @@ def quantity_document(figure: Quantity) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def brief_document(group: Group, comparison: Comparison) -> dict[str, list[str]]:
+def brief_document(judged: GroupJudgement) -> dict[str, list[str]]:
     """The executive summary, a list of sentences a heading."""
-    found = brief(group, comparison)
+    found = brief(judged)
     return {
         "verdict": list(found.verdict), "measured": list(found.measured), "declared": list(found.declared),
         "modelled": list(found.modelled), "would_change": list(found.would_change),
     }  # fmt: skip
 
 
-def dependence_document(group: Group, comparison: Comparison) -> dict[str, Any]:
+def dependence_document(judged: GroupJudgement) -> dict[str, Any]:
     """Losses, devices to match and decompositions of one group.
 
     ``status`` says whether any loss could be computed; the decomposition of gaps does not hang on it.
     """
-    study = dependence(group, comparison)
+    group, comparison, study = judged.group, judged.comparison, judged.study
     document: dict[str, Any] = {
         "status": "computed" if study.computed else "not_computed",
         "as_of": comparison.as_of.isoformat(),

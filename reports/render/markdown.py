@@ -25,14 +25,14 @@ from reports.document.model import (
     Table,
 )
 from reports.document.sections.catalogue import document
-from reports.judge.comparison.comparison import Comparison
+from reports.judge.judgement import Judgement
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
-def render_markdown(comparison: Comparison, say: Words = ENGLISH) -> str:
+def render_markdown(judgement: Judgement, say: Words = ENGLISH) -> str:
     """The whole document, in the language of ``say``."""
-    found = document(comparison, say)
+    found = document(judgement, say)
     lines: list[str] = []
     for at, part in enumerate(found.parts):
         lines += [f"# {plain(say('page.eyebrow'))}: {plain(part.title)}", ""]

@@ -19,9 +19,9 @@ from reports.document.sections.modelled_wording import expected
 from reports.document.sections.operators import sentence as operators_of
 from reports.document.sections.roofline import verdict_of
 from reports.document.sections.summary import MOST_NAMED, what_ran
-from reports.judge.comparison.comparison import Comparison, Group, Row, compare
+from reports.judge.comparison.comparison import Row, compare
 from reports.judge.comparison.samples import counted
-from reports.judge.dependence import dependence
+from reports.judge.judgement import GroupJudgement, Judgement, judge
 from reports.judge.placement import placed_rows
 from reports.render.terminal_table import paragraph, tables
 
@@ -47,22 +47,22 @@ def print_comparison(bundles: Sequence[Bundle], console: Console) -> None:
     Raises:
         InputError: If the bundles cannot be compared at all, see :func:`reports.judge.comparison.comparison.compare`.
     """
-    comparison = compare(bundles)
-    for at, group in enumerate(comparison.groups):
+    judgement = judge(compare(bundles))
+    for at, judged in enumerate(judgement.groups):
         if at:
             console.print()
-            console.print(comparison.differences[at - 1], style="yellow", markup=False, highlight=False)
-        console.print(render_group(group, comparison, console.width))
+            console.print(judgement.comparison.differences[at - 1], style="yellow", markup=False, highlight=False)
+        console.print(render_group(judged, console.width))
 
 
-def render_group(group: Group, comparison: Comparison, width: int) -> RenderableType:
+def render_group(judged: GroupJudgement, width: int) -> RenderableType:
     """One group as a rich renderable for a terminal of ``width`` columns."""
     from rich.console import Group as Stack
     from rich.text import Text
 
+    group, comparison, study = judged.group, judged.comparison, judged.study
     laid_out = comparison_table(group)
-    told = brief(group, comparison)
-    study = dependence(group, comparison)
+    told = brief(judged)
     parts: list[RenderableType] = [paragraph(what_ran(group, comparison), width, "bold"), Text()]
     if laid_out.comparable or laid_out.set_apart:
         parts += _tables(laid_out, width)
@@ -87,22 +87,22 @@ def render_group(group: Group, comparison: Comparison, width: int) -> Renderable
             parts.append(paragraph(f"{row.label}: {said[0]}", width))
     for row in placed_rows(group.rows)[:MOST_NAMED]:
         parts.append(paragraph(operators_of(row, ENGLISH), width, MODELLED_STYLE if row.modelled else ""))
-    return Stack(*parts, *_panels(group, comparison, width))
+    return Stack(*parts, *_panels(judged, width))
 
 
-def print_panels(comparison: Comparison, console: Console) -> None:
+def print_panels(judgement: Judgement, console: Console) -> None:
     """Print what stands beside the measured tables, such as projections, group by group."""
     from rich.console import Group as Stack
 
-    for group in comparison.groups:
-        console.print(Stack(*_panels(group, comparison, console.width)))
+    for judged in judgement.groups:
+        console.print(Stack(*_panels(judged, console.width)))
 
 
-def _panels(group: Group, comparison: Comparison, width: int) -> list[RenderableType]:
+def _panels(judged: GroupJudgement, width: int) -> list[RenderableType]:
     from rich.text import Text
 
     parts: list[RenderableType] = []
-    for panel in (one for one in panels(group, comparison, ENGLISH) if one.in_terminal):
+    for panel in (one for one in panels(judged, ENGLISH) if one.in_terminal):
         parts += [Text(), paragraph(panel.title, width, f"bold {PANEL_STYLE}"), paragraph(panel.intro, width)]
         for grid in panel.grids:
             most = MOST_PANEL_ROWS if grid.most_open is None else grid.most_open

@@ -20,8 +20,9 @@ from reports.document.sections.modelled_wording import brief_sentences
 from reports.document.sections.summary import MOST_NAMED, decode_verdict, missing, modelled_verdict
 from reports.judge.comparison.comparison import Comparison, Group
 from reports.judge.comparison.samples import counted
-from reports.judge.dependence import Loss, Study, dependence
+from reports.judge.dependence import Loss, Study
 from reports.judge.export_control.engine import timeline
+from reports.judge.judgement import GroupJudgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,9 @@ class Brief:
     would_change: tuple[str, ...]
 
 
-def brief(group: Group, comparison: Comparison, say: Words = ENGLISH) -> Brief:
+def brief(judged: GroupJudgement, say: Words = ENGLISH) -> Brief:
     """What a careful reader should take from one group."""
-    study = dependence(group, comparison)
+    group, comparison, study = judged.group, judged.comparison, judged.study
     gap = study.decode.gap
     speed, loss = decode_verdict(group, say), loss_sentences(study, say)
     verdict = [*loss, *speed] if study.computed else [*speed, *loss]

@@ -33,24 +33,24 @@ from reports.document.sections.projection import projection_panel
 from reports.document.sections.ran import how_ran, what_ran
 from reports.document.sections.rooflines import rooflines
 from reports.document.sections.verdict import verdict
-from reports.judge.comparison.comparison import Comparison, Group, difference
-from reports.judge.dependence import dependence
+from reports.judge.comparison.comparison import difference
+from reports.judge.judgement import GroupJudgement, Judgement
 
 Maker = Callable[[GroupView, Words], Section | None]
 
-PANELS: list[Callable[[Group, Comparison, Words], Panel | None]] = [operators_panel, modelled_panel, projection_panel]
+PANELS: list[Callable[[GroupJudgement, Words], Panel | None]] = [operators_panel, modelled_panel, projection_panel]
 """Makers of what stands beside the measured sections, in the order they are shown."""
 
 ENTRY_POINTS = "chipassay.sections"
 
 
-def panels(group: Group, comparison: Comparison, say: Words) -> list[Panel]:
-    """Every panel that has something to say about ``group``."""
-    return [panel for make in PANELS if (panel := make(group, comparison, say)) is not None]
+def panels(judged: GroupJudgement, say: Words) -> list[Panel]:
+    """Every panel that has something to say about the group."""
+    return [panel for make in PANELS if (panel := make(judged, say)) is not None]
 
 
 def _beside(view: GroupView, say: Words) -> list[Section]:
-    return [_panel_section(panel, say) for panel in panels(view.group, view.comparison, say)]
+    return [_panel_section(panel, say) for panel in panels(view.judged, say)]
 
 
 def _panel_section(panel: Panel, say: Words) -> Section:
@@ -105,10 +105,10 @@ def _complain(name: str, value: str, error: Exception) -> None:
     print(text, file=sys.stderr)
 
 
-def document(comparison: Comparison, say: Words = ENGLISH) -> Document:
+def document(judgement: Judgement, say: Words = ENGLISH) -> Document:
     """The whole report, in the language of ``say``."""
-    others = plugged_in()
-    parts = tuple(_part(at, group, comparison, others, say) for at, group in enumerate(comparison.groups))
+    comparison, others = judgement.comparison, plugged_in()
+    parts = tuple(_part(at, judged, others, say) for at, judged in enumerate(judgement.groups))
     count = len(comparison.groups)
     version = comparison.bundles[0].index.chipassay_version
     return Document(
@@ -121,8 +121,8 @@ def document(comparison: Comparison, say: Words = ENGLISH) -> Document:
     )
 
 
-def _part(at: int, group: Group, comparison: Comparison, others: list[Maker], say: Words) -> Part:
-    view = GroupView(f"g{at}", group, comparison, dependence(group, comparison))
+def _part(at: int, judged: GroupJudgement, others: list[Maker], say: Words) -> Part:
+    view, group, comparison = GroupView(f"g{at}", judged), judged.group, judged.comparison
     made = [make(view, say) for make in SECTIONS]
     made += _beside(view, say)
     made += [make(view, say) for make in (*others, *LAST_SECTIONS)]

@@ -9,7 +9,7 @@ from reports.document.sections.brief import brief
 
 def grounds(view: GroupView, say: Words) -> Section:
     """Measured, declared and modelled grounds, then what would change the verdict."""
-    found = brief(view.group, view.comparison, say)
+    found = brief(view.judged, say)
     told = {
         "measured": found.measured, "declared": found.declared, "modelled": found.modelled,
         "would_change": found.would_change,

@@ -12,6 +12,7 @@ from reports.document.sections.modelled_facts import figure_facts
 from reports.document.sections.modelled_wording import chip_name, compiled_of, tool_of
 from reports.document.sections.provenance import NOT_FINITE, standing_facts
 from reports.judge.comparison.comparison import Comparison, Group, Row
+from reports.judge.judgement import GroupJudgement
 
 _TERMS = ("modelled_by_tools", "closeness", "parity", "grade")
 _HEAD = (
@@ -19,8 +20,9 @@ _HEAD = (
 )  # fmt: skip
 
 
-def modelled_panel(group: Group, comparison: Comparison, say: Words) -> Panel | None:
+def modelled_panel(judged: GroupJudgement, say: Words) -> Panel | None:
     """Two tables a target, of its graphs and of what must be known of them; None if no target is modelled."""
+    group, comparison = judged.group, judged.comparison
     if not group.modelled:
         return None
     grids = []

@@ -11,7 +11,8 @@ from reports.document.language import Words
 from reports.document.model import Grid
 from reports.document.sections.dependence import phase_name
 from reports.document.sections.grids import Panel
-from reports.judge.comparison.comparison import Comparison, Group, Row
+from reports.judge.comparison.comparison import Row
+from reports.judge.judgement import GroupJudgement
 from reports.judge.placement import PHASES, Dependence, dependences, operator_names, placed_rows, toolchain_of
 
 _TERMS = ("operator_place", "operator_evidence", "operator_cost")
@@ -19,15 +20,15 @@ MOST_COLUMNS = 8
 """Targets side by side in one table."""
 
 
-def operators_panel(group: Group, comparison: Comparison, say: Words) -> Panel | None:
+def operators_panel(judged: GroupJudgement, say: Words) -> Panel | None:
     """A matrix a phase, operators by targets, with what must be known below; None if no record places operators.
 
     Where nothing was measured there is no section of dependence, and the shares stand here.
     """
-    rows = placed_rows(group.rows)
+    rows = placed_rows(judged.group.rows)
     if not rows:
         return None
-    outside = None if group.conclusive else dependence_grid(rows, say)
+    outside = None if judged.group.conclusive else dependence_grid(rows, say)
     grids = [outside] if outside else []
     grids += [
         _matrix(rows[first : first + MOST_COLUMNS], phase, say)

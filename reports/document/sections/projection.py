@@ -13,11 +13,10 @@ from reports.document import notation
 from reports.document.language import Words
 from reports.document.model import Grid
 from reports.document.sections.grids import Panel
-from reports.judge.comparison.comparison import Comparison, Group
-from reports.judge.judgement import once_a_group
+from reports.judge.judgement import GroupJudgement
 from reports.judge.projection.backtest import Score
 from reports.judge.projection.groups import chip_family
-from reports.judge.projection.projection import ChipProjection, Projected, Projection, project
+from reports.judge.projection.projection import ChipProjection, Projected, Projection
 from reports.judge.projection.situation import Device
 from reports.judge.projection.track_record import TrackRecord, track_record
 from reports.render.projection_json import projection_json
@@ -32,24 +31,15 @@ _MOST_RUNS = 4
 """Measured runs that are named before the rest is counted."""
 
 
-@once_a_group
-def projection_of(group: Group, comparison: Comparison) -> Projection | None:
-    """The group's model and workload on the chips asked for; None if none was."""
-    if not comparison.project_on:
-        return None
-    first, *others = group.bundles
-    return project(comparison.project_on, bundle=first, more_bundles=others, overlay=comparison.chips_file)
-
-
-def projections_document(group: Group, comparison: Comparison) -> dict[str, Any]:
+def projections_document(judged: GroupJudgement) -> dict[str, Any]:
     """The ``projections`` of ``report.json``, as an entry to merge; empty if no chip was asked for."""
-    found = projection_of(group, comparison)
+    found = judged.projection
     return {} if found is None else {"projections": projection_json(found, track_record())}
 
 
-def projection_panel(group: Group, comparison: Comparison, say: Words) -> Panel | None:
+def projection_panel(judged: GroupJudgement, say: Words) -> Panel | None:
     """The table of figures, the track record below it, and what must be known of each chip."""
-    found = projection_of(group, comparison)
+    found = judged.projection
     if found is None:
         return None
     record = track_record()

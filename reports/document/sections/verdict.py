@@ -16,7 +16,7 @@ def verdict(view: GroupView, say: Words) -> Section:
     group, comparison = view.group, view.comparison
     head: list[Block] = [Paragraph(what_ran(group, comparison, say), "muted")]
     head.append(Heading(say("page.verdict"), 2, unseen=True, formats=HTML))
-    for at, line in enumerate(brief(group, comparison, say).verdict):
+    for at, line in enumerate(brief(view.judged, say).verdict):
         head.append(Paragraph(line, "follow" if at else "lead"))
     blocks: list[Block] = [Box("verdict", tuple(head))]
     rows = group.conclusive

@@ -12,7 +12,6 @@ from reports.judge.comparison.standing import Standing, standing
 from reports.judge.dependence.decompose import Factors, Gap, common_precision, difference, factors
 from reports.judge.dependence.loss import Candidate, Loss, energy_loss, throughput_loss
 from reports.judge.dependence.match import Match, devices_to_match
-from reports.judge.judgement import once_a_group
 from reports.judge.roofline.arithmetic import PHASES, Phase
 from reports.judge.roofline.ceilings import BASES, Basis
 from reports.judge.roofline.position import Position, position
@@ -68,26 +67,8 @@ class Study:
         return next(one for one in self.phases if one.phase == "decode")
 
 
-@once_a_group
 def dependence(group: Group, comparison: Comparison) -> Study:
     """Everything that can be said about dependence within one group, and nothing more."""
-    return _compute(group, comparison)
-
-
-def standing_of(row: Row, comparison: Comparison) -> Standing:
-    """How the processor a target ran on stands on the comparison's day, for its destination."""
-    return standing(row.chip, comparison.as_of, comparison.destination)
-
-
-def processor_key(row: Row, found: Standing) -> str:
-    """What makes two targets run on the same processor: the catalogue's chip, or else maker and name."""
-    if found.chip:
-        return found.chip.id
-    part = row.chip
-    return f"{part.vendor or ''} {part.name}".strip() if part else f"not read ({row.machine})"
-
-
-def _compute(group: Group, comparison: Comparison) -> Study:
     standings = {row.place: standing_of(row, comparison) for row in group.rows}
     positions: dict[tuple[int, Phase], Position] = {}
     for row in group.rows:
@@ -104,6 +85,19 @@ def _compute(group: Group, comparison: Comparison) -> Study:
         phases=phases,
         energy=energy_loss(phases[PHASES.index("decode")].candidates),
     )
+
+
+def standing_of(row: Row, comparison: Comparison) -> Standing:
+    """How the processor a target ran on stands on the comparison's day, for its destination."""
+    return standing(row.chip, comparison.as_of, comparison.destination)
+
+
+def processor_key(row: Row, found: Standing) -> str:
+    """What makes two targets run on the same processor: the catalogue's chip, or else maker and name."""
+    if found.chip:
+        return found.chip.id
+    part = row.chip
+    return f"{part.vendor or ''} {part.name}".strip() if part else f"not read ({row.machine})"
 
 
 def _phase(

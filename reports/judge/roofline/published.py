@@ -1,7 +1,8 @@
 """Published batch-1 decode speeds, and whether a measured one lies among those of its chip, size and precision.
 
-The figures are the published results that projections rest on (:mod:`reports.judge.projection.evidence`): the same rows,
-conversions and exclusions. Taken are those of one device at batch 1 whose prompt and output together are short, since
+The figures are the published results that projections rest on (:mod:`reports.judge.projection.evidence`): the same
+rows, conversions and exclusions. Taken are those of one device at batch 1 whose prompt and output together
+are short, since
 most count the prefill's time too. Figures of models of slightly different size compare through the share of the
 declared memory bandwidth they amount to.
 """

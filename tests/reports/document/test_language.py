@@ -12,6 +12,7 @@ from backends.common.errors import InputError
 from profiler.metrics.catalogue import METRICS
 from reports.document.language import LANGUAGES, Words, catalogue, parse_language, words
 from reports.judge.comparison.comparison import compare
+from reports.judge.judgement import judge
 from reports.render.html import render_html
 from reports.render.markdown import render_markdown
 from tests.reports.bundles import bundle, digest_of, h200_bundle, kunpeng_bundle
@@ -82,16 +83,16 @@ ENDINGS = {"name", "text", "title", "definition"}
 
 def test_the_whole_report_can_be_said_in_chinese():
     comparison = compare([h200_bundle(with_cpu=True), kunpeng_bundle(), bundle("/b", workload_digest=digest_of("w2"))])
-    for text in (render_html(comparison, words("zh")), render_markdown(comparison, words("zh"))):
+    for text in (render_html(judge(comparison), words("zh")), render_markdown(judge(comparison), words("zh"))):
         assert "没有受限处理器" in text
         assert "Without the restricted" not in text
         assert "What this rests on" not in text
         assert "Not compared with" not in text
-    assert 'lang="zh-Hans"' in render_html(comparison, words("zh"))
+    assert 'lang="zh-Hans"' in render_html(judge(comparison), words("zh"))
 
 
 def test_headings_of_a_chinese_document_are_chinese():
-    text = render_markdown(compare([h200_bundle(with_cpu=True), kunpeng_bundle()]), words("zh"))
+    text = render_markdown(judge(compare([h200_bundle(with_cpu=True), kunpeng_bundle()])), words("zh"))
     heads = [line for line in text.splitlines() if line.startswith("## ")]
     assert len(heads) > 8
     assert [head for head in heads if not CHINESE.search(head)] == []

@@ -25,6 +25,7 @@ from reports.judge.comparison.comparison import compare
 from reports.judge.comparison.processor import processor_of
 from reports.judge.comparison.standing import standing
 from reports.judge.dependence import dependence
+from reports.judge.judgement import judge
 from reports.judge.origin import origin_of
 from reports.judge.projection.own_runs import observations_of
 from reports.render.csv_report import render_csv
@@ -105,7 +106,7 @@ def test_the_label_does_not_name_the_machine_that_compiled():
 
 
 def test_modelled_targets_change_no_conclusion(mixed, measured):
-    with_, without = (json.loads(render_json(one)) for one in (mixed, measured))
+    with_, without = (json.loads(render_json(judge(one))) for one in (mixed, measured))
     for name in ("fastest", "comparable"):
         assert with_["conclusions"][name] == without["conclusions"][name]
     apart = with_["dependence"].pop("modelled")
@@ -133,7 +134,7 @@ def test_a_projection_does_not_learn_from_them():
 
 
 def test_charts_draw_measured_targets_only(mixed):
-    page = render_html(mixed)
+    page = render_html(judge(mixed))
     drawings = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
     assert "torch-cpu" in drawings and "tpu-mlir" not in drawings and "nncase" not in drawings
     assert "(modelled by its vendor&#39;s tools)" in page[page.index("Not drawn:") :]
@@ -156,7 +157,7 @@ def test_the_first_sentence_tells_what_ran_from_what_was_asked(mixed, alone, mea
 
 
 def test_the_brief_says_what_is_expected_of_which_chip_and_that_nothing_rests_on_it(mixed):
-    found = brief(mixed.groups[0], mixed)
+    found = brief(judge(mixed).groups[0])
     assert found.verdict[-1].startswith("tpu-mlir:bm1684x@float16, nncase:k230@float32 and tpu-mlir:bm1690@int4 were")
     assert found.verdict[-1].endswith("stand apart, and carry no conclusion.")
     timed, untimed, wrong = found.modelled
@@ -169,7 +170,7 @@ def test_the_brief_says_what_is_expected_of_which_chip_and_that_nothing_rests_on
 
 
 def test_with_compilers_alone_nothing_is_said_to_have_run(alone):
-    found = brief(alone.groups[0], alone)
+    found = brief(judge(alone).groups[0])
     assert found.verdict[0] == "Nothing was run, so nothing can be compared."
     assert "No dependence can be computed: no target is comparable." in found.verdict
     assert found.measured == ()
@@ -233,7 +234,7 @@ def test_the_terminal_makes_sense_of_compilers_alone(capsys):
 
 
 def test_markdown_has_a_table_of_their_own(mixed):
-    text = render_markdown(mixed)
+    text = render_markdown(judge(mixed))
     first, _, rest = text.partition("**Modelled by the vendor's tools; not run**")
     table = rest[: rest.index("\n\n1. ")]
     assert "tpu-mlir:bm1684x@float16 |" not in first and "vs fastest" not in table
@@ -244,14 +245,14 @@ def test_markdown_has_a_table_of_their_own(mixed):
 
 
 def test_csv_tells_status_grade_and_chip_on_every_line(mixed):
-    lines = [line for line in csv.DictReader(io.StringIO(render_csv(mixed))) if line["target"] == IDS[0]]
+    lines = [line for line in csv.DictReader(io.StringIO(render_csv(judge(mixed)))) if line["target"] == IDS[0]]
     assert {line["status"] for line in lines} == {"modelled"}
     assert {line["grade"] for line in lines} == {"modelled", "unavailable"}
     assert {(line["processor"], line["restricted"]) for line in lines} == {("Sophgo BM1684X", "no")}
 
 
 def test_the_panel_has_every_figure_of_every_graph_and_what_they_leave_out(mixed):
-    panel = modelled_panel(mixed.groups[0], mixed, ENGLISH)
+    panel = modelled_panel(judge(mixed).groups[0], ENGLISH)
     graphs, facts, untimed, *_ = panel.grids
     assert len(panel.grids) == 6 and not panel.in_terminal
     assert graphs.caption == "tpu-mlir:bm1684x@float16: each graph as tpu-mlir 1.30.2 compiled it for Sophgo BM1684X"
@@ -273,8 +274,8 @@ def test_the_panel_has_every_figure_of_every_graph_and_what_they_leave_out(mixed
 
 
 def test_without_modelled_targets_there_is_no_panel_and_no_block(measured):
-    assert modelled_panel(measured.groups[0], measured, ENGLISH) is None
-    page = render_html(measured)
+    assert modelled_panel(judge(measured).groups[0], ENGLISH) is None
+    page = render_html(judge(measured))
     assert '<tbody class="modelled">' not in page and "panel modelled" not in page
 
 
@@ -284,12 +285,12 @@ def test_an_output_that_is_not_a_number_is_said_to_be_none():
     graphs = tuple(replace(graph, max_abs_error=1.7976931348623157e308) for graph in compiled.graphs)
     record = replace(record, examined=replace(record.examined, compiled=replace(compiled, graphs=graphs)))
     comparison = compare([bundle(targets=(record,))])
-    panel = modelled_panel(comparison.groups[0], comparison, ENGLISH)
+    panel = modelled_panel(judge(comparison).groups[0], ENGLISH)
     assert {row[8] for row in panel.grids[0].rows} == {"not finite"}
 
 
 def test_provenance_tells_the_host_as_the_one_that_simulated(mixed):
-    page = render_html(mixed)
+    page = render_html(judge(mixed))
     cards = page[page.index("How each target ran") : page.index("What was run")]
     assert cards.count("not run: its vendor&#39;s tools were asked instead") == 3
     assert "AMD EPYC 7B13 · designed in US: the machine that compiled and simulated" in cards
@@ -297,12 +298,12 @@ def test_provenance_tells_the_host_as_the_one_that_simulated(mixed):
 
 def test_the_chinese_report_has_chinese_heads_and_sentences(mixed):
     say = words("zh")
-    panel = modelled_panel(mixed.groups[0], mixed, say)
+    panel = modelled_panel(judge(mixed).groups[0], say)
     said = [panel.title, panel.intro, *panel.notes, *(title for grid in panel.grids for title in grid.head)]
-    said += [*brief(mixed.groups[0], mixed, say).modelled, *brief(mixed.groups[0], mixed, say).verdict[-1:]]
+    said += [*brief(judge(mixed).groups[0], say).modelled, *brief(judge(mixed).groups[0], say).verdict[-1:]]
     assert [one for one in said if not CHINESE.search(one)] == []
     for render in (render_html, render_markdown):
-        text = render(mixed, say)
+        text = render(judge(mixed), say)
         assert "厂商工具建模；未运行" in text and "模拟中未通过" in text
         assert "Modelled by the vendor" not in text and "passed in simulation" not in text
 
@@ -331,7 +332,7 @@ def boards():
 
 
 def test_published_results_of_boards_stand_beside_the_estimate_with_their_source(boards):
-    panel = modelled_panel(boards.groups[0], boards, ENGLISH)
+    panel = modelled_panel(judge(boards).groups[0], ENGLISH)
     grid = panel.grids[1]
     assert grid.caption.endswith("against published results of boards, whole qwen2.5-1.5b")
     decode_tok_s = 1 / (28 * 610e-6 + 5.2e-3)
@@ -342,14 +343,14 @@ def test_published_results_of_boards_stand_beside_the_estimate_with_their_source
     told = dict(panel.grids[-1].rows)["Published boards"]
     assert told == "tpu-mlir:bm1684x@int4: its decode estimate is 1.09×–1.59× the 3 published results of boards with " \
         "the chip."  # fmt: skip
-    assert told in brief(boards.groups[0], boards).modelled
+    assert told in brief(judge(boards).groups[0]).modelled
     printed = io.StringIO()
     print_comparison(boards.bundles, Console(file=printed, width=200))
     assert told in printed.getvalue()
 
 
 def test_the_ratios_are_in_the_json_too(boards):
-    document = json.loads(render_json(boards))
+    document = json.loads(render_json(judge(boards)))
     jsonschema.validate(document, report_schema())
     found = document["targets"][0]["compiled"]["board_results"]
     assert found[0]["ratio"] == pytest.approx(1 / (28 * 610e-6 + 5.2e-3) / 41.078)
@@ -357,7 +358,7 @@ def test_the_ratios_are_in_the_json_too(boards):
 
 
 def test_without_a_published_result_it_says_that_the_estimate_is_unchecked(mixed):
-    panel = modelled_panel(mixed.groups[0], mixed, ENGLISH)
+    panel = modelled_panel(judge(mixed).groups[0], ENGLISH)
     assert "so these estimates are unchecked" in dict(panel.grids[1].rows)["Published boards"]
     untimed = next(grid for grid in panel.grids if grid.caption.startswith(f"{IDS[1]}: what"))
     assert "Chip" in dict(untimed.rows)

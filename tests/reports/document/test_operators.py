@@ -13,6 +13,7 @@ from reports.document.sections.catalogue import panels
 from reports.document.sections.operators import operators_panel, sentence, share_text
 from reports.judge.comparison.comparison import compare
 from reports.judge.dependence import dependence
+from reports.judge.judgement import judge
 from reports.render.html import render_html
 from reports.render.json_report import render_json, report_schema
 from reports.render.markdown import render_markdown
@@ -28,7 +29,7 @@ def comparison():
 
 @pytest.fixture(scope="module")
 def document(comparison):
-    return json.loads(render_json(comparison))
+    return json.loads(render_json(judge(comparison)))
 
 
 def test_the_document_holds_every_placement_and_keeps_to_its_schema(document):
@@ -82,7 +83,7 @@ def test_a_measured_path_that_rejects_an_operator_takes_part_in_no_conclusion():
     study = dependence(group, comparison)
     assert [row.record.id for row in study.rows] == ["torch-cpu@float32"]
     assert [row.rejected for row in study.infeasible] == [("Softmax",)]
-    assert "the path rejects Softmax" in render_markdown(comparison)
+    assert "the path rejects Softmax" in render_markdown(judge(comparison))
     willing = with_operators(cuda_target(), placements("executed", host=("Softmax",)))
     assert compare([h200_bundle(targets=(willing,))]).groups[0].fastest is not None
 
@@ -91,13 +92,13 @@ def test_nothing_of_a_modelled_target_enters_what_was_measured(comparison, docum
     assert document["conclusions"]["comparable"] == [
         "cuda:0@bfloat16 · NVIDIA H200", "torch-cpu@float32 · Kunpeng-920"
     ]  # fmt: skip
-    panel = operators_panel(comparison.groups[0], comparison, ENGLISH)
+    panel = operators_panel(judge(comparison).groups[0], ENGLISH)
     cells = [cell for grid in panel.grids for row in grid.rows for cell in row]
     assert not any("tok/s" in cell or " ms" in cell for cell in cells), "a matrix of places has no speeds in it"
 
 
 def test_the_matrix_shows_operators_by_work_and_the_place_on_each_path(comparison):
-    panel = operators_panel(comparison.groups[0], comparison, ENGLISH)
+    panel = operators_panel(judge(comparison).groups[0], ENGLISH)
     decode = panel.grids[0]
     assert decode.head[:4] == ("Operator", "Nodes", "FLOPs", "Bytes")
     assert [name.split("@")[0] for name in decode.head[4:]] == ["cuda:0", "tpu-mlir:bm1684x", "rknn:rk3588"]
@@ -112,7 +113,7 @@ def test_the_matrix_shows_operators_by_work_and_the_place_on_each_path(compariso
 def test_one_note_about_many_operators_is_told_once():
     refusing = with_operators(cuda_target(), placements("executed", rejected=("Softmax", "Sigmoid")))
     comparison = compare([h200_bundle(targets=(refusing,))])
-    notes = operators_panel(comparison.groups[0], comparison, ENGLISH).notes
+    notes = operators_panel(judge(comparison).groups[0], ENGLISH).notes
     assert [note.split(": ", 1)[1] for note in notes if "no such operator" in note] in (
         ["Softmax and Sigmoid: no such operator"], ["Sigmoid and Softmax: no such operator"],
     )  # fmt: skip
@@ -125,7 +126,7 @@ def test_an_operator_split_between_places_shows_both():
         for part in ((one, _moved(one)) if (one.phase, one.operator) == ("decode", "MatMul") else (one,))
     )
     comparison = compare([bundle(targets=(with_operators(modelled_target(), half),))])
-    panel = operators_panel(comparison.groups[0], comparison, ENGLISH)
+    panel = operators_panel(judge(comparison).groups[0], ENGLISH)
     matrix = next(grid for grid in panel.grids if grid.head[0] == "Operator")
     assert matrix.rows[0][4] == "253 × accelerator (compiled)\n253 × host (compiled)"
 
@@ -136,10 +137,10 @@ def _moved(one):
 
 def test_every_format_tells_it_in_both_languages(comparison):
     chinese = words("zh")
-    page, other = render_html(comparison), render_html(comparison, chinese)
+    page, other = render_html(judge(comparison)), render_html(judge(comparison), chinese)
     assert "Where each operator runs" in page and "Work outside the accelerator" in page
     assert "每个算子在哪里执行" in other and "加速器之外的工作量" in other and "主机（实际执行）" in other
-    text = render_markdown(comparison)
+    text = render_markdown(judge(comparison))
     assert "## Where each operator runs" in text and "| Sigmoid | 28 |" in text
     assert not re.search(r"\d\.\d{4,}", text[text.index("## Where each operator") :].split("\n## ")[0])
 
@@ -148,7 +149,7 @@ def test_the_terminal_says_in_one_line_what_lies_outside(comparison):
     from rich.console import Console
 
     console = Console(width=400, record=True, file=io.StringIO())
-    console.print(render_group(comparison.groups[0], comparison, 400))
+    console.print(render_group(judge(comparison).groups[0], 400))
     text = console.export_text()
     assert "rknn:rk3588@float16, decode: >99.9\u202f% of the FLOPs" in text
     assert "host: Gather; rejected: Sigmoid." in text
@@ -158,7 +159,7 @@ def test_the_terminal_says_in_one_line_what_lies_outside(comparison):
 
 def test_where_nothing_was_measured_the_shares_stand_in_the_panel():
     comparison = compare([bundle(targets=(with_operators(modelled_target(), placements()),))])
-    first = next(panel for panel in panels(comparison.groups[0], comparison, ENGLISH) if panel.name == "operators")
+    first = next(panel for panel in panels(judge(comparison).groups[0], ENGLISH) if panel.name == "operators")
     assert first.grids[0].caption == "Work outside the accelerator, by operator"
     assert first.grids[0].rows[1][:4] == ("tpu-mlir:bm1684x@float16", "tpu-mlir 1.30.2", "decode",
                                           "100\u202f% / >99.9\u202f%")  # fmt: skip
@@ -166,8 +167,8 @@ def test_where_nothing_was_measured_the_shares_stand_in_the_panel():
 
 def test_without_placements_there_is_no_panel():
     comparison = compare([bundle()])
-    assert operators_panel(comparison.groups[0], comparison, ENGLISH) is None
-    assert "Where each operator runs" not in render_html(comparison)
+    assert operators_panel(judge(comparison).groups[0], ENGLISH) is None
+    assert "Where each operator runs" not in render_html(judge(comparison))
 
 
 @pytest.mark.parametrize(("share", "text"), [

@@ -14,8 +14,9 @@ from rich.console import Console
 from backends.common.errors import InputError
 from reports.cli.report import write_reports
 from reports.document.language import ENGLISH, words
-from reports.document.sections.projection import FIGURES, projection_of, projection_panel
+from reports.document.sections.projection import FIGURES, projection_panel
 from reports.judge.comparison.comparison import compare
+from reports.judge.judgement import judge
 from reports.judge.projection import project, track_record
 from reports.judge.projection.groups import WANTED_PERCENT
 from reports.render.csv_report import render_csv
@@ -56,7 +57,7 @@ def plain():
 
 @pytest.fixture(scope="module")
 def document(comparison):
-    return json.loads(render_json(comparison))
+    return json.loads(render_json(judge(comparison)))
 
 
 def of_the_panel(page):
@@ -117,7 +118,7 @@ def test_the_schema_refuses_a_projected_figure_that_claims_to_be_measured_or_has
 
 
 def test_what_is_measured_stays_the_same(plain, document):
-    before = json.loads(render_json(plain))
+    before = json.loads(render_json(judge(plain)))
     assert "projections" not in before and "projections" not in before["other_groups"][0]
     told = document["conclusions"]["brief"].pop("modelled")
     assert told[-1].startswith("The projections on 3 chips that were asked for, in a box of their own")
@@ -127,21 +128,21 @@ def test_what_is_measured_stays_the_same(plain, document):
 
 
 def test_csv_holds_measured_figures_only(plain, comparison):
-    assert render_csv(comparison) == render_csv(plain)
+    assert render_csv(judge(comparison)) == render_csv(judge(plain))
 
 
 def test_without_the_option_the_page_has_no_box_and_says_how_to_get_one(plain):
-    page = render_html(plain)
+    page = render_html(judge(plain))
     assert 'class="panel' not in page and "term-interval_80" not in page
     assert "chipassay report --project CHIP adds what a model expects of them" in page
 
 
 def test_the_page_shows_figures_intervals_and_the_track_record_in_one_box(comparison):
-    page = render_html(comparison)
+    page = render_html(judge(comparison))
     assert page.count('<div class="panel projection">') == 2
     box = of_the_panel(page)
     box = box[: box.index("How each target ran")]
-    figure = projection_of(comparison.groups[0], comparison).chips[0].figures["tpot"]
+    figure = judge(comparison).groups[0].projection.chips[0].figures["tpot"]
     assert f"≈{figure.quantity.value * 1e3:.2f}\u202fms" in box
     assert f"({figure.interval_80[0] * 1e3:.2f}\u2060–\u2060{figure.interval_80[1] * 1e3:.2f})" in box
     assert box.index("Projected, with 80 % intervals") < box.index("Track record: how far") < box.index("<p class=")
@@ -155,7 +156,7 @@ def test_the_page_shows_figures_intervals_and_the_track_record_in_one_box(compar
 
 
 def test_the_track_record_shows_families_of_the_chips_asked_for_first(comparison):
-    _, record, families = projection_panel(comparison.groups[0], comparison, ENGLISH).grids
+    _, record, families = projection_panel(judge(comparison).groups[0], ENGLISH).grids
     whole = [score for score in track_record().scores if score.chip_family == "all"]
     assert len(record.rows) == len(whole) and len(families.rows) == len(track_record().scores) - len(whole)
     shown = {row[0] for row in families.rows[: families.most_open]}
@@ -165,19 +166,19 @@ def test_the_track_record_shows_families_of_the_chips_asked_for_first(comparison
 
 @pytest.mark.parametrize("render", [render_html, render_markdown])
 def test_the_box_is_in_chinese_where_the_report_is(comparison, render):
-    text = render(comparison, words("zh"))
+    text = render(judge(comparison), words("zh"))
     assert "没有一个是实测" in text and "目录中没有 Rockchip RK3576" in text and "历史准确度" in text
     for english in ("Projection", "Track record", "anchored", "published figure", "one model", "Left out", "Behind it"):
         assert english not in text
-    panel = projection_panel(comparison.groups[0], comparison, words("zh"))
+    panel = projection_panel(judge(comparison).groups[0], words("zh"))
     said = [panel.title, panel.intro, *panel.notes, *(grid.caption for grid in panel.grids)]
     assert [one for one in said if not CHINESE.search(one)] == []
 
 
 def test_markdown_has_both_tables(comparison):
-    text = render_markdown(comparison)
+    text = render_markdown(judge(comparison))
     box = text[text.index("## Projection") :]
-    figure = projection_of(comparison.groups[0], comparison).chips[0].figures["energy_per_output_token"]
+    figure = judge(comparison).groups[0].projection.chips[0].figures["energy_per_output_token"]
     line = next(line for line in box.splitlines() if line.startswith("| huawei-ascend-910b3 | 1"))
     assert f"≈{figure.quantity.value:.2f}\u202fJ/tok ({figure.interval_80[0]:.3f}–{figure.interval_80[1]:.2f})" in line
     assert "| Decode, 16-bit, to 8k tokens | one model | 57 |" in box
@@ -186,7 +187,7 @@ def test_markdown_has_both_tables(comparison):
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_the_terminal_shows_the_box_and_cuts_nothing(comparison, width, capsys):
     console = Console(width=width)
-    print_panels(comparison, console)
+    print_panels(judge(comparison), console)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= width and "…" not in out
     assert out.count("Projection: what a model expects of other chips") == 2

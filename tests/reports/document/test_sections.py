@@ -8,6 +8,7 @@ from reports.document.language import words
 from reports.document.model import Grid, Paragraph, Section
 from reports.document.sections import catalogue
 from reports.judge.comparison.comparison import compare
+from reports.judge.judgement import judge
 from reports.render.html import render_html
 from reports.render.markdown import render_markdown
 from tests.reports.bundles import bundle, modelled_bundle
@@ -46,7 +47,7 @@ def names(found):
 
 
 def test_sections_stand_in_the_order_of_the_catalogue():
-    found = catalogue.document(compare([modelled_bundle()]))
+    found = catalogue.document(judge(compare([modelled_bundle()])))
     assert names(found) == [
         "verdict", "grounds", "comparison", "dependence", "gap", "roofline", "speed", "parity", "origin", "modelled",
         "how_ran", "what_ran",
@@ -55,13 +56,13 @@ def test_sections_stand_in_the_order_of_the_catalogue():
 
 
 def test_a_chinese_document_has_the_same_sections():
-    comparison = compare([bundle()])
+    comparison = judge(compare([bundle()]))
     assert names(catalogue.document(comparison, words("zh"))) == names(catalogue.document(comparison))
 
 
 def test_a_section_of_another_package_stands_before_those_on_how_targets_ran(plugins):
     plugins(Point("added", added))
-    comparison = compare([bundle(targets=(), unfinished=("x",))])
+    comparison = judge(compare([bundle(targets=(), unfinished=("x",))]))
     assert names(catalogue.document(comparison))[-2:] == ["added", "what_ran"]
     assert "<h2>Added</h2>" in render_html(comparison)
     assert r"| x | y\|z |" in render_markdown(comparison)
@@ -71,7 +72,7 @@ def test_a_section_of_another_package_stands_before_those_on_how_targets_ran(plu
                          ids=["not loaded", "raises", "not a section"])  # fmt: skip
 def test_a_broken_section_is_one_line_and_the_report_is_made(plugins, capsys, broken):
     plugins(Point("b", broken), Point("a", added))
-    found = catalogue.document(compare([bundle(targets=(), unfinished=("x",))]))
+    found = catalogue.document(judge(compare([bundle(targets=(), unfinished=("x",))])))
     (line,) = capsys.readouterr().err.splitlines()
     assert "'b'" in line and "package:b" in line
     assert "added" in names(found)

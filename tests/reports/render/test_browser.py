@@ -10,6 +10,7 @@ import pytest
 
 from reports.document.language import words
 from reports.judge.comparison.comparison import compare
+from reports.judge.judgement import judge
 from reports.render.html import render_html
 from tests.reports.bundles import bundle, digest_of, h200_bundle, host, kunpeng_bundle, modelled_bundle, target
 
@@ -100,7 +101,7 @@ def pages(tmp_path_factory):
     for name, given in bundles.items():
         spoken = words("zh" if name == "chinese" else "en")
         compared = compare(given, project_on=CHIPS if name in ("chinese", "projected") else ())
-        (folder / f"{name}.html").write_text(render_html(compared, spoken), encoding="utf-8")
+        (folder / f"{name}.html").write_text(render_html(judge(compared), spoken), encoding="utf-8")
     return {name: folder / f"{name}.html" for name in NAMES}
 
 

@@ -17,6 +17,7 @@ from profiler.metrics.catalogue import METRICS
 from profiler.records.quantity import Quantity
 from reports.document.charts.svg import inline_svg
 from reports.judge.comparison.comparison import compare
+from reports.judge.judgement import judge
 from reports.render.csv_report import COLUMNS, render_csv
 from reports.render.html import render_html
 from reports.render.json_report import render_json, report_schema
@@ -59,11 +60,11 @@ def hostile_bundle():
 def test_json_follows_its_published_schema(comparison):
     schema = report_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(json.loads(render_json(comparison)), schema)
+    jsonschema.validate(json.loads(render_json(judge(comparison))), schema)
 
 
 def test_the_schema_refuses_a_value_without_grade_and_a_grade_without_value():
-    document = json.loads(render_json(compare([bundle()])))
+    document = json.loads(render_json(judge(compare([bundle()]))))
     figure = document["targets"][0]["metrics"]["ttft"]
     figure["grade"] = "unavailable"
     with pytest.raises(jsonschema.ValidationError):
@@ -75,7 +76,7 @@ def test_the_schema_refuses_a_value_without_grade_and_a_grade_without_value():
 
 def test_json_keeps_the_stable_shape_and_full_precision():
     made = bundle()
-    document = json.loads(render_json(compare([made])))
+    document = json.loads(render_json(judge(compare([made]))))
     first = document["targets"][0]
     assert document["schema"] == "chipassay.report/1"
     assert first["hardware"]["chip"] == "AMD EPYC 7B13"
@@ -93,7 +94,7 @@ def test_json_keeps_the_stable_shape_and_full_precision():
 
 
 def test_json_never_mixes_groups():
-    document = json.loads(render_json(compare([bundle(), bundle("/b", workload_digest=digest_of("w2"))])))
+    document = json.loads(render_json(judge(compare([bundle(), bundle("/b", workload_digest=digest_of("w2"))]))))
     assert len(document["targets"]) == 5
     assert [len(group["targets"]) for group in document["other_groups"]] == [5]
     assert "workload" in document["other_groups"][0]["difference"]
@@ -104,12 +105,12 @@ def test_a_logit_error_that_is_not_a_number_is_null():
     worst = replace(record.worker.parity, max_abs_logit_error=1.7976931348623157e308)
     record = replace(record, worker=replace(record.worker, parity=worst))
     comparison = compare([bundle(targets=(record,))])
-    assert json.loads(render_json(comparison))["targets"][0]["parity"]["max_abs_logit_error"] is None
-    assert "not finite" in render_markdown(comparison)
+    assert json.loads(render_json(judge(comparison)))["targets"][0]["parity"]["max_abs_logit_error"] is None
+    assert "not finite" in render_markdown(judge(comparison))
 
 
 def test_csv_reads_back_every_digit(comparison):
-    lines = list(csv.DictReader(io.StringIO(render_csv(comparison))))
+    lines = list(csv.DictReader(io.StringIO(render_csv(judge(comparison)))))
     ran = sum(row.record.worker is not None for row in comparison.rows)
     assert len(lines) == len(comparison.rows) * len(METRICS) + ran * UTILISATIONS
     assert all(tuple(line) == COLUMNS for line in lines)
@@ -126,7 +127,7 @@ def test_csv_reads_back_every_digit(comparison):
 
 def test_markdown_tables_have_as_many_cells_in_every_row(comparison):
     tables: list[list[str]] = [[]]
-    for line in render_markdown(comparison).splitlines():
+    for line in render_markdown(judge(comparison)).splitlines():
         if line.startswith("|"):
             tables[-1].append(line)
         elif tables[-1]:
@@ -138,7 +139,7 @@ def test_markdown_tables_have_as_many_cells_in_every_row(comparison):
 
 
 def test_markdown_shows_hostile_text_as_text():
-    text = render_markdown(compare([hostile_bundle()]))
+    text = render_markdown(judge(compare([hostile_bundle()])))
     outside = re.sub(r"^(`{3,})text\n.*?^\1$", "", text, flags=re.S | re.M)
     assert "<script>" not in outside
     assert "````text\n```\n<script>" in text
@@ -148,14 +149,14 @@ def test_markdown_shows_hostile_text_as_text():
 
 
 def test_html_shows_hostile_text_as_text():
-    page = render_html(compare([hostile_bundle()]))
+    page = render_html(judge(compare([hostile_bundle()])))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "javascript:" not in page
 
 
 def test_html_has_no_address_to_load_anything_from(comparison):
-    page = render_html(comparison)
+    page = render_html(judge(comparison))
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
     assert all(address.startswith("#") for address in re.findall(r"(?:src|href)\s*=\s*[\"']?([^\"'\s>]+)", page))
     assert "@import" not in page
@@ -163,7 +164,7 @@ def test_html_has_no_address_to_load_anything_from(comparison):
 
 
 def test_html_says_what_it_does_not_know():
-    page = render_html(compare([bundle(unfinished=("openvino@int8",))]))
+    page = render_html(judge(compare([bundle(unfinished=("openvino@int8",))])))
     for said in ("Export-control labels are", "indeterminate, as of", "Nothing here is legal advice",
                  "no RAPL", "MemoryError",
                  "no NVIDIA driver", "openvino@int8", "dmidecode needs root", bundle().index.command[:40]):  # fmt: skip
@@ -181,7 +182,7 @@ def test_ids_of_a_drawing_carry_its_name():
 
 
 def test_no_two_elements_of_the_page_share_an_id():
-    page = render_html(compare([bundle(), bundle("/b", workload_digest=digest_of("w2"))]))
+    page = render_html(judge(compare([bundle(), bundle("/b", workload_digest=digest_of("w2"))])))
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
 

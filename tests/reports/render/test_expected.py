@@ -14,6 +14,7 @@ from pathlib import Path
 
 from profiler.records.bundle import read_bundle
 from reports.judge.comparison.comparison import compare
+from reports.judge.judgement import judge
 from reports.render.json_report import render_json
 from tests.reports.bundles import bundle, digest_of, h200_bundle, kunpeng_bundle, modelled_bundle, write_bundle
 
@@ -31,7 +32,7 @@ def document(root: Path) -> dict:
         "code": bundle(workload_name="code", workload_digest=digest_of("w2"), targets=bundle().targets[:1]),
     }
     read = [read_bundle(write_bundle(one, root / name)) for name, one in made.items()]
-    found = json.loads(render_json(compare(read, DAY, "CN")).replace(str(root), "/runs"))
+    found = json.loads(render_json(judge(compare(read, DAY, "CN"))).replace(str(root), "/runs"))
     for one in found["bundles"]:
         assert all(len(digest) == 64 for digest in one.pop("files").values())  # they follow every field of a record
     return found

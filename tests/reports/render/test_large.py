@@ -11,6 +11,7 @@ import pytest
 from reports.document.sections import summary
 from reports.judge.comparison import samples
 from reports.judge.comparison.comparison import Runs, compare
+from reports.judge.judgement import judge
 from reports.render import html
 from reports.render.csv_report import render_csv
 from reports.render.html import MOST_HELD, render_html
@@ -41,14 +42,14 @@ def large():
 
 @pytest.fixture(scope="module")
 def page(large):
-    return render_html(large)
+    return render_html(judge(large))
 
 
 def test_the_data_hold_every_target(large):
     wanted = [f"torch-cpu:{n}@float32" for n in range(2000)]
-    document = json.loads(render_json(large))
+    document = json.loads(render_json(judge(large)))
     assert [one["id"] for one in document["targets"]] == wanted
-    assert list(dict.fromkeys(row["target"] for row in csv.DictReader(io.StringIO(render_csv(large))))) == wanted
+    assert list(dict.fromkeys(row["target"] for row in csv.DictReader(io.StringIO(render_csv(judge(large)))))) == wanted
 
 
 def test_the_page_says_how_many_targets_there_are_and_how_many_it_leaves_to_the_data(page):
@@ -62,7 +63,7 @@ def test_the_page_says_how_many_targets_there_are_and_how_many_it_leaves_to_the_
 
 
 def test_the_page_does_not_grow_with_what_it_leaves_to_the_data(page):
-    smaller = render_html(compare(many(20, 50)))
+    smaller = render_html(judge(compare(many(20, 50))))
     assert len(page) < 1.25 * len(smaller)
 
 

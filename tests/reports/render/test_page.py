@@ -23,6 +23,7 @@ from reports.document.sections.figures import MOST_DRAWN
 from reports.document.sections.grids import Grid
 from reports.judge.comparison.comparison import compare
 from reports.judge.comparison.samples import counted
+from reports.judge.judgement import judge
 from reports.render.html import MOST_CARDS, MOST_LISTED, render_html
 from reports.render.markdown import render_markdown
 from tests.reports.bundles import (
@@ -49,7 +50,7 @@ def crowd():
                created=f"2026-11-{1 + at % 28:02d}T00:00:00Z")
         for at in range(MANY)
     ]  # fmt: skip
-    return render_html(compare(bundles))
+    return render_html(judge(compare(bundles)))
 
 
 def test_many_targets_are_folded_and_the_page_says_how_many(crowd):
@@ -86,7 +87,7 @@ def projected():
 @pytest.mark.usefixtures("projected")
 def test_a_panel_has_its_own_place_and_colour_and_enters_no_ranking():
     comparison = compare([bundle()])
-    page, text = render_html(comparison), render_markdown(comparison)
+    page, text = render_html(judge(comparison)), render_markdown(judge(comparison))
     assert '<div class="panel projection">' in page and "huawei-ascend-910b3" in page
     ranking = page[page.index("<h2>Comparison</h2>") : page.index("What the columns mean")]
     assert "910b3" not in ranking
@@ -95,7 +96,7 @@ def test_a_panel_has_its_own_place_and_colour_and_enters_no_ranking():
 
 
 def test_sections_without_data_are_not_there():
-    page = render_html(compare([bundle()]))
+    page = render_html(judge(compare([bundle()])))
     assert "Power over time" not in page
     assert "Which operators ran where" not in page
     assert "Devices to match" not in page
@@ -107,14 +108,14 @@ def test_operator_placement_is_shown_where_it_was_recorded():
         OperatorPlacement("decode", "MatMul", 412, 97.0, 99.0, "accelerator", "executed", "a run"),
         OperatorPlacement("decode", "Softmax", 9, 3.0, 1.0, "host", "executed", "a run"),
     )
-    page = render_html(compare([h200_bundle(targets=(with_operators(cuda_target(), operators),))]))
+    page = render_html(judge(compare([h200_bundle(targets=(with_operators(cuda_target(), operators),))])))
     assert "Which operators ran where" in page and "412" in page
     assert "97.0\u202f% of the operations" in page
 
 
 def test_the_brief_names_what_is_declared_and_what_would_change_the_verdict():
     comparison = compare([h200_bundle(with_cpu=True), kunpeng_bundle()])
-    found = brief(comparison.groups[0], comparison)
+    found = brief(judge(comparison).groups[0])
     assert found.verdict[0].startswith("Without the restricted processors, between 91.2")
     assert any("nvidia-h200-sxm: 4.80\u202fTB/s" in line and "high confidence" in line for line in found.declared)
     assert any("AMD EPYC 7763" in line and "US-2025-04-LETTERS" in line for line in found.would_change)
@@ -128,7 +129,7 @@ def test_runs_that_were_disturbed_too_much_are_the_first_thing_said():
                  record.worker.repetitions)  # fmt: skip
     spoiled = replace(record, worker=replace(record.worker, repetitions=runs))
     comparison = compare([bundle(targets=(spoiled, target("onnx-cpu", "float32", 1, 0.05)))])
-    found = brief(comparison.groups[0], comparison)
+    found = brief(judge(comparison).groups[0])
     assert found.verdict[0].startswith("1 of 2 comparable targets was disturbed too much")
     assert any(line.startswith("A quiet machine: torch-cpu@float32") for line in found.would_change)
 
@@ -139,7 +140,7 @@ def test_runs_that_were_disturbed_too_much_are_the_first_thing_said():
 ], ids=["one machine", "no ceilings", "one target", "dependence", "one repetition", "nothing"])  # fmt: skip
 def test_no_sentence_of_the_brief_is_without_a_number(bundles):
     comparison = compare(bundles)
-    found = brief(comparison.groups[0], comparison)
+    found = brief(judge(comparison).groups[0])
     lines = [*found.measured, *found.declared, *found.modelled, *found.would_change]
     exempt = ("failed", "could not run here", "could not be had", "was interrupted", "there is only one")
     assert [line for line in lines if not re.search(r"\d", line) and not any(word in line for word in exempt)] == []

@@ -19,6 +19,7 @@ from reports.document.language import ENGLISH
 from reports.document.sections.roofline import verdict_of, verdict_sentences
 from reports.judge.comparison.comparison import compare
 from reports.judge.dependence import dependence
+from reports.judge.judgement import judge
 from reports.judge.projection.evidence import own_evidence
 from reports.judge.projection.rows import own_rows
 from reports.judge.roofline import PHASES, decode_work, prefill_work
@@ -212,7 +213,7 @@ def test_the_verdict_names_number_range_and_sources_of_published_figures():
     )
     assert "Transformers BF16" in said[2] and "SGLang BF16 414\u202ftok/s" in said[2] and "is inside" in said[2]
     assert "QwenLM/Qwen3@c7f51a1" in said[3] and "2 of the figures count the prefill's time too" in said[3]
-    document = json.loads(render_json(compare([made])))
+    document = json.loads(render_json(judge(compare([made]))))
     jsonschema.validate(document, report_schema())
     found = document["targets"][0]["roofline"]["published"]
     assert (found["n"], found["place"]) == (2, "inside")
