@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING
 from profiler.disturbance.verdict import disturbance
 from reports.document import notation
 from reports.document.language import ENGLISH
+from reports.document.model import Cell
 from reports.document.sections.boards import board_sentence
 from reports.document.sections.brief import brief
 from reports.document.sections.catalogue import panels
-from reports.document.sections.comparison import Cell, Line, Table, comparison_table
-from reports.document.sections.grids import Grid
+from reports.document.sections.comparison import Line, Table, comparison_table
 from reports.document.sections.modelled_wording import expected
 from reports.document.sections.operators import sentence as operators_of
 from reports.document.sections.roofline import verdict_of
@@ -23,6 +22,7 @@ from reports.judge.comparison.comparison import Row
 from reports.judge.comparison.samples import counted
 from reports.judge.judgement import GroupJudgement, Judgement
 from reports.judge.placement import placed_rows
+from reports.render.terminal_table import paragraph, tables
 
 if TYPE_CHECKING:
     from rich.box import Box
@@ -38,8 +38,6 @@ MODELLED_STYLE = "cyan"
 _DASHED = "\n".join(["    ", "    ", " ┄┄ ", "    ", "    ", " ┄┄ ", "    ", "    ", ""])
 """The lines of a table of modelled figures, dashed where those of a measured one are solid."""
 _LONGEST_TARGET = 28
-_COLUMN_GAP = 3
-_EDGES = 2
 
 
 def print_comparison(judgement: Judgement, console: Console) -> None:
@@ -59,30 +57,30 @@ def render_group(judged: GroupJudgement, width: int) -> RenderableType:
     group, comparison, study = judged.group, judged.comparison, judged.study
     laid_out = comparison_table(group)
     told = brief(judged)
-    parts: list[RenderableType] = [_paragraph(what_ran(group, comparison), width, "bold"), Text()]
+    parts: list[RenderableType] = [paragraph(what_ran(group, comparison), width, "bold"), Text()]
     if laid_out.comparable or laid_out.set_apart:
         parts += _tables(laid_out, width)
     parts += _modelled(laid_out, width)
     notes = [f"{_superscript(at)} {note}" for at, note in enumerate(laid_out.footnotes, 1)]
-    parts += [_paragraph(note, width, "dim") for note in (*notes, *laid_out.marks)]
-    parts += [_paragraph(expected(line.row), width, MODELLED_STYLE) for line in laid_out.modelled[:MOST_NAMED]]
+    parts += [paragraph(note, width, "dim") for note in (*notes, *laid_out.marks)]
+    parts += [paragraph(expected(line.row), width, MODELLED_STYLE) for line in laid_out.modelled[:MOST_NAMED]]
     checked = [board_sentence(line.row, group, ENGLISH) for line in laid_out.modelled[:MOST_NAMED]]
-    parts += [_paragraph(sentence, width, MODELLED_STYLE) for sentence in checked if sentence]
+    parts += [paragraph(sentence, width, MODELLED_STYLE) for sentence in checked if sentence]
     apart = [line.row for line in (*laid_out.set_apart, *laid_out.modelled) if line.row.record.status != "modelled"]
-    parts += [_paragraph(_apart(row), width, "yellow") for row in apart]
-    parts += [_paragraph(_broken(row), width, "red") for row in laid_out.broken]
+    parts += [paragraph(_apart(row), width, "yellow") for row in apart]
+    parts += [paragraph(_broken(row), width, "red") for row in laid_out.broken]
     parts += [
-        _paragraph(f"{row.label}: disturbed {found.verdict}", width, "yellow")
+        paragraph(f"{row.label}: disturbed {found.verdict}", width, "yellow")
         for row in group.rows
         if (found := disturbance(counted(row.record))).too_much
     ]
-    parts += [_paragraph(f"{name} ({machine}): not finished", width, "yellow") for machine, name in group.unfinished]
-    parts += [Text(), *(_paragraph(sentence, width) for sentence in told.verdict)]
+    parts += [paragraph(f"{name} ({machine}): not finished", width, "yellow") for machine, name in group.unfinished]
+    parts += [Text(), *(paragraph(sentence, width) for sentence in told.verdict)]
     for row in group.conclusive[:MOST_NAMED]:
         if said := verdict_of(row, study, group, ENGLISH):
-            parts.append(_paragraph(f"{row.label}: {said[0]}", width))
+            parts.append(paragraph(f"{row.label}: {said[0]}", width))
     for row in placed_rows(group.rows)[:MOST_NAMED]:
-        parts.append(_paragraph(operators_of(row, ENGLISH), width, MODELLED_STYLE if row.modelled else ""))
+        parts.append(paragraph(operators_of(row, ENGLISH), width, MODELLED_STYLE if row.modelled else ""))
     return Stack(*parts, *_panels(judged, width))
 
 
@@ -99,47 +97,20 @@ def _panels(judged: GroupJudgement, width: int) -> list[RenderableType]:
 
     parts: list[RenderableType] = []
     for panel in (one for one in panels(judged, ENGLISH) if one.in_terminal):
-        parts += [Text(), _paragraph(panel.title, width, f"bold {PANEL_STYLE}"), _paragraph(panel.intro, width)]
+        parts += [Text(), paragraph(panel.title, width, f"bold {PANEL_STYLE}"), paragraph(panel.intro, width)]
         for grid in panel.grids:
             most = MOST_PANEL_ROWS if grid.most_open is None else grid.most_open
             shown = replace(grid, rows=grid.rows[:most])
-            parts += [Text(), _paragraph(grid.caption, width, "bold"), *_grid_tables(shown, width)]
+            parts += [
+                Text(),
+                paragraph(grid.caption, width, "bold"),
+                *tables(shown.head, shown.rows, width, cell_style=PANEL_STYLE),
+            ]
             if len(grid.rows) > most:
                 more = ENGLISH("page.more_rows", count=len(grid.rows) - most)
-                parts.append(_paragraph(f"{more}: report.md and report.json have all", width, "dim"))
-        parts += [Text(), *(_paragraph(note, width, "dim") for note in panel.notes)]
+                parts.append(paragraph(f"{more}: report.md and report.json have all", width, "dim"))
+        parts += [Text(), *(paragraph(note, width, "dim") for note in panel.notes)]
     return parts
-
-
-def _grid_tables(grid: Grid, width: int) -> list[RenderableType]:
-    from rich.table import Table as RichTable
-
-    if not grid.rows:
-        return []
-    columns = [
-        [cell.replace(notation.THIN_SPACE, "\u00a0") for cell in cells] for cells in zip(*grid.rows, strict=True)
-    ]
-    widths = [
-        max(len(part) for text in (title, *cells) for part in text.split("\n"))
-        for title, cells in zip(grid.head, columns, strict=True)
-    ]
-    made: list[RenderableType] = []
-    for chosen in _pages(widths, width):
-        table = RichTable(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-        table.add_column(grid.head[0], overflow="fold")
-        for at in chosen:
-            table.add_column(grid.head[at], justify="right", no_wrap=True, style=PANEL_STYLE)
-        for at in range(len(grid.rows)):
-            table.add_row(_plain(columns[0][at]), *(_plain(columns[c][at]) for c in chosen))
-        made.append(table)
-    return made
-
-
-def _paragraph(text: str, width: int, style: str = "") -> RenderableType:
-    """Wrapped text; ``textwrap`` keeps a number and its unit together, where rich would part them."""
-    from rich.text import Text
-
-    return Text("\n".join(textwrap.wrap(text, width, break_on_hyphens=False)), style=style, no_wrap=True)
 
 
 def _tables(laid_out: Table, width: int) -> list[RenderableType]:
@@ -165,7 +136,7 @@ def _modelled(laid_out: Table, width: int) -> list[RenderableType]:
     titles = ["Target", *(laid_out.metrics[at].title for at in shown), "Parity"]
     every = [[line.row.label for line in lines], *_columns(lines)]
     columns = [every[0], *(every[at + 2] for at in shown), every[-1]]
-    head = _paragraph(ENGLISH("modelled.block"), width, f"bold {MODELLED_STYLE}")
+    head = paragraph(ENGLISH("modelled.block"), width, f"bold {MODELLED_STYLE}")
     return [head, *_paged(lines, titles, columns, width, Box(_DASHED), MODELLED_STYLE)]
 
 
@@ -173,34 +144,14 @@ def _paged(
     lines: Sequence[Line], titles: list[str], columns: list[list[str]], width: int, lined: Box, ink: str = "",
     section_after: int = 0,
 ) -> list[RenderableType]:  # fmt: skip
-    from rich.table import Table as RichTable
-
-    widths = [max(len(part) for text in [title, *column] for part in text.split("\n")) for title, column in
-              zip(titles, columns, strict=True)]  # fmt: skip
-    widths[0] = min(widths[0], _LONGEST_TARGET)
-    made: list[RenderableType] = []
-    for chosen in _pages(widths, width):
-        table = RichTable(
-            box=lined, padding=(0, 1), pad_edge=False, header_style=f"bold {ink}", border_style=ink or None
-        )
-        table.add_column("Target", width=widths[0], overflow="fold")
-        for at in chosen:
-            table.add_column(titles[at], justify="left" if titles[at] == "Parity" else "right", no_wrap=True)
-        for at, line in enumerate(lines):
-            style = ink if line.row.conclusive or line.row.record.status == "modelled" else f"dim {ink}"
-            table.add_row(
-                _plain(columns[0][at]), *(_plain(columns[c][at]) for c in chosen), style=style.strip() or None,
-                end_section=at + 1 == section_after < len(lines),
-            )  # fmt: skip
-        made.append(table)
-    return made
-
-
-def _plain(text: str) -> RenderableType:
-    """Text that rich must not read as markup."""
-    from rich.text import Text
-
-    return Text(text)
+    styles = [
+        ink if line.row.conclusive or line.row.record.status == "modelled" else f"dim {ink}".strip() for line in lines
+    ]
+    return tables(
+        titles, list(zip(*columns, strict=True)), width, box=lined, header_style=f"bold {ink}".strip(),
+        border_style=ink, row_styles=styles, longest_first=_LONGEST_TARGET, section_after=section_after,
+        left=("Parity",),
+    )  # fmt: skip
 
 
 def _columns(lines: Sequence[Line]) -> list[list[str]]:
@@ -213,20 +164,6 @@ def _two_lines(cell: Cell) -> str:
     mark = _superscript(cell.footnote) if cell.footnote else ""
     text = f"{cell.text}{mark}".replace(notation.THIN_SPACE, "\u00a0")
     return f"{text}\n{cell.interval}".replace(notation.THIN_SPACE, "\u00a0") if cell.interval else text
-
-
-def _pages(widths: list[int], width: int) -> list[list[int]]:
-    """Split the columns after the first so that each page fits; a column wider than the terminal stands alone."""
-    pages: list[list[int]] = [[]]
-    used = widths[0] + _EDGES
-    for at in range(1, len(widths)):
-        needed = widths[at] + _COLUMN_GAP
-        if pages[-1] and used + needed > width:
-            pages.append([])
-            used = widths[0] + _EDGES
-        pages[-1].append(at)
-        used += needed
-    return pages
 
 
 def _apart(row: Row) -> str:

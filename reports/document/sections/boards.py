@@ -8,7 +8,7 @@ from typing import Any
 from backends.contract.workload import Workload
 from reports.document import notation
 from reports.document.language import Words
-from reports.document.sections.grids import Grid
+from reports.document.model import Grid
 from reports.document.sections.modelled_wording import compiled_of
 from reports.judge.boards.check import BoardCheck, board_check
 from reports.judge.comparison.comparison import Group, Row

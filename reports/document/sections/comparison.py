@@ -10,6 +10,7 @@ from profiler.records.quantity import Grade
 from profiler.records.target import ParityScore
 from reports.document import notation
 from reports.document.language import ENGLISH, Words
+from reports.document.model import Cell
 from reports.judge.comparison.comparison import Group, Row
 
 COLUMN_ORDER = ("decode_throughput", "prefill_throughput", "ttft", "tpot_p50", "tpot_p99", "mbu", "mfu", "peak_memory")
@@ -19,15 +20,6 @@ SPEED = frozenset(COLUMN_ORDER) - {"peak_memory"}
 
 MARKED_GRADES: tuple[Grade, ...] = ("modelled", "declared")
 """Grades that a figure shows by a mark before it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One figure: its text, its 95 % interval (may be empty), and the number of its footnote (0 for none)."""
-
-    text: str
-    interval: str = ""
-    footnote: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.document import notation
@@ -15,6 +14,7 @@ from reports.document.charts.svg import inline_svg, trusted
 from reports.document.charts.theme import Layout, Theme
 from reports.document.charts.waterfall import steps_between, waterfall_chart
 from reports.document.language import Words
+from reports.document.model import HTML, Figure
 from reports.document.sections.dependence import gap_sentence, phase_name, term_key
 from reports.document.sections.roofline import share_of
 from reports.document.sections.summary import latency_drift, latency_title, memory_title, speed_title
@@ -26,22 +26,11 @@ from reports.judge.roofline import PHASES
 
 if TYPE_CHECKING:
     import altair as alt
-    from markupsafe import Markup
 
 LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
 MOST_DRAWN = 12
 """Targets in one chart: more bars than these are a wall, and the table has them all."""
 MOST_POWER_LINES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A chart on the page. ``legend`` names the rows that the drawing itself does not label."""
-
-    title: str
-    key: str
-    drawings: tuple[Markup, ...]
-    legend: tuple[Row, ...] = ()
 
 
 class GroupFigures:
@@ -57,7 +46,7 @@ class GroupFigures:
         with trusted():
             drawings = tuple(inline_svg(draw(Theme(layout)), f"{self.name}-{key}-{layout}", title, layout)
                              for layout in LAYOUTS)  # fmt: skip
-        return Figure(title, reading, drawings, tuple(legend))
+        return Figure(title, reading, drawings, tuple((row.label, row.place) for row in legend), formats=HTML)
 
     def speed_and_memory(self) -> list[Figure]:
         """Decode, prefill, memory and time per token."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from profiler.records.quantity import Quantity
 from reports.document import notation
 from reports.document.language import Words
+from reports.document.model import Grid
 from reports.document.sections.dependence import (
     energy_scopes,
     loss_text,
@@ -30,21 +31,6 @@ from reports.judge.origin import Part, Role, origin_of, placement
 from reports.judge.roofline import PHASES, Position
 
 ROLES: tuple[Role, ...] = ("design", "fabrication", "memory", "engine", "stack")
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table: ``head`` has a title a column, every row begins with what it is about.
-
-    ``most_open`` rows are shown before the rest is folded away; None leaves it to the format. A grid of ``prose`` has
-    sentences in its cells, and is set from the left.
-    """
-
-    caption: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    most_open: int | None = None
-    prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)

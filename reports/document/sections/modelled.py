@@ -5,8 +5,9 @@ from __future__ import annotations
 from backends.contract.compiled import CompiledGraph
 from reports.document import notation
 from reports.document.language import Words
+from reports.document.model import Grid
 from reports.document.sections.boards import board_grid, board_sentence
-from reports.document.sections.grids import Grid, Panel
+from reports.document.sections.grids import Panel
 from reports.document.sections.modelled_facts import figure_facts
 from reports.document.sections.modelled_wording import chip_name, compiled_of, tool_of
 from reports.document.sections.provenance import NOT_FINITE, standing_facts

@@ -8,8 +8,9 @@ from backends.operators.placement import OperatorPlacement, Phase
 from backends.operators.shares import WHERES
 from reports.document import notation
 from reports.document.language import Words
+from reports.document.model import Grid
 from reports.document.sections.dependence import phase_name
-from reports.document.sections.grids import Grid, Panel
+from reports.document.sections.grids import Panel
 from reports.judge.comparison.comparison import Row
 from reports.judge.judgement import GroupJudgement
 from reports.judge.placement import PHASES, Dependence, dependences, operator_names, placed_rows, toolchain_of

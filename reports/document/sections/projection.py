@@ -11,7 +11,8 @@ from typing import Any
 
 from reports.document import notation
 from reports.document.language import Words
-from reports.document.sections.grids import Grid, Panel
+from reports.document.model import Grid
+from reports.document.sections.grids import Panel
 from reports.judge.judgement import GroupJudgement
 from reports.judge.projection.backtest import Score
 from reports.judge.projection.groups import chip_family
