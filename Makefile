@@ -8,7 +8,7 @@ OUT ?= build/assay
 
 TOOLCHAINS ?= tpu-mlir nncase onnxruntime-cann
 
-.PHONY: help install assay toolchains test lint bench gpu-check clean
+.PHONY: help install assay toolchains test test-quick lint bench gpu-check clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,10 +33,14 @@ toolchains: $(INSTALLED)  ## install the vendor toolchains that need nobody's co
 test: lint  ## run the tests
 	$(BIN)/python -m pytest
 
-lint: $(INSTALLED)  ## check style and types
+test-quick: $(INSTALLED)  ## run the tests that need no browser, no toolchain and no worker, in parallel
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+lint: $(INSTALLED)  ## check style, types and who may import whom
 	$(BIN)/ruff check backends profiler reports tests
 	$(BIN)/ruff format --check backends profiler reports tests
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: $(INSTALLED)  ## compare speed with peers, interleaved, beside the measured ceiling
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[peers]'

@@ -66,6 +66,7 @@ def check(
     from reports.gate.check import Options, check_bundles
     from reports.gate.series import identity_of, measured_ids
     from reports.gate.store import DEFAULT_FOLDER, find_baseline
+    from reports.render.json_report import dependence_of_bundle
 
     for name in metrics:
         if name not in (known := [metric.name for metric in METRICS]):
@@ -83,7 +84,7 @@ def check(
         metrics or policy.GATED, smallest_effect / 100, loss / 100, allow_different_machine, allow_different_targets,
         strict,
     )  # fmt: skip
-    result = check_bundles(runs, found, limits, options)
+    result = check_bundles(runs, found, limits, options, dependence_of_bundle)
     _write(result, junit, markdown)
     if as_json:
         from profiler.records.codec import encode
@@ -101,9 +102,9 @@ def check(
 def _write(result: CheckResult, junit: Path | None, markdown: Path | None) -> None:
     """The files asked for, and the CI's step summary where there is one."""
     from backends.common.cache import storage_errors
+    from profiler.records.publish import publish
     from reports.render.gate_junit import render_junit
     from reports.render.gate_markdown import render_check_markdown
-    from reports.render.publish import publish
 
     remedy = "name another file, or free some room"
     text = render_check_markdown(result)

@@ -155,7 +155,7 @@ def write_reports(
 
 def write_judgement(judgement: Judgement, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
     """Write ``report.<format>`` of one judgement; every document is rendered before one is written."""
-    from reports.render.publish import publish
+    from profiler.records.publish import publish
 
     return publish({f"report.{name}": _render(name, judgement, language) for name in formats}, out_dir)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,9 +37,15 @@ class Options:
 
 
 def check_bundles(
-    bundles: Sequence[Bundle], stored: Stored | None, budgets: Budgets | None, options: Options
+    bundles: Sequence[Bundle],
+    stored: Stored | None,
+    budgets: Budgets | None,
+    options: Options,
+    dependence_of: Callable[[Bundle], dict[str, Any]] | None = None,
 ) -> CheckResult:
     """Judge the runs of one commit, one bundle a run.
+
+    ``dependence_of`` gives the ``dependence`` of a bundle's report, which budgets may limit.
 
     Raises:
         InputError: If they cannot be compared with each other or with the baseline; the message says what differs.
@@ -67,7 +73,9 @@ def check_bundles(
             for metric in METRICS
         )  # fmt: skip
         notes += _about_baseline(baseline)
-    found_budgets = judge_budgets(budgets, judged, _dependence(bundles, budgets), tests) if budgets else ()
+    found_budgets = (
+        judge_budgets(budgets, judged, _dependence(bundles, budgets, dependence_of), tests) if budgets else ()
+    )
     notes += _disturbed(runs, names)
     rules = Rules(
         policy.FALSE_ALARMS, tests, options.smallest_effect, options.loss_to_catch, strict=options.strict
@@ -186,13 +194,11 @@ def _disturbed(runs: Sequence[RunSeries], names: Sequence[str]) -> list[str]:
     return told
 
 
-def _dependence(bundles: Sequence[Bundle], budgets: Budgets | None) -> dict[str, Any]:
-    """What the report says about dependence; only asked for if a budget limits it."""
+def _dependence(
+    bundles: Sequence[Bundle], budgets: Budgets | None, dependence_of: Callable[[Bundle], dict[str, Any]] | None
+) -> dict[str, Any]:
+    """Return what the report says about the dependence of the newest run; empty where no budget limits it."""
     if budgets is None or not any(metric.startswith("dependence.") for metric in budgets.every.limits):
         return {}
-    from reports.judge.comparison.comparison import compare
-    from reports.judge.judgement import judge
-    from reports.render.json_report import report_document
-
-    found: dict[str, Any] = report_document(judge(compare([bundles[-1]])))["dependence"]
-    return found
+    assert dependence_of is not None, "a budget limits dependence: check_bundles needs dependence_of"
+    return dependence_of(bundles[-1])

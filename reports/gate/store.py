@@ -13,9 +13,9 @@ from pathlib import Path
 from backends.common.errors import InputError
 from profiler.records.bundle import is_bundle, read_bundle
 from profiler.records.codec import decode, encode
+from profiler.records.publish import publish
 from reports.gate.baseline import BASELINE_SCHEMA, Baseline, baseline_of, differences
 from reports.gate.series import Identity
-from reports.render.publish import publish
 
 _SERIES = re.compile(r"\[[-+0-9.eE,\s]*\]")
 

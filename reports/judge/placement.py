@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from backends.operators.placement import Evidence, OperatorPlacement, Phase
 from backends.operators.shares import Shares, shares, weakest_evidence
-from reports.document.sections.modelled_wording import compiled_of
 from reports.judge.comparison.comparison import Row
 
 PHASES: tuple[Phase, ...] = ("prefill", "decode")
@@ -43,7 +42,7 @@ def dependences(rows: Iterable[Row]) -> list[Dependence]:
 def toolchain_of(row: Row) -> str:
     """The tool that placed the operators, with its version."""
     if row.modelled:
-        compiled = compiled_of(row)
+        compiled = row.compiled
         return f"{compiled.toolchain} {compiled.version}".strip()
     worker = row.record.worker
     return f"{worker.engine.engine} {worker.engine.version}" if worker else row.record.backend

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 from reports.document.sections.boards import board_documents
-from reports.document.sections.modelled_wording import compiled_of
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.processor import host_processor
 
@@ -17,7 +16,7 @@ def compiled_document(row: Row, group: Group) -> dict[str, Any] | None:
         return None
     host = host_processor(row.record, row.bundle.host)
     return {
-        **asdict(compiled_of(row)),
+        **asdict(row.compiled),
         "simulated_on": host.name if host else None,
         "board_results": board_documents(row, group),
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from profiler.records.host import Component, Host
-from reports.render.inventory_text import facts, headline, origin
+from reports.document.inventory_text import facts, headline, origin
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -14,14 +14,14 @@ from typing import Any
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle, target_file
 from profiler.records.target import ParityScore
-from reports.document.sections.modelled_wording import compiled_of
-from reports.document.sections.projection import projections_document
+from reports.document.language import ENGLISH
+from reports.document.sections.difference import difference
 from reports.document.sections.provenance import NOT_FINITE
 from reports.document.sections.summary import summary
-from reports.judge.comparison.comparison import Comparison, Row
+from reports.judge.comparison.comparison import Comparison, Row, compare
 from reports.judge.comparison.ratio import Ratio
 from reports.judge.comparison.samples import counted
-from reports.judge.judgement import GroupJudgement, Judgement
+from reports.judge.judgement import GroupJudgement, Judgement, judge
 from reports.render.compiled_json import compiled_document
 from reports.render.json_sections import (
     brief_document,
@@ -31,6 +31,7 @@ from reports.render.json_sections import (
     roofline_document,
 )
 from reports.render.operators_json import operators_document
+from reports.render.projection_json import projections_document
 
 SCHEMA_ID = "chipassay.report/1"
 SCHEMA_FILE = Path(__file__).with_name("schemas") / "report-1.json"
@@ -43,6 +44,12 @@ def render_json(judgement: Judgement) -> str:
     return text.getvalue() + "\n"
 
 
+def dependence_of_bundle(bundle: Bundle) -> dict[str, Any]:
+    """Return the ``dependence`` of the report of one bundle."""
+    found: dict[str, Any] = report_document(judge(compare([bundle])))["dependence"]
+    return found
+
+
 def report_document(judgement: Judgement) -> dict[str, Any]:
     """The document as plain Python values."""
     comparison = judgement.comparison
@@ -51,8 +58,8 @@ def report_document(judgement: Judgement) -> dict[str, Any]:
         "schema": SCHEMA_ID,
         **first,
         "other_groups": [
-            {"difference": difference, **other}
-            for difference, other in zip(comparison.differences, others, strict=True)
+            {"difference": difference(comparison.groups[0], group, ENGLISH), **other}
+            for group, other in zip(comparison.groups[1:], others, strict=True)
         ],
         "unread_bundles": [{"path": path, "reason": reason} for path, reason in comparison.unread],
         "bundles": [_bundle(bundle, comparison) for bundle in comparison.bundles],
@@ -169,7 +176,7 @@ def _parity(score: ParityScore, row: Row) -> dict[str, Any]:
         "positions": score.positions,
         "greedy_prefix_tokens": score.greedy_prefix_tokens,
         "thresholds": score.thresholds,
-        "simulated_scope": compiled_of(row).parity_scope if row.modelled else None,
+        "simulated_scope": row.compiled.parity_scope if row.modelled else None,
     }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from reports.judge.judgement import GroupJudgement
 from reports.judge.projection.explain import Explanation
 from reports.judge.projection.groups import TITLES
 from reports.judge.projection.projection import ChipProjection, Projected, Projection
-from reports.judge.projection.track_record import TrackRecord
+from reports.judge.projection.track_record import TrackRecord, track_record
 
 
 def projection_json(
@@ -82,3 +83,9 @@ def track_record_json(record: TrackRecord) -> dict[str, Any]:
             for score in record.scores
         ],
     }
+
+
+def projections_document(judged: GroupJudgement) -> dict[str, Any]:
+    """The ``projections`` of ``report.json``, as an entry to merge; empty if no chip was asked for."""
+    found = judged.projection
+    return {} if found is None else {"projections": projection_json(found, track_record())}

@@ -14,6 +14,7 @@ from reports.document.sections.boards import board_sentence
 from reports.document.sections.brief import brief
 from reports.document.sections.catalogue import panels
 from reports.document.sections.comparison import Line, Table, comparison_table
+from reports.document.sections.difference import difference
 from reports.document.sections.modelled_wording import expected
 from reports.document.sections.operators import sentence as operators_of
 from reports.document.sections.roofline import verdict_of
@@ -45,7 +46,12 @@ def print_comparison(judgement: Judgement, console: Console) -> None:
     for at, judged in enumerate(judgement.groups):
         if at:
             console.print()
-            console.print(judgement.comparison.differences[at - 1], style="yellow", markup=False, highlight=False)
+            console.print(
+                difference(judgement.comparison.groups[0], judged.group, ENGLISH),
+                style="yellow",
+                markup=False,
+                highlight=False,
+            )
         console.print(render_group(judged, console.width))
 
 

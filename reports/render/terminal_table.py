@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reports.document import notation
 
@@ -51,7 +51,7 @@ def tables(
         )  # fmt: skip
         table.add_column(head[0], width=widths[0] if longest_first is not None else None, overflow="fold")
         for at in chosen:
-            justify = "left" if head[at] in left else "right"
+            justify: Literal["left", "right"] = "left" if head[at] in left else "right"
             table.add_column(head[at], justify=justify, no_wrap=True, style=cell_style or None)
         for at, row in enumerate(cells):
             style = row_styles[at] if row_styles else ""

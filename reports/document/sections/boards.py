@@ -9,7 +9,6 @@ from backends.contract.workload import Workload
 from reports.document import notation
 from reports.document.language import Words
 from reports.document.model import Grid
-from reports.document.sections.modelled_wording import compiled_of
 from reports.judge.boards.check import BoardCheck, board_check
 from reports.judge.comparison.comparison import Group, Row
 
@@ -20,7 +19,7 @@ def board_results(row: Row, group: Group) -> list[BoardCheck]:
     """Every published result that the estimate can be held against; empty where there is none, or it has no times."""
     work = group.workload
     done = Workload(work.name, work.prompt_ids, work.output_tokens, work.token_source)
-    return board_check(compiled_of(row), group.model.spec, done, row.record.precision)
+    return board_check(row.compiled, group.model.spec, done, row.record.precision)
 
 
 def board_documents(row: Row, group: Group) -> list[dict[str, Any]]:

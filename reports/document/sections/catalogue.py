@@ -18,6 +18,7 @@ from reports.document.sections.caps import MOST_LISTED
 from reports.document.sections.charts import power_charts, speed_charts
 from reports.document.sections.closing import closing
 from reports.document.sections.dependence_tables import dependence_tables
+from reports.document.sections.difference import difference
 from reports.document.sections.explained import explained
 from reports.document.sections.figures_table import figures_table
 from reports.document.sections.gaps import gaps
@@ -33,7 +34,6 @@ from reports.document.sections.projection import projection_panel
 from reports.document.sections.ran import how_ran, what_ran
 from reports.document.sections.rooflines import rooflines
 from reports.document.sections.verdict import verdict
-from reports.judge.comparison.comparison import difference
 from reports.judge.judgement import GroupJudgement, Judgement
 
 Maker = Callable[[GroupView, Words], Section | None]

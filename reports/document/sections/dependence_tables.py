@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reports.document.language import Words
-from reports.document.model import Block, GroupView, Heading, Paragraph, Section
+from reports.document.model import EVERY_FORMAT, HTML, MARKDOWN, Block, GroupView, Heading, Paragraph, Section
 from reports.document.sections import grids
 from reports.document.sections.caps import MOST_LISTED
 from reports.document.sections.explained import explained
@@ -19,7 +19,10 @@ def dependence_tables(view: GroupView, say: Words) -> Section | None:
         return None
     intro = say("dependence.intro", as_of=comparison.as_of.isoformat(), destination=comparison.destination)
     blocks: list[Block] = [Paragraph(intro)]
-    blocks += [Paragraph(line, "note") for line in grids.feasible_sentences(group, study, say, MOST_LISTED)]
+    capped = grids.feasible_sentences(group, study, say, MOST_LISTED)
+    whole = grids.feasible_sentences(group, study, say, len(group.rows))
+    blocks += [Paragraph(line, "note", formats=EVERY_FORMAT if line in whole else HTML) for line in capped]
+    blocks += [Paragraph(line, "note", formats=MARKDOWN) for line in whole if line not in capped]
     blocks.append(replace(grids.dependence_grid(study, say), kind="text"))
     if operators := operator_grid(group.rows, say):
         intro = say("operators.dependence_intro")

@@ -9,7 +9,7 @@ from reports.document.model import Grid
 from reports.document.sections.boards import board_grid, board_sentence
 from reports.document.sections.grids import Panel
 from reports.document.sections.modelled_facts import figure_facts
-from reports.document.sections.modelled_wording import chip_name, compiled_of, tool_of
+from reports.document.sections.modelled_wording import chip_name, tool_of
 from reports.document.sections.provenance import NOT_FINITE, standing_facts
 from reports.judge.comparison.comparison import Comparison, Group, Row
 from reports.judge.judgement import GroupJudgement
@@ -36,7 +36,7 @@ def modelled_panel(judged: GroupJudgement, say: Words) -> Panel | None:
 
 
 def _graphs(row: Row, say: Words) -> Grid:
-    compiled = compiled_of(row)
+    compiled = row.compiled
     caption = say("modelled.graphs", label=row.label, tool=tool_of(compiled), chip=chip_name(row))
     rows = tuple(_graph(graph, say) for graph in compiled.graphs)
     return Grid(caption, tuple(say(f"modelled.column.{name}") for name in _HEAD), rows)
@@ -81,7 +81,7 @@ def _facts(row: Row, group: Group, comparison: Comparison, say: Words) -> Grid:
     under = dict(standing_facts(row, comparison, say))
     names = [name for name in (say("facts.export_control"), say("facts.licence")) if name in under]
     told = figure_facts(row, say)
-    if any(graph.duration_s is not None for graph in compiled_of(row).graphs):
+    if any(graph.duration_s is not None for graph in row.compiled.graphs):
         boards = board_sentence(row, group, say) or say("modelled.no_board")
         told.append((say("modelled.fact.boards"), boards))
     told += [(name, under[name]) for name in names]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from reports.document import inventory_text as inventory
 from reports.document import notation
 from reports.document.language import ENGLISH, Words
 from reports.document.sections.comparison import parity_verdict
-from reports.document.sections.modelled_wording import compiled_of, parity_scope, rewrites_text, tool_of
+from reports.document.sections.modelled_wording import parity_scope, rewrites_text, tool_of
 from reports.judge.comparison.comparison import Row
 from reports.judge.comparison.processor import host_processor
-from reports.render import inventory_text as inventory
 
 Facts = list[tuple[str, str]]
 
 
 def figure_facts(row: Row, say: Words = ENGLISH) -> Facts:
     """What the figures of one modelled target rest on and leave out; what tools said is shown as recorded."""
-    compiled = compiled_of(row)
+    compiled = row.compiled
     sizes = [
         f"{graph.name} {notation.with_unit(graph.artefact_bytes, 'B')}"
         for graph in compiled.graphs
@@ -34,7 +34,7 @@ def figure_facts(row: Row, say: Words = ENGLISH) -> Facts:
 
 def examined_facts(row: Row, say: Words = ENGLISH) -> Facts:
     """By what tools, and where, a target was compiled and simulated that was not run."""
-    compiled = compiled_of(row)
+    compiled = row.compiled
     packages = ", ".join(f"{name} {version}" for name, version in compiled.packages.items())
     return [
         (say("modelled.fact.run"), say("modelled.not_run")),

@@ -9,12 +9,6 @@ from reports.document.sections.summary import MOST_NAMED
 from reports.judge.comparison.comparison import Group, Row
 
 
-def compiled_of(row: Row) -> Compiled:
-    """Return what the tools found out about a row; the row must be modelled."""
-    assert row.record.examined is not None
-    return row.record.examined.compiled
-
-
 def tool_of(compiled: Compiled) -> str:
     """``tpu-mlir 1.30.2``."""
     return f"{compiled.toolchain} {compiled.version}".strip()
@@ -35,7 +29,7 @@ def brief_sentences(group: Group, say: Words = ENGLISH) -> list[str]:
 
 def expected(row: Row, say: Words = ENGLISH) -> str:
     """What the tools expect of the chip, in one sentence."""
-    compiled = compiled_of(row)
+    compiled = row.compiled
     values = {"label": row.label, "chip": chip_name(row), "tool": tool_of(compiled), "simulated": _simulated(row, say)}
     decode, ttft = row.metric("decode_throughput"), row.metric("ttft")
     times = [
@@ -57,7 +51,7 @@ def _simulated(row: Row, say: Words) -> str:
 
 def parity_scope(row: Row, say: Words = ENGLISH) -> str:
     """What of the model was simulated, as recorded."""
-    compiled = compiled_of(row)
+    compiled = row.compiled
     scope = compiled.parity_scope or say("modelled.scope_unrecorded")
     return say("modelled.parity_scope", simulator=compiled.simulator or compiled.toolchain, scope=scope)
 

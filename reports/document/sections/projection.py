@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from reports.document import notation
 from reports.document.language import Words
@@ -19,7 +18,6 @@ from reports.judge.projection.groups import chip_family
 from reports.judge.projection.projection import ChipProjection, Projected, Projection
 from reports.judge.projection.situation import Device
 from reports.judge.projection.track_record import TrackRecord, track_record
-from reports.render.projection_json import projection_json
 
 FIGURES = ("ttft", "tpot", "decode_throughput", "memory", "energy_per_output_token", "devices_needed")
 """Columns of the table, in their order."""
@@ -29,12 +27,6 @@ _LEFT_OUT = {"model": "model", "chip": "chip", "chip and engine": "chip_and_engi
 _MOST_FAMILY_ROWS = 12
 _MOST_RUNS = 4
 """Measured runs that are named before the rest is counted."""
-
-
-def projections_document(judged: GroupJudgement) -> dict[str, Any]:
-    """The ``projections`` of ``report.json``, as an entry to merge; empty if no chip was asked for."""
-    found = judged.projection
-    return {} if found is None else {"projections": projection_json(found, track_record())}
 
 
 def projection_panel(judged: GroupJudgement, say: Words) -> Panel | None:

@@ -11,6 +11,7 @@ from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import CPU, Bundle
 from profiler.records.host import Component
 from profiler.records.target import ParityScore, Telemetry
+from reports.document import inventory_text as wording
 from reports.document import notation
 from reports.document.language import ENGLISH, Words
 from reports.document.sections.comparison import parity_verdict
@@ -19,7 +20,6 @@ from reports.document.sections.modelled_wording import parity_scope
 from reports.judge.comparison.comparison import Comparison, Group, Row
 from reports.judge.comparison.samples import counted
 from reports.judge.comparison.standing import standing
-from reports.render import inventory_text as wording
 
 NOT_FINITE = 1e308
 """The recorder writes the largest double for a logit that was not a number; from here on a reading is called that."""

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from backends.common.errors import InputError
+from backends.contract.compiled import Compiled
 from backends.qwen.model import Model
 from profiler.chips import load_chips
 from profiler.metrics.catalogue import METRICS
@@ -23,7 +24,6 @@ from profiler.records.index import WorkloadRecord
 from profiler.records.quantity import Quantity
 from profiler.records.target import TargetRecord
 from profiler.statistics.medians import median
-from reports.document.language import ENGLISH, Words
 from reports.judge.comparison.processor import processor_of
 from reports.judge.comparison.ratio import Ratio, ratio_of_medians
 from reports.judge.comparison.samples import decode_rates_tok_per_s
@@ -64,6 +64,12 @@ class Row:
     def modelled(self) -> bool:
         """Whether its figures are what a vendor's tools say of a chip that is not here: it stands beside no other."""
         return self.record.examined is not None
+
+    @property
+    def compiled(self) -> Compiled:
+        """Return what the vendor's tools found out; the row must be :attr:`modelled`."""
+        assert self.record.examined is not None
+        return self.record.examined.compiled
 
     @property
     def reported(self) -> bool:
@@ -150,11 +156,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything a report is made of. ``differences`` says, per further group, why it stands apart from the first."""
+    """Everything a report is made of."""
 
     bundles: tuple[Bundle, ...]
     groups: tuple[Group, ...]
-    differences: tuple[str, ...]
     machines: dict[str, str]
     """Host fingerprint -> the name it has in this report."""
     as_of: date
@@ -202,13 +207,11 @@ def compare(
             raise InputError(reason)
         alike.setdefault((bundle.index.model.digest, bundle.index.workload.digest), []).append(bundle)
     labelled = _label(tuple(_group(members, machines) for members in alike.values()))
-    differences = tuple(difference(labelled[0], other) for other in labelled[1:])
     newest = max(datetime.fromisoformat(bundle.index.created).date() for bundle in bundles)
     chips = tuple(dict.fromkeys(load_chips(chips_file).find(name).id for name in project_on))
     return Comparison(
         tuple(bundles),
         labelled,
-        differences,
         machines,
         as_of or newest,
         destination,
@@ -315,29 +318,3 @@ def _unique_labels(rows: tuple[Row, ...]) -> list[str]:
 def _where(row: Row) -> str:
     """The accelerator a target ran on, or its machine, which bears the name of its processor."""
     return row.chip.name if row.record.accelerator and row.chip else row.machine
-
-
-def difference(first: Group, other: Group, say: Words = ENGLISH) -> str:
-    """State precisely what keeps two groups apart."""
-    parts = []
-    digests = [(one.model.digest[:12], one.workload.digest[:12]) for one in (first, other)]
-    if first.model.digest != other.model.digest:
-        names = (first.model.spec.name, other.model.spec.name)
-        key = "difference.against" if names[0] != names[1] else "difference.same_name"
-        named = say(key, one=names[0], other=names[1])
-        parts.append(say("difference.model", named=named, first=digests[0][0], other=digests[1][0]))
-    if first.workload.digest != other.workload.digest:
-        facts = _workload_difference(first.workload, other.workload, say)
-        parts.append(say("difference.workload", facts=facts, first=digests[0][1], other=digests[1][1]))
-    return say("page.difference", parts=say.listing(parts), count=len(parts))
-
-
-def _workload_difference(first: WorkloadRecord, other: WorkloadRecord, say: Words) -> str:
-    facts = []
-    if first.name != other.name:
-        facts.append(say("difference.against", one=first.name, other=other.name))
-    for what in ("prompt_tokens", "output_tokens", "batch"):
-        pair = (getattr(first, what), getattr(other, what))
-        if pair[0] != pair[1]:
-            facts.append(say(f"difference.{what}", one=pair[0], other=pair[1]))
-    return say.listing(facts) if facts else say("difference.same_sizes")

@@ -14,7 +14,7 @@ from backends.qwen.synthetic import synthetic_model
 from profiler.inventory import take_inventory
 from profiler.inventory.bom import cyclonedx, document_time
 from profiler.records.host import Component, Host
-from reports.render.inventory_text import facts, headline, origin
+from reports.document.inventory_text import facts, headline, origin
 from tests.profiler.inventory.test_survey import server  # noqa: F401 - a fixture
 
 WHEN = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)

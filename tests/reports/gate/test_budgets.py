@@ -13,6 +13,7 @@ from reports.gate.judgement import sides_of
 from reports.gate.series import Figure, RunSeries, TargetSeries
 from reports.gate.toml_lines import key_lines
 from reports.gate.units import BINARY_PREFIXES, DECIMAL_PREFIXES, parse_figure
+from reports.render.json_report import dependence_of_bundle
 
 TARGETS = ("torch-cpu@float32", "onnx-cpu@float32")
 
@@ -217,7 +218,7 @@ def test_budgets_alone_make_a_check_and_share_its_false_alarms(make_bundle, tmp_
         '[budgets]\ndecode_throughput = ">= 1 tok/s"\npeak_memory = "<= 1 kB"\n"parity.top1" = ">= 0.5"\n'
         'unavailable = "skip"\nenergy_per_output_token = "<= 1 J/tok"\n'
     )
-    result = check_bundles([make_bundle()], None, read_budgets(path, TARGETS), Options())
+    result = check_bundles([make_bundle()], None, read_budgets(path, TARGETS), Options(), dependence_of_bundle)
     assert not result.passed and result.findings == () and result.baseline is None
     assert result.rules.tests == 4  # two targets; parity is exact, energy cannot be had
     assert {(one.metric, one.verdict) for one in result.failures} == {("peak_memory", "broken")}
@@ -227,7 +228,7 @@ def test_budgets_alone_make_a_check_and_share_its_false_alarms(make_bundle, tmp_
 def test_the_real_report_is_asked_for_dependence(make_bundle, tmp_path):
     path = tmp_path / "b.toml"
     path.write_text('[budgets]\nunavailable = "skip"\n"dependence.throughput" = "<= 0.5"\n')
-    result = check_bundles([make_bundle()], None, read_budgets(path, TARGETS), Options())
+    result = check_bundles([make_bundle()], None, read_budgets(path, TARGETS), Options(), dependence_of_bundle)
     assert [one.metric for one in result.budgets] == ["dependence.throughput"]
     assert result.budgets[0].verdict in ("skipped", "met", "broken")
     assert result.budgets[0].explanation or result.budgets[0].value is not None
