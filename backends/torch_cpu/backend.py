@@ -51,7 +51,7 @@ class TorchCpu(Backend):
 
         torch.set_num_threads(execution.threads)
         self._network: Any = build_qwen(execution.model, execution.precision, progress)
-        packed = can_pack()
+        packed = can_pack(next(self._network.parameters()).dtype)
         if packed:
             progress("packing weights")
             pack_linears(self._network)

@@ -12,11 +12,14 @@ import torch
 from torch import nn
 
 
-def can_pack() -> bool:
-    """Whether this build of PyTorch carries oneDNN and the two operators."""
-    return torch.backends.mkldnn.is_available() and all(
-        hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
-    )
+def can_pack(dtype: torch.dtype) -> bool:
+    """Return whether oneDNN packs weights of ``dtype`` with this build of PyTorch on this processor.
+
+    bfloat16 needs AVX-512 or AVX-NE-CONVERT on x86; PyTorch refuses to pack on any other.
+    """
+    operators = ("_reorder_linear_weight", "_linear_pointwise", "_is_mkldnn_bf16_supported")
+    here = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in operators)
+    return here and (dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class PackedLinear(nn.Module):

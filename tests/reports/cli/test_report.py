@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from backends.common.errors import InputError, StorageError
+from profiler.records import publish as publishing
 from reports.cli.report import parse_formats, report, write_reports
-from reports.render import publish as publishing
 from tests.reports.bundles import bundle, digest_of, host, write_bundle
 
 
