@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from backends.common.errors import StorageError
+from backends.common.errors import StorageError, storage_errors
 
 ROOT_VARIABLE = "CHIPASSAY_CACHE"
 """Environment variable that moves the cache away from the user cache folder."""
@@ -58,16 +58,6 @@ def require_room(folder: Path, needed_bytes: int) -> None:
             f"not enough room in {folder}: {needed_bytes / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free; "
             f"free some, or set {ROOT_VARIABLE} to another disk"
         )
-
-
-@contextmanager
-def storage_errors(folder: Path, remedy: str) -> Iterator[None]:
-    """Turn the operating system's refusal to write into one line."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"cannot write {error.filename or folder}: {reason}; {remedy}") from error
 
 
 @contextmanager

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar, Literal
 
 
@@ -39,3 +43,21 @@ class WorkerError(ChipassayError):
 
     exit_code = 1
     kind = "failed"
+
+
+def unknown(kind: str, given: str, known: Iterable[str]) -> InputError:
+    """Return the error for a name that does not exist, with the nearest one that does."""
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return InputError(f"unknown {kind} {given!r}: {hint}known are {', '.join(names)}")
+
+
+@contextmanager
+def storage_errors(folder: Path, remedy: str) -> Iterator[None]:
+    """Turn the operating system's refusal to write into one line."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(f"cannot write {error.filename or folder}: {reason}; {remedy}") from error

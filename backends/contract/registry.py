@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from backends.common.errors import ChipassayError, InputError, UnavailableError
+from backends.common.errors import ChipassayError, InputError, UnavailableError, unknown
 from backends.contract.backend import Backend, CompilerPath, ExecutionPath
 
 GROUP = "chipassay.backends"
@@ -27,14 +25,6 @@ class Target:
         """The name that records, tables and files use; always with its precision."""
         device = f":{self.device}" if self.device else ""
         return f"{self.backend}{device}@{self.precision}"
-
-
-def unknown(kind: str, given: str, known: Iterable[str]) -> InputError:
-    """The error for a name that does not exist, with the nearest one that does."""
-    names = sorted(known)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return InputError(f"unknown {kind} {given!r}: {hint}known are {', '.join(names)}")
 
 
 @cache

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from backends.common.errors import InputError, UnavailableError
+from backends.common.errors import InputError, UnavailableError, unknown
 from backends.common.yaml_lines import Located, load_located
 from backends.contract.backend import Availability
-from backends.contract.registry import unknown
 
 if TYPE_CHECKING:
     from backends.toolchains.environment import ToolEnvironment

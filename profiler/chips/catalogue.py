@@ -7,9 +7,8 @@ from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 
-from backends.common.errors import InputError
+from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import Located
-from backends.contract.registry import unknown
 from profiler.chips.chip import Chip, Source
 from profiler.chips.names import Match, NameIndex
 from profiler.chips.reading import SourceTable, file_error, read_chips, read_sources

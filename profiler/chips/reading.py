@@ -9,9 +9,8 @@ from typing import Any
 
 import msgspec
 
-from backends.common.errors import InputError
+from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import Located, load_located
-from backends.contract.registry import unknown
 from profiler.chips.chip import GROUPS, Bounds, Chip, Cpu, Evidence, Source
 
 CHIPS_SCHEMA = "chipassay.chips/1"

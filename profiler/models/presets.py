@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 
-from backends.common.errors import InputError
+from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import Located, load_located
-from backends.contract.registry import unknown
 from backends.qwen.checkpoint import read_checkpoint
 from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import synthetic_model

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from backends.common.errors import InputError
+from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import load_located
-from backends.contract.registry import unknown
 from backends.contract.workload import Workload
 from backends.qwen.model import Model
 

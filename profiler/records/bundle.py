@@ -24,8 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from backends.common.cache import storage_errors
-from backends.common.errors import InputError, StorageError
+from backends.common.errors import InputError, StorageError, storage_errors
 from profiler.records.ceilings import Ceilings
 from profiler.records.codec import decode, encode
 from profiler.records.host import Host

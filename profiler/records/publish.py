@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from backends.common.cache import storage_errors
+from backends.common.errors import storage_errors
 
 
 def publish(

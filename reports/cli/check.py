@@ -57,8 +57,7 @@ def check(
     The exit status is 0 when nothing regressed and no budget is broken, 1 when something did, and 2 when the runs
     cannot be compared. What is inconclusive is told and does not fail, unless --strict is given.
     """
-    from backends.common.errors import InputError
-    from backends.contract.registry import unknown
+    from backends.common.errors import InputError, unknown
     from profiler.metrics.catalogue import METRICS
     from profiler.records.bundle import read_bundle
     from reports.gate import policy
@@ -101,7 +100,7 @@ def check(
 
 def _write(result: CheckResult, junit: Path | None, markdown: Path | None) -> None:
     """The files asked for, and the CI's step summary where there is one."""
-    from backends.common.cache import storage_errors
+    from backends.common.errors import storage_errors
     from profiler.records.publish import publish
     from reports.render.gate_junit import render_junit
     from reports.render.gate_markdown import render_check_markdown

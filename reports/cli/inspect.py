@@ -38,8 +38,7 @@ def inspect(
     Nothing needs a privilege; as root, memory modules and serial numbers are read too. Serial numbers and UUIDs are
     printed as salted hashes that only you can match between bundles.
     """
-    from backends.common.errors import InputError
-    from backends.contract.registry import unknown
+    from backends.common.errors import InputError, unknown
     from profiler.inventory import take_inventory
 
     if as_json and form not in (None, "json"):
@@ -89,7 +88,7 @@ def _put(text: str, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
         return
-    from backends.common.cache import storage_errors
+    from backends.common.errors import storage_errors
 
     with storage_errors(out, "choose another --out"):
         out.write_text(text, encoding="utf-8")

@@ -43,8 +43,7 @@ def operators(
     Without the chip, places come from what vendors' compilers did with Qwen graphs and single operators, and from
     published lists; the letter behind a place says which. Nothing is compiled or run.
     """
-    from backends.common.errors import InputError
-    from backends.contract.registry import unknown
+    from backends.common.errors import InputError, unknown
     from backends.operators.matrix import portability
     from backends.qwen.model import BITS_PER_WEIGHT
 

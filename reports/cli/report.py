@@ -104,8 +104,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
     Raises:
         InputError: If a format is unknown (with the nearest one) or none is named.
     """
-    from backends.common.errors import InputError
-    from backends.contract.registry import unknown
+    from backends.common.errors import InputError, unknown
 
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
     if not names:

@@ -11,9 +11,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from backends.common.errors import InputError
+from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import Located, load_located
-from backends.contract.registry import unknown
 from profiler.metrics.catalogue import Metric
 
 Language = Literal["en", "zh"]

@@ -6,9 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, get_args
 
-from backends.common.errors import InputError
+from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import Located, load_located
-from backends.contract.registry import unknown
 from backends.operators.placement import Evidence, Where
 from backends.operators.support.lists import Declared, Mode, Observed, Probe, Probed, Support
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backends.common.cache import ROOT_VARIABLE, cache_root, require_room, storage_errors
+from backends.common.cache import ROOT_VARIABLE, cache_root, require_room
+from backends.common.errors import storage_errors
 
 _LOCK = "in-use.lock"
 

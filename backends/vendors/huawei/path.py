@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from backends.common.errors import unknown
 from backends.contract.backend import Availability, CompilerPath, Execution, Progress
 from backends.contract.compiled import Compiled, CompiledGraph, Examination
-from backends.contract.registry import unknown
 from backends.contract.workload import Workload
 from backends.operators import OperatorPlacement
 from backends.operators.count import NodeCost, count_model, sum_by_operator

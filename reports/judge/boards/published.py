@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from backends.common.errors import unknown
 from backends.common.yaml_lines import Located, load_located
-from backends.contract.registry import unknown
 from backends.qwen.model import BITS_PER_WEIGHT
 from profiler.chips import load_chips
 from profiler.models.presets import presets

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+from backends.common.errors import unknown
 from backends.common.yaml_lines import Located
-from backends.contract.registry import unknown
 from reports.judge.export_control.figures import Interval
 
 Scalar = Fraction | bool | str

@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from backends.common.errors import unknown
 from backends.common.yaml_lines import Located, load_located
-from backends.contract.registry import unknown
 from reports.judge.export_control.conditions import Condition, Leaf, leaves, read_condition
 
 SCHEMA = "chipassay.rules/1"

@@ -8,8 +8,7 @@ from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
 
-from backends.common.errors import InputError
-from backends.contract.registry import unknown
+from backends.common.errors import InputError, unknown
 from profiler.chips import Bounds, Chip
 from reports.judge.export_control.classification import Finding
 from reports.judge.export_control.conditions import Domain, Scalar

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from backends.common.errors import InputError
-from backends.contract.registry import unknown
+from backends.common.errors import InputError, unknown
 from profiler.chips import Chip, load_chips
 from profiler.models.presets import presets
 from profiler.records.bundle import Bundle

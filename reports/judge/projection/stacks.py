@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from backends.contract.registry import unknown
+from backends.common.errors import unknown
 from reports.judge.projection.data import entries
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
+from backends.common.errors import unknown
 from backends.contract.backend import Backend
-from backends.contract.registry import backend_names, load_backend, unknown
+from backends.contract.registry import backend_names, load_backend
 
 PEERS = {
     "transformers": "transformers_generate:TransformersGenerate",
