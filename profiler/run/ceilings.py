@@ -29,6 +29,9 @@ from profiler.statistics.medians import median, median_ci95
 
 READ_BYTES = 256 * 1024 * 1024
 GEMM_SIZE = 1536
+GEMM_SIZES = (GEMM_SIZE, 1024, 512, 256)
+MOST_PASS_S = 0.5
+"""A product that takes longer is made smaller: without bfloat16 instructions a processor does 1 GFLOP/s in it."""
 PASSES = 3
 """Each sample is the fastest of this many passes: noise within them can only slow a pass down."""
 
@@ -142,6 +145,12 @@ def _fastest(run: Callable[[], object], amount: float) -> CeilingSample:
     return min(samples, key=lambda sample: sample.duration_ns)
 
 
+def affordable_size(smallest: CeilingSample) -> int:
+    """Return the largest of ``GEMM_SIZES`` whose product takes at most ``MOST_PASS_S`` at the rate of ``smallest``."""
+    rate = smallest.amount / smallest.duration_ns * 1e9
+    return next((size for size in GEMM_SIZES if 2.0 * size**3 / rate <= MOST_PASS_S), GEMM_SIZES[-1])
+
+
 def _processor(threads: int, arithmetic: Sequence[str]) -> dict[str, Callable[[], CeilingSample]]:
     """What to measure on the host's processor."""
     import torch
@@ -150,8 +159,11 @@ def _processor(threads: int, arithmetic: Sequence[str]) -> dict[str, Callable[[]
     array = torch.ones(READ_BYTES // 4)
 
     def product(name: str) -> Callable[[], CeilingSample]:
-        matrix = torch.ones(GEMM_SIZE, GEMM_SIZE, dtype=getattr(torch, name))
-        return lambda: _fastest(lambda: matrix @ matrix, 2.0 * GEMM_SIZE**3)
+        def square(size: int) -> Callable[[], CeilingSample]:
+            matrix = torch.ones(size, size, dtype=getattr(torch, name))
+            return lambda: _fastest(lambda: matrix @ matrix, 2.0 * size**3)
+
+        return square(affordable_size(square(GEMM_SIZES[-1])()))
 
     return {"read": lambda: _fastest(array.sum, float(READ_BYTES)), **{name: product(name) for name in arithmetic}}
 

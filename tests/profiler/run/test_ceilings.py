@@ -7,7 +7,7 @@ import pytest
 from backends.common.errors import WorkerError
 from profiler.records.ceilings import CeilingSample, ceiling_beside
 from profiler.run import ceilings
-from profiler.run.ceilings import CeilingProbe
+from profiler.run.ceilings import CeilingProbe, affordable_size
 from profiler.run.supervisor import worker_environment
 
 
@@ -96,3 +96,9 @@ class NoCache:
 
     def empty_cache(self):
         NoCache.emptied += 1
+
+
+@pytest.mark.parametrize(("gflop_per_s", "size"), [(400, 1536), (15, 1536), (8, 1024), (1, 512), (0.01, 256)])
+def test_a_slow_arithmetic_gets_a_smaller_product(gflop_per_s, size):
+    flop = 2.0 * 256**3
+    assert affordable_size(CeilingSample(0, flop, round(flop / gflop_per_s))) == size
