@@ -281,7 +281,7 @@ def test_a_worker_of_another_environment_runs_there_with_its_variables(tmp_path,
 
 WORKER_THAT_TELLS = """
 import os, sys
-from profiler import worker
+from profiler.run import worker
 prepare = worker.TASKS["prepare"]
 def telling(plan, channel):
     seen = {"prefix": sys.prefix, "variable": os.environ["ELSEWHERE"], "threads": os.environ["OMP_NUM_THREADS"]}

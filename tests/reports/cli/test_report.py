@@ -104,7 +104,7 @@ def test_reading_the_help_imports_nothing_heavy():
 
 def test_the_judge_runs_no_engine():
     code = (
-        "import sys; from reports import html, report_csv, report_json, report_markdown, terminal;"
+        "import sys; from reports.render import html, csv_report, json_report, markdown, terminal;"
         "print([m for m in ('torch', 'transformers', 'onnxruntime') if m in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
