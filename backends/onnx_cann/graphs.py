@@ -99,10 +99,11 @@ def placements(
 
 def _export(execution: Execution, folder: Path) -> None:
     from backends.operators.count import count_graph
-    from backends.portable import Form, GraphTooLargeError, apply_rewrites, build_graph, save_graph
     from backends.portable.decoder import TABLES
+    from backends.portable.export import Form, GraphTooLargeError, build_graph, save_graph
     from backends.portable.half import to_float16
     from backends.portable.qwen import rotary_tables
+    from backends.portable.rewrites import apply_rewrites
 
     room, batch = execution.max_tokens, execution.batch
     costs: dict[str, list[Any]] = {}

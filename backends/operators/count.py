@@ -20,7 +20,7 @@ from typing import Any, Literal
 import onnx_ir as ir
 
 from backends.common.errors import InputError
-from backends.portable import Form, build_graph
+from backends.portable.export import Form, build_graph
 from backends.qwen.model import BITS_PER_WEIGHT, QUANTISATION_BLOCK, Model, ModelSpec
 
 FLOATS = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)

@@ -1,4 +1,4 @@
-"""One task in a process of its own: ``python -m profiler.run.worker``, a plan in, JSON lines out.
+"""One task in a separate process: ``python -m profiler.run.worker``, a plan in, JSON lines out.
 
 Standard output belongs to the protocol alone: whatever an engine prints goes to standard error. When the parent's end
 of standard input closes, the parent is gone, and so is the worker.

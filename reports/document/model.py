@@ -120,7 +120,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Rows that belong together. ``columns`` are those it fills where it makes a table of its own."""
+    """Rows that belong together. ``columns`` are those it fills as a separate table."""
 
     lines: tuple[Line, ...]
     title: str = ""
@@ -202,7 +202,7 @@ class Several(Block):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section. ``beside`` the measured ones stands what must never be mixed with them, in a colour of its own."""
+    """One section. One ``beside`` the measured ones is never mixed with them: it has a separate colour."""
 
     name: str
     title: str

@@ -8,6 +8,7 @@ import pytest
 from backends.common.errors import InputError
 from profiler.metrics.catalogue import METRICS
 from reports.api import frames, judge, read_bundles
+from tests.reports.bundles import h200_bundle, kunpeng_bundle
 
 RECORDED = Path(__file__).with_name("recorded") / "two_engines"
 
@@ -45,3 +46,14 @@ def test_a_loss_that_cannot_be_computed_is_a_row_with_its_reason(tables):
 def test_a_folder_that_is_no_bundle_is_named(tmp_path):
     with pytest.raises(InputError, match=tmp_path.name):
         read_bundles([tmp_path])
+
+
+def test_a_computed_loss_has_a_row_for_each_assumption_with_the_numbers_of_the_judgement():
+    judgement = judge([h200_bundle(), kunpeng_bundle()], as_of=date(2026, 1, 15))
+    (loss,) = [one.loss for one in judgement.groups[0].study.phases if one.phase == "decode"]
+    rows = frames(judgement).dependence.query("what == 'throughput:decode'")
+    assert [tuple(row) for row in rows[["assumption", "value", "best", "best_unrestricted"]].to_numpy()] == [
+        (world.assumption, world.value, world.best, world.best_unrestricted) for world in loss.worlds
+    ]
+    assert rows.value.between(0, 1, inclusive="neither").all()
+    assert (rows.low <= rows.value).all() and (rows.value <= rows.high).all()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from backends.common.errors import InputError
 from backends.operators import Place, place_nodes
 from backends.operators.count import count_graph, count_model, element_bytes, sum_by_operator
-from backends.portable import Form, build_graph
+from backends.portable.export import Form, build_graph
 from backends.portable.writer import Writer
 from backends.qwen.model import Model, ModelSpec
 

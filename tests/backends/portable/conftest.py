@@ -4,9 +4,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from backends.portable import Form, apply_rewrites, build_graph, save_graph
-from backends.portable.export import LOWEST
+from backends.portable.export import LOWEST, Form, build_graph, save_graph
 from backends.portable.qwen import rotary_tables
+from backends.portable.rewrites import apply_rewrites
 
 
 class Session:

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from backends.portable import Form, GraphTooLargeError, build_graph, save_graph
+from backends.portable.export import Form, GraphTooLargeError, build_graph, save_graph
 from backends.portable.qwen import rotary_tables
 from backends.portable.writer import OPSET
 from backends.qwen.synthetic import synthetic_model

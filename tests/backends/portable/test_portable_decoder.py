@@ -52,8 +52,9 @@ def test_scores_and_generates_as_the_reference(
 def test_float16_graphs_hold_half_and_compute_norms_and_softmax_in_float32(make_spec, make_workload_of, tmp_path):
     import onnx
 
-    from backends.portable import Form, apply_rewrites, build_graph, save_graph
+    from backends.portable.export import Form, build_graph, save_graph
     from backends.portable.half import to_float16
+    from backends.portable.rewrites import apply_rewrites
 
     graph = build_graph(synthetic_model(make_spec()), Form("decode", "whole", 1, 20, cache="buffer"))
     apply_rewrites(graph, ["finite_mask"])

@@ -7,8 +7,9 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from backends.portable import REWRITES, Form, apply_rewrites, build_graph, rewrites
-from backends.portable.rewrites import FINITE_MASK
+from backends.portable import rewrites
+from backends.portable.export import Form, build_graph
+from backends.portable.rewrites import FINITE_MASK, REWRITES, apply_rewrites
 from backends.portable.writer import Writer
 
 FORMS = [Form("prefill", "whole", 12), Form("decode", "whole", 1, 20)]

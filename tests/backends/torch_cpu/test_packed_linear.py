@@ -4,7 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from backends.contract.backend import Execution
+from backends.qwen.synthetic import synthetic_model
+from backends.torch_cpu.backend import TorchCpu
 from backends.torch_cpu.packed_linear import PackedLinear, can_pack, pack_linears
+from tests.backends.conftest import quiet
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -34,3 +38,10 @@ def test_a_processor_that_cannot_pack_bfloat16_keeps_plain_layers(monkeypatch):
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     assert not can_pack(torch.bfloat16)
     assert can_pack(torch.float32)
+
+
+def test_the_backend_then_computes_with_plain_layers_and_says_so(make_spec, monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    facts = TorchCpu().load(Execution(synthetic_model(make_spec()), "bfloat16", 1, 1, 8), quiet)
+    assert facts.details["linear"] == "torch.nn.functional.linear"
+    assert facts.arithmetic == "bfloat16"

@@ -45,7 +45,7 @@ def test_the_plugins_of_the_house_load_and_keep_their_order():
     assert found.broken == {}
     assert [meter.name for meter in found.meters] == ["rapl", "hwmon", "battery", "nvml", "npu-smi"]
     tools = [tool.name for tool in found.tools]
-    assert tools.index("hy-smi") < tools.index("rocm-smi"), "Hygon ships a rocm-smi of its own"
+    assert tools.index("hy-smi") < tools.index("rocm-smi"), "Hygon ships another rocm-smi"
     assert [monitor.name for monitor in found.monitors] == ["nvml", "mtml", *tools]
 
 

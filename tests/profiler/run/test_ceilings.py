@@ -102,3 +102,12 @@ class NoCache:
 def test_a_slow_arithmetic_gets_a_smaller_product(gflop_per_s, size):
     flop = 2.0 * 256**3
     assert affordable_size(CeilingSample(0, flop, round(flop / gflop_per_s))) == size
+
+
+def test_the_processors_products_are_as_large_as_its_arithmetic_affords(monkeypatch):
+    monkeypatch.setattr(ceilings, "MOST_PASS_S", 0.0)
+    probes = ceilings._processor(1, ["float32"])
+    assert probes["float32"]().amount == 2.0 * ceilings.GEMM_SIZES[-1] ** 3
+    monkeypatch.setattr(ceilings, "MOST_PASS_S", 1e6)
+    probes = ceilings._processor(1, ["float32"])
+    assert probes["float32"]().amount == 2.0 * ceilings.GEMM_SIZE**3

@@ -121,7 +121,7 @@ def test_what_is_measured_stays_the_same(plain, document):
     before = json.loads(render_json(judge(plain)))
     assert "projections" not in before and "projections" not in before["other_groups"][0]
     told = document["conclusions"]["brief"].pop("modelled")
-    assert told[-1].startswith("The projections on 3 chips that were asked for, in a box of their own")
+    assert told[-1] == ENGLISH("brief.modelled_projected", count=3)
     before["conclusions"]["brief"].pop("modelled")
     for name in ("targets", "dependence", "conclusions", "bundles"):
         assert document[name] == before[name]
@@ -153,7 +153,7 @@ def test_the_page_shows_figures_intervals_and_the_track_record_in_one_box(compar
     assert "anchored to the measured run h200/cuda:0@bfloat16 at bf16, on the catalogue" in text
     ranking = page[: page.index('<div class="panel')]
     assert not any(chip in ranking for chip in ("huawei-ascend-910b3", "rockchip-rk3576"))
-    assert "is a projection, and stands in a box of its own" in page
+    assert ENGLISH("page.limits_projected") in page
 
 
 def test_the_track_record_shows_families_of_the_chips_asked_for_first(comparison):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from reports.document.language import words
+from reports.document.language import ENGLISH, words
 from reports.document.model import Grid, Paragraph, Section
-from reports.document.sections import catalogue
+from reports.document.sections import catalogue, dependence_tables
 from reports.judge.comparison.comparison import compare
 from reports.judge.judgement import judge
 from reports.render.html import render_html
@@ -76,3 +78,13 @@ def test_a_broken_section_is_one_line_and_the_report_is_made(plugins, capsys, br
     (line,) = capsys.readouterr().err.splitlines()
     assert "'b'" in line and "package:b" in line
     assert "added" in names(found)
+
+
+def test_markdown_names_every_feasible_target_where_the_page_leaves_out_a_long_list(monkeypatch):
+    monkeypatch.setattr(dependence_tables, "MOST_LISTED", 1)
+    judgement = judge(compare([bundle()]))
+    labels = [row.label for row in judgement.groups[0].study.rows]
+    assert len(labels) > 1
+    sentence = ENGLISH("dependence.feasible", count=len(labels), who=ENGLISH.listing(labels))
+    assert sentence in render_markdown(judgement)
+    assert sentence not in re.sub(r"<[^>]+>", "", render_html(judgement))

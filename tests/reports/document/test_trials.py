@@ -31,7 +31,7 @@ def test_each_way_is_told_with_its_time_and_its_cost_apart():
     slower, failed, chosen = told("en")
     assert slower == "Tried, decode step: plain; sdpa, masked: 5.12 ms; made ready once in 400 ms; slower"
     assert chosen == "Tried, decode step: compiled; sdpa, masked: 4.31 ms; made ready once in 21.0 s; runs"
-    assert "not to be had (RuntimeError: no kernel image), after 20.0 ms" in failed
+    assert "RuntimeError: no kernel image" in failed and "20.0 ms" in failed
 
 
 def test_in_chinese_too():

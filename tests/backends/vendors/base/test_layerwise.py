@@ -146,7 +146,8 @@ def test_a_single_output_token_needs_no_decode_step(run, workload):
 
 
 def test_a_graph_that_no_file_holds_is_refused_before_anything_is_computed(run, monkeypatch):
-    from backends.portable import GraphTooLargeError, export
+    from backends.portable import export
+    from backends.portable.export import GraphTooLargeError
 
     monkeypatch.setattr(export, "PROTOBUF_LIMIT_BYTES", 10**6 + 10**5)
     monkeypatch.setattr(layerwise, "compute_reference", lambda *given: pytest.fail("the reference was computed"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backends.operators import Place
 from backends.operators.count import count_graph, element_bytes
-from backends.portable import Form, build_graph, save_graph
+from backends.portable.export import Form, build_graph, save_graph
 from backends.qwen.synthetic import synthetic_model
 from backends.vendors.base.placing import HostRow, place_graph, whole_model
 

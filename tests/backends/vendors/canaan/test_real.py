@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from backends.contract.backend import Execution
-from backends.portable import Form, apply_rewrites, build_graph, save_graph
+from backends.portable.export import Form, build_graph, save_graph
+from backends.portable.rewrites import apply_rewrites
 from backends.qwen.synthetic import synthetic_model
 from backends.toolchains import find_toolchain
 from backends.vendors.base.driven import Driver

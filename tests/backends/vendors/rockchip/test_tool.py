@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backends.common.errors import WorkerError
-from backends.portable import Form, build_graph, save_graph
+from backends.portable.export import Form, build_graph, save_graph
 from backends.qwen.synthetic import synthetic_model
 from backends.vendors.base.driven import Driver
 from backends.vendors.base.layerwise import Probe

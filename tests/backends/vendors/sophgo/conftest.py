@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.portable import Form, apply_rewrites, build_graph
+from backends.portable.export import Form, build_graph
+from backends.portable.rewrites import apply_rewrites
 from backends.qwen.synthetic import synthetic_model
 from backends.toolchains import ToolEnvironment, find_toolchain
 from backends.vendors.base.layerwise import Probe, cut_to_one_layer
@@ -109,7 +110,7 @@ def probe(recorded_model):
 @pytest.fixture
 def onnx_file(recorded_graph, tmp_path):
     """The decode step's layer as a file."""
-    from backends.portable import save_graph
+    from backends.portable.export import save_graph
 
     save_graph(recorded_graph("decode", 1, 37), tmp_path / "decode_layer.onnx")
     return tmp_path / "decode_layer.onnx"
