@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backends.contract.workload import Workload
+from backends.qwen.config import config_dict
 from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import synthetic_model
 
@@ -116,7 +117,7 @@ def write_checkpoint() -> Callable[..., Path]:
         for name, tensor in tensors.items():
             fill(tensor, model.spec, name, model.seed)
         save_file(tensors, folder / "model.safetensors")
-        (folder / "config.json").write_text(json.dumps(model.spec.config_dict()))
+        (folder / "config.json").write_text(json.dumps(config_dict(model.spec)))
         if tokenizer:
             _word_tokenizer(model.spec.vocab_size).save(str(folder / "tokenizer.json"))
         return folder

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from backends.common.errors import InputError
+from backends.qwen.config import spec_of
+from backends.qwen.families import FAMILIES
 from backends.qwen.model import Model, ModelSpec
 
-SUPPORTED = ("qwen2", "qwen3")
 _DTYPES = ("F32", "F16", "BF16")
 
 
@@ -42,35 +43,15 @@ def read_spec(folder: Path) -> ModelSpec:
     if not isinstance(config, dict):
         raise InputError(f"{path} must hold a JSON object; restore the checkpoint's own config.json")
     kind = config.get("model_type")
-    if kind not in SUPPORTED:
-        raise InputError(f"{path}: model_type is {kind!r}; chipassay runs {' and '.join(SUPPORTED)} checkpoints")
+    if kind not in FAMILIES:
+        raise InputError(f"{path}: model_type is {kind!r}; chipassay knows {', '.join(FAMILIES)}")
     _refuse_variants(path, config)
     try:
-        return msgspec.convert(asdict(_spec(folder.resolve().name, config)), ModelSpec)
+        return msgspec.convert(asdict(spec_of(folder.resolve().name, config)), ModelSpec)
     except KeyError as error:
         raise InputError(f"{path} lacks {error.args[0]!r}; restore the checkpoint's own config.json") from error
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise InputError(f"{path} has a wrong value: {error}; restore the checkpoint's own config.json") from error
-
-
-def _spec(name: str, config: dict[str, Any]) -> ModelSpec:
-    rope = config.get("rope_parameters") or {}
-    heads = config["num_attention_heads"]
-    return ModelSpec(
-        name=name,
-        architecture=config["model_type"],
-        hidden_size=config["hidden_size"],
-        intermediate_size=config["intermediate_size"],
-        layers=config["num_hidden_layers"],
-        attention_heads=heads,
-        kv_heads=config["num_key_value_heads"],
-        head_dim=config.get("head_dim") or config["hidden_size"] // heads,
-        vocab_size=config["vocab_size"],
-        tied_embeddings=config.get("tie_word_embeddings", False),
-        rope_theta=float(rope["rope_theta"] if "rope_theta" in rope else config["rope_theta"]),
-        rms_norm_eps=config["rms_norm_eps"],
-        max_positions=config["max_position_embeddings"],
-    )
 
 
 def _refuse_variants(path: Path, config: dict[str, Any]) -> None:

@@ -1,14 +1,23 @@
-"""What a model is: its dimensions, the sizes that follow from them, and where its weights come from."""
+"""What a model is: its dimensions, the parts they make, the sizes that follow, and where its weights come from."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from functools import cache
+from typing import Literal
 
 import msgspec
 
-Architecture = Literal["qwen2", "qwen3"]
+from backends.qwen.audio import Audio
+from backends.qwen.channels import Dense, Experts, uniform_distinct_experts
+from backends.qwen.families import FAMILIES, Architecture, Family
+from backends.qwen.layers import Layer, layer_weights
+from backends.qwen.mixers import Attention, DeltaNet, Indexer
+from backends.qwen.parts import Weight, elements, norm
+from backends.qwen.streams import HyperConnections, NGrams
+from backends.qwen.vision import Vision
 
 BITS_PER_WEIGHT = {"float32": 32, "bfloat16": 16, "float16": 16, "float8": 8, "int8": 8, "int4": 4}
 """Storage of one weight in bits, without the scales that a quantised format adds."""
@@ -16,10 +25,24 @@ BITS_PER_WEIGHT = {"float32": 32, "bfloat16": 16, "float16": 16, "float8": 8, "i
 QUANTISATION_BLOCK = 32
 """Weights per float32 scale in the int8 and int4 weight-only formats used here."""
 
+QUANTISED = ("int8", "int4")
+"""Weight-only formats: they store :data:`QUANTISED_ROLES` quantised and the rest in float32."""
+
+QUANTISED_ROLES = ("projection", "expert", "head")
+
+ActiveReading = Literal["layers", "with_head", "with_embedding_and_head"]
+"""What "active parameters" counts differs by model card: the layers; what a decode step multiplies with; both ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """The dimensions of a dense Qwen decoder; every size below is computed from them, never looked up."""
+    """The dimensions of a Qwen model; every size below is computed from the parts they make, never looked up.
+
+    ``architecture`` is the ``model_type``, a key of :data:`backends.qwen.families.FAMILIES`. Every ``full_every``-th
+    layer is attention, the others Gated DeltaNet. Layers from ``window_from`` on attend to the last ``window`` tokens
+    only. ``intermediate_size`` is 0 where every layer has experts. ``mrope`` are the rotary sections of time, height
+    and width. Heads of multi-token prediction (``mtp_layers``) are named but not run, and no size counts them.
+    """
 
     name: str
     architecture: Architecture
@@ -35,10 +58,32 @@ class ModelSpec:
     rms_norm_eps: float
     max_positions: int
     hub_id: str | None = None
+    experts: Experts | None = None
+    sparse_step: int = 1
+    dense_layers: tuple[int, ...] = ()
+    renormalised_routing: bool = True
+    delta: DeltaNet | None = None
+    full_every: int = 1
+    rotary_fraction: float = 1.0
+    mrope: tuple[int, ...] = ()
+    window: int | None = None
+    window_from: int = 0
+    indexer: Indexer | None = None
+    streams: HyperConnections | None = None
+    ngrams: NGrams | None = None
+    output_gate: str = "silu"
+    vision: Vision | None = None
+    audio: Audio | None = None
+    mtp_layers: int = 0
+
+    @property
+    def family(self) -> Family:
+        """What the architecture does to the parts."""
+        return FAMILIES[self.architecture]
 
     @property
     def attention_width(self) -> int:
-        """Columns of the query projection: heads x head_dim (not hidden_size: they differ in Qwen3)."""
+        """Columns of the query: heads x head_dim (not hidden_size: they differ since Qwen3)."""
         return self.attention_heads * self.head_dim
 
     @property
@@ -46,17 +91,49 @@ class ModelSpec:
         """Columns of the key projection, and of the value projection."""
         return self.kv_heads * self.head_dim
 
-    @property
-    def layer_matmul_parameters(self) -> int:
-        """Elements of one layer's seven projection matrices."""
-        attention = self.hidden_size * (2 * self.attention_width + 2 * self.kv_width)
-        return attention + 3 * self.hidden_size * self.intermediate_size
+    def layer(self, index: int) -> Layer:
+        """The parts of layer ``index``, zero-indexed."""
+        ngrams = self.ngrams if self.ngrams and index + 1 in self.ngrams.layers else None
+        return Layer(self._mixer(index), self._channel(index), self.streams, ngrams, index + 1 if ngrams else 0)
 
-    @property
-    def layer_vector_parameters(self) -> int:
-        """One layer's norms, plus the biases (qwen2) or the query and key norms (qwen3)."""
-        own = self.attention_width + 2 * self.kv_width if self.architecture == "qwen2" else 2 * self.head_dim
-        return 2 * self.hidden_size + own
+    def _mixer(self, index: int) -> Attention | DeltaNet:
+        if self.delta and (index + 1) % self.full_every:
+            return self.delta
+        family = self.family
+        return Attention(
+            self.attention_heads, self.kv_heads, self.head_dim, family.qkv_bias, family.qk_norm, family.gated_attention,
+            self.window if self.window and index >= self.window_from else None, self.indexer,
+        )  # fmt: skip
+
+    def _channel(self, index: int) -> Dense | Experts:
+        sparse = self.experts and index not in self.dense_layers and (index + 1) % self.sparse_step == 0
+        return self.experts if self.experts and sparse else Dense(self.intermediate_size)
+
+    def all_layers(self) -> tuple[Layer, ...]:
+        """The parts of every layer."""
+        return _layers(self)
+
+    def language_weights(self) -> Iterator[Weight]:
+        """Every tensor of the language model, in the order of the checkpoint; the head only if it is not tied."""
+        at = self.family.language_prefix
+        yield Weight(f"{at}embed_tokens.weight", (self.vocab_size, self.hidden_size), "embedding")
+        for index, layer in enumerate(self.all_layers()):
+            prefix = f"{at}layers.{index}."
+            for weight in layer_weights(layer, self.hidden_size):
+                yield Weight(prefix + weight.name, weight.shape, weight.role, weight.active)
+        if self.streams:
+            yield from self.streams.around(f"{at}hyper_connection_mixer", self.hidden_size, inject=False)
+        else:
+            yield from norm(f"{at}norm", self.hidden_size)
+        if not self.tied_embeddings:
+            yield Weight("lm_head.weight", (self.vocab_size, self.hidden_size), "head")
+
+    def tower_weights(self) -> Iterator[Weight]:
+        """Every tensor of the vision and audio towers."""
+        if self.vision and self.family.tower:
+            yield from self.vision.weights(self.family.tower)
+        if self.audio:
+            yield from self.audio.weights()
 
     @property
     def embedding_parameters(self) -> int:
@@ -64,63 +141,114 @@ class ModelSpec:
         return self.vocab_size * self.hidden_size
 
     @property
-    def non_embedding_parameters(self) -> int:
-        """Everything but the embedding and the output head: the count that Qwen's model cards print."""
-        return self.layers * (self.layer_matmul_parameters + self.layer_vector_parameters) + self.hidden_size
+    def language_parameters(self) -> int:
+        """Distinct parameters of the language model."""
+        return _counts(self).language
+
+    @property
+    def vision_parameters(self) -> int:
+        """Parameters of the vision tower."""
+        return elements(self.vision.weights(self.family.tower)) if self.vision and self.family.tower else 0
 
     @property
     def parameters(self) -> int:
-        """All distinct parameters; a tied output head is counted once."""
-        heads = 1 if self.tied_embeddings else 2
-        return self.non_embedding_parameters + heads * self.embedding_parameters
+        """All distinct parameters, towers included; a tied output head is counted once."""
+        return self.language_parameters + elements(self.tower_weights())
+
+    @property
+    def non_embedding_parameters(self) -> int:
+        """The language model without embedding, output head and n-gram table: the count that model cards print."""
+        return self.language_parameters - self._gathered() - (0 if self.tied_embeddings else self.embedding_parameters)
+
+    def _gathered(self) -> int:
+        return _counts(self).gathered
+
+    def active_parameters(self, reading: ActiveReading = "with_head") -> int:
+        """Parameters at work for one token, in one of the three readings that model cards use."""
+        ends = {"layers": 0, "with_head": 1, "with_embedding_and_head": 2}[reading]
+        return _counts(self).active_layers + ends * self.embedding_parameters
+
+    @property
+    def layer_matmul_parameters(self) -> int:
+        """Weights that one token multiplies with in one layer, on average over the layers."""
+        return (self.matmul_parameters - self.embedding_parameters) // self.layers
+
+    @property
+    def layer_vector_parameters(self) -> int:
+        """Norms, biases and other vectors of one layer, on average over the layers."""
+        return (_counts(self).vectors - self.hidden_size) // self.layers
 
     @property
     def matmul_parameters(self) -> int:
-        """Weights that every generated token multiplies with: all projections and the output head."""
-        return self.layers * self.layer_matmul_parameters + self.embedding_parameters
+        """Weights that a generated token multiplies with: projections, chosen experts, gates and the output head."""
+        return _counts(self).multiplied + self.embedding_parameters
 
     def weight_bytes(self, precision: str) -> int:
-        """Bytes that all distinct weights take in ``precision``; quantised formats keep embedding and norms in float32.
+        """Bytes that all distinct weights of the language model take in ``precision``.
 
-        A quantised matrix adds one float32 scale per block of :data:`QUANTISATION_BLOCK` weights.
+        Quantised formats keep embeddings, gates and vectors in float32, and add one float32 scale per block of
+        :data:`QUANTISATION_BLOCK` weights. A tied head is stored a second time, quantised.
         """
-        if precision in ("int8", "int4"):
-            quantised = self.matmul_parameters
-            scales = quantised // QUANTISATION_BLOCK * 4
-            vectors = self.layers * self.layer_vector_parameters + self.hidden_size
-            return quantised * BITS_PER_WEIGHT[precision] // 8 + scales + 4 * (vectors + self.embedding_parameters)
-        return self.parameters * BITS_PER_WEIGHT[precision] // 8
+        counts = _counts(self)
+        if precision in QUANTISED:
+            quantised = counts.quantised + self.embedding_parameters
+            return _quantised_bytes(quantised, precision) + 4 * (counts.kept + counts.gathered)
+        return counts.language * BITS_PER_WEIGHT[precision] // 8
 
-    def decode_weight_bytes(self, precision: str) -> int:
-        """Weight bytes one decode step must read: the projections, the head and the vectors; of the embedding one row.
+    def tower_bytes(self, precision: str) -> int:
+        """Bytes of the vision tower; quantised formats keep it in float32."""
+        bits = 32 if precision in QUANTISED else BITS_PER_WEIGHT[precision]
+        return self.vision_parameters * bits // 8
 
-        This is the numerator of MBU (with the KV cache, :meth:`kv_bytes_per_token`).
+    def distinct_experts(self, tokens: int) -> float:
+        """Experts of a layer that ``tokens`` tokens touch under uniform routing (an upper estimate), or 0."""
+        return uniform_distinct_experts(self.experts.count, self.experts.per_token, tokens) if self.experts else 0.0
+
+    def decode_weight_bytes(self, precision: str, batch: int = 1, distinct_experts: float | None = None) -> int:
+        """Weight bytes that one decode step of ``batch`` sequences must read; of embedding and tables only rows.
+
+        This is the numerator of MBU (with the KV cache, :meth:`kv_bytes_per_token`, and twice the state,
+        :meth:`state_bytes`). ``distinct_experts`` is the counted mean per layer; without it routing is taken as
+        uniform, which overstates.
         """
-        vectors = self.layers * self.layer_vector_parameters + self.hidden_size
-        if precision in ("int8", "int4"):
-            quantised = self.matmul_parameters
-            scales = quantised // QUANTISATION_BLOCK * 4
-            return quantised * BITS_PER_WEIGHT[precision] // 8 + scales + 4 * vectors
-        return (self.matmul_parameters + vectors) * BITS_PER_WEIGHT[precision] // 8
+        counts = _counts(self)
+        routed = 0
+        if self.experts:
+            distinct = self.distinct_experts(batch) if distinct_experts is None else distinct_experts
+            routed = round(counts.routed * distinct / self.experts.count)
+        if precision in QUANTISED:
+            quantised = counts.quantised - counts.routed + routed + self.embedding_parameters
+            return _quantised_bytes(quantised, precision) + 4 * counts.kept
+        read = counts.quantised - counts.routed + routed + self.embedding_parameters + counts.kept
+        return read * BITS_PER_WEIGHT[precision] // 8
 
     def kv_bytes_per_token(self, cache_precision: str) -> int:
-        """Bytes one token adds to the KV cache over all layers (keys and values)."""
-        return 2 * self.layers * self.kv_width * BITS_PER_WEIGHT[cache_precision] // 8
+        """Bytes one token adds to the cache over all layers that keep one: keys, values, the indexer's keys."""
+        return sum(layer.mixer.cache_elements_per_token() for layer in self.all_layers()) * _bits(cache_precision) // 8
+
+    def state_bytes(self, cache_precision: str) -> int:
+        """Bytes of recurrent state of one sequence; a decode step reads and writes them all."""
+        bits = _bits(cache_precision)
+        return sum(layer.state_bytes(self.hidden_size, bits) for layer in self.all_layers())
 
     def decode_flops(self, context_tokens: int) -> int:
         """Floating-point operations to generate one token that attends to ``context_tokens`` (itself included).
 
-        Two per multiply-add; projections and head, plus scores and weighted sum of attention. Norms, softmax and
-        rotary embedding are left out (under 0.5 %).
+        Two per multiply-add; projections and head, plus what mixes tokens. Norms, softmax and rotary embedding are
+        left out (under 0.5 %).
         """
-        attention = 4 * self.layers * self.attention_width * context_tokens
-        return 2 * self.matmul_parameters + attention
+        mixing = sum(layer.decode_flops(context_tokens) for layer in self.all_layers())
+        return 2 * self.matmul_parameters + mixing
 
     def prefill_flops(self, prompt_tokens: int) -> int:
         """Operations to prefill a prompt with logits of its last token only; attention is counted causally."""
-        projections = 2 * self.layers * self.layer_matmul_parameters * prompt_tokens
-        attention = 4 * self.layers * self.attention_width * (prompt_tokens * (prompt_tokens + 1) // 2)
-        return projections + attention + 2 * self.embedding_parameters
+        projections = 2 * (self.matmul_parameters - self.embedding_parameters) * prompt_tokens
+        mixing = sum(layer.prefill_flops(prompt_tokens) for layer in self.all_layers())
+        return projections + mixing + 2 * self.embedding_parameters
+
+    def image_flops(self, height: int, width: int) -> int:
+        """Operations of the vision tower for one image of ``height`` x ``width`` pixels; 0 without a tower."""
+        return self.vision.flops(self.family.tower, height, width) if self.vision and self.family.tower else 0
 
     def with_layers(self, layers: int) -> ModelSpec:
         """The same model cut to ``layers`` decoder layers; its name says so."""
@@ -128,59 +256,67 @@ class ModelSpec:
             return self
         return replace(self, layers=layers, name=f"{self.name}-{layers}layers")
 
-    def config_dict(self) -> dict[str, Any]:
-        """The model's ``config.json``, as transformers' Qwen classes read it."""
-        config: dict[str, Any] = {
-            "model_type": self.architecture,
-            "architectures": ["Qwen3ForCausalLM" if self.architecture == "qwen3" else "Qwen2ForCausalLM"],
-            "hidden_size": self.hidden_size,
-            "intermediate_size": self.intermediate_size,
-            "num_hidden_layers": self.layers,
-            "num_attention_heads": self.attention_heads,
-            "num_key_value_heads": self.kv_heads,
-            "head_dim": self.head_dim,
-            "vocab_size": self.vocab_size,
-            "tie_word_embeddings": self.tied_embeddings,
-            "rope_parameters": {"rope_type": "default", "rope_theta": self.rope_theta},
-            "rms_norm_eps": self.rms_norm_eps,
-            "max_position_embeddings": self.max_positions,
-            "hidden_act": "silu",
-            "use_sliding_window": False,
-            "bos_token_id": None,
-            "eos_token_id": None,
-            "pad_token_id": None,
-        }
-        if self.architecture == "qwen3":
-            config["attention_bias"] = False
-        return config
-
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every weight of the checkpoint by its Hugging Face name, in the order of the checkpoint."""
-        shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (self.vocab_size, self.hidden_size)}
-        for layer in range(self.layers):
-            prefix = f"model.layers.{layer}."
-            for part, rows in (("q", self.attention_width), ("k", self.kv_width), ("v", self.kv_width)):
-                shapes[f"{prefix}self_attn.{part}_proj.weight"] = (rows, self.hidden_size)
-                if self.architecture == "qwen2":
-                    shapes[f"{prefix}self_attn.{part}_proj.bias"] = (rows,)
-            shapes[f"{prefix}self_attn.o_proj.weight"] = (self.hidden_size, self.attention_width)
-            if self.architecture == "qwen3":
-                shapes[f"{prefix}self_attn.q_norm.weight"] = (self.head_dim,)
-                shapes[f"{prefix}self_attn.k_norm.weight"] = (self.head_dim,)
-            shapes[f"{prefix}mlp.gate_proj.weight"] = (self.intermediate_size, self.hidden_size)
-            shapes[f"{prefix}mlp.up_proj.weight"] = (self.intermediate_size, self.hidden_size)
-            shapes[f"{prefix}mlp.down_proj.weight"] = (self.hidden_size, self.intermediate_size)
-            shapes[f"{prefix}input_layernorm.weight"] = (self.hidden_size,)
-            shapes[f"{prefix}post_attention_layernorm.weight"] = (self.hidden_size,)
-        shapes["model.norm.weight"] = (self.hidden_size,)
-        if not self.tied_embeddings:
-            shapes["lm_head.weight"] = (self.vocab_size, self.hidden_size)
-        return shapes
+        """Every weight of the language model by its name in transformers, in the order of the checkpoint."""
+        return {weight.name: weight.shape for weight in self.language_weights()}
 
     def digest(self) -> str:
-        """SHA-256 of the dimensions alone; names do not enter it."""
-        dimensions = {key: value for key, value in asdict(self).items() if key not in ("name", "hub_id")}
-        return hashlib.sha256(msgspec.json.encode(dimensions, order="sorted")).hexdigest()
+        """SHA-256 of the dimensions alone; names do not enter it, nor parts that the model does not have."""
+        dimensions = {
+            field.name: value
+            for field in fields(self)
+            if field.name not in ("name", "hub_id")
+            and ((value := getattr(self, field.name)) != field.default or field.default is MISSING)
+        }
+        plain = msgspec.to_builtins({key: asdict(value) if hasattr(value, "__dataclass_fields__") else value
+                                     for key, value in dimensions.items()})  # fmt: skip
+        return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Parameters of a language model by what a step does with them; the embedding and a tied head are left out."""
+
+    language: int
+    quantised: int
+    routed: int
+    kept: int
+    vectors: int
+    gathered: int
+    multiplied: int
+    active_layers: int
+
+
+@cache
+def _layers(spec: ModelSpec) -> tuple[Layer, ...]:
+    made: dict[Layer, Layer] = {}
+    return tuple(made.setdefault(layer, layer) for layer in map(spec.layer, range(spec.layers)))
+
+
+@cache
+def _counts(spec: ModelSpec) -> _Counts:
+    weights = list(spec.language_weights())
+    inner = [weight for weight in weights if weight.role not in ("embedding", "head")]
+    multiplied = sum(weight.active_elements for weight in inner if weight.role != "vector")
+    vectors = elements(inner, "vector")
+    return _Counts(
+        language=elements(weights),
+        quantised=elements(inner, "projection", "expert"),
+        routed=elements(inner, "expert"),
+        kept=elements(inner, "gate", "vector"),
+        vectors=vectors,
+        gathered=elements(weights, "embedding", "table"),
+        multiplied=multiplied,
+        active_layers=multiplied + vectors,
+    )
+
+
+def _quantised_bytes(count: int, precision: str) -> int:
+    return count * BITS_PER_WEIGHT[precision] // 8 + count // QUANTISATION_BLOCK * 4
+
+
+def _bits(precision: str) -> int:
+    return BITS_PER_WEIGHT[precision]
 
 
 @dataclass(frozen=True, slots=True)

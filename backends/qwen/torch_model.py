@@ -3,57 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import nn
 from transformers.cache_utils import Cache, DynamicLayer
-from transformers.models.qwen2 import Qwen2Config, Qwen2ForCausalLM
-from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM
 
 from backends.contract.backend import Progress
 from backends.qwen.checkpoint import weight_files
-from backends.qwen.model import Model
+from backends.qwen.config import config_dict
+from backends.qwen.families import Family
+from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import fill
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-CLASSES = {"qwen2": (Qwen2Config, Qwen2ForCausalLM), "qwen3": (Qwen3Config, Qwen3ForCausalLM)}
 
 
-def build_qwen(model: Model, precision: str, progress: Progress, device: str = "cpu") -> nn.Module:
-    """A ready ``Qwen2ForCausalLM`` or ``Qwen3ForCausalLM`` whose weights are resident on ``device`` in ``precision``.
+def network_classes(family: Family) -> tuple[type[Any], type[Any]]:
+    """The configuration and the network class of transformers."""
+    package = f"transformers.models.{family.module}"
+    configuration = import_module(f"{package}.configuration_{family.module}")
+    modeling = import_module(f"{package}.modeling_{family.module}")
+    return getattr(configuration, family.config), getattr(modeling, family.network)
 
-    On the CPU every weight is copied into anonymous memory: a memory-mapped checkpoint is read again from the page
-    cache or the disk whenever the kernel likes, and has made a CPU look five times slower than it is.
-    """
-    dtype = DTYPES[precision]
-    config_class, network_class = CLASSES[model.spec.architecture]
-    config = config_class(**model.spec.config_dict(), dtype=dtype, attn_implementation="sdpa")
+
+def empty_qwen(spec: ModelSpec, dtype: torch.dtype = torch.float32, **options: Any) -> nn.Module:
+    """Transformers' network of ``spec``, every parameter on the meta device and every buffer on the processor."""
+    config_class, network_class = network_classes(spec.family)
+    fields = {key: value for key, value in config_dict(spec).items() if key not in ("model_type", "architectures")}
+    config = config_class(**fields, dtype=dtype, **options)
     with torch.device("meta"):
         network = network_class(config)
-    shapes = model.spec.tensor_shapes()
-    every = max(1, len(shapes) // 10)
-    for number, (name, tensor) in enumerate(_weights(model, dtype, device)):
+    for module in network.modules():
+        held = [name for name, buffer in module.named_buffers(recurse=False) if buffer.is_meta]
+        for name in held:
+            setattr(module, name, torch.empty_like(getattr(module, name), device="cpu"))
+        if held:
+            network._init_weights(module)
+    return network
+
+
+def build_qwen(
+    model: Model, precision: str, progress: Progress, device: str = "cpu", *, images: bool = False
+) -> nn.Module:
+    """Transformers' network of ``model`` with its weights resident on ``device`` in ``precision``.
+
+    The towers of a multimodal model stay empty unless ``images``: a text prompt never runs them. On the CPU every
+    weight is copied into anonymous memory: a memory-mapped checkpoint is read again from the page cache or the disk
+    whenever the kernel likes, and has made a CPU look five times slower than it is.
+    """
+    dtype = DTYPES[precision]
+    spec = model.spec
+    network = empty_qwen(spec, dtype, attn_implementation="sdpa")
+    wanted = {weight.name: weight.shape for weight in spec.language_weights()}
+    if images:
+        wanted |= {weight.name: weight.shape for weight in spec.tower_weights() if ".visual." in weight.name}
+    every = max(1, len(wanted) // 10)
+    for number, (name, tensor) in enumerate(_weights(model, wanted, dtype, device)):
         if number % every == 0:
-            progress(f"weights {100 * number // len(shapes)} %")
+            progress(f"weights {100 * number // len(wanted)} %")
         owner, _, leaf = name.rpartition(".")
         setattr(network.get_submodule(owner), leaf, nn.Parameter(tensor, requires_grad=False))
-    if model.spec.tied_embeddings:
-        network.lm_head.weight = network.model.embed_tokens.weight
-    network.model.rotary_emb = type(network.model.rotary_emb)(config).to(device)
+    if spec.tied_embeddings:
+        network.get_submodule("lm_head").weight = network.get_submodule(
+            f"{spec.family.language_prefix}embed_tokens"
+        ).weight  # type: ignore[assignment]
+    for module in network.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, buffer.to(device))
     return network.eval()
 
 
-def _weights(model: Model, dtype: torch.dtype, device: str) -> Iterator[tuple[str, torch.Tensor]]:
-    shapes = model.spec.tensor_shapes()
+def _weights(
+    model: Model, shapes: dict[str, tuple[int, ...]], dtype: torch.dtype, device: str
+) -> Iterator[tuple[str, torch.Tensor]]:
     if not model.checkpoint:
         for name, shape in shapes.items():
             tensor = torch.empty(shape, dtype=dtype, device=device)
             fill(tensor, model.spec, name, model.seed)
             yield name, tensor
         return
-    from pathlib import Path
-
     for path in weight_files(Path(model.checkpoint)):
         with safe_open(path, framework="pt") as handle:
             for name in handle.keys():

@@ -1,22 +1,26 @@
-"""The catalogue of Qwen presets: ``models.yaml``, validated when loaded."""
+"""The catalogue of Qwen presets: the files of ``catalogue/``, validated when loaded."""
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from backends.common.errors import InputError, unknown
+from backends.common.errors import InputError
 from backends.common.yaml_lines import Located, load_located
 from backends.qwen.checkpoint import read_checkpoint
 from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import synthetic_model
 
-SCHEMA = "chipassay.models/1"
+SCHEMA = "chipassay.models/2"
+NOT_OPEN = "not-open.yaml"
+"""The file of names that no preset can exist for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +34,49 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the model's authors state, in billions, exactly as printed."""
+    """What the model's authors state, in billions, exactly as printed; None where they print nothing.
 
-    parameters_b: float
-    non_embedding_parameters_b: float
+    What ``active_parameters_b`` counts differs by model (see :data:`backends.qwen.model.ActiveReading`).
+    """
+
+    parameters_b: float | None = None
+    non_embedding_parameters_b: float | None = None
+    active_parameters_b: float | None = None
+    active_non_embedding_parameters_b: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One entry of the catalogue."""
+    """One entry of the catalogue. ``same_dimensions`` are other checkpoints that it stands for."""
 
     spec: ModelSpec
     published: Published
     sources: tuple[Source, ...]
+    released: str = ""
+    same_dimensions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    confidence: Literal["high", "medium", "low"] = "high"
 
 
 @cache
 def presets() -> dict[str, Preset]:
     """Every preset by its name, in the order of the file."""
-    path = files("profiler.models").joinpath("models.yaml")
-    return load_presets(path.read_text(), "models.yaml")
+    found: dict[str, Preset] = {}
+    folder = files("profiler.models").joinpath("catalogue")
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name.endswith(".yaml") and path.name != NOT_OPEN:
+            for name, preset in load_presets(path.read_text(), path.name).items():
+                if name in found:
+                    raise InputError(f"{path.name}: {name!r} is in another file of the catalogue too")
+                found[name] = preset
+    return dict(sorted(found.items(), key=lambda entry: _order(entry[1])))
+
+
+def _order(preset: Preset) -> tuple[list[float], str, int]:
+    """By generation, then kind, then size."""
+    digits = re.match(r"[a-z]*([\d.]+)?", preset.spec.name)
+    generation = float(digits[1]) if digits and digits[1] else 2.5
+    return [generation], preset.spec.architecture, preset.spec.parameters
 
 
 def load_presets(text: str, origin: str) -> dict[str, Preset]:
@@ -68,18 +95,18 @@ def load_presets(text: str, origin: str) -> dict[str, Preset]:
 
 def _preset(entry: Located, origin: str) -> Preset:
     value: dict[str, Any] = dict(entry.value)
-    published, sources = value.pop("published", None), value.pop("sources", None)
+    published, sources = value.pop("published", {}), value.pop("sources", None)
+    about: dict[str, Any] = {
+        key: value.pop(key) for key in ("released", "same_dimensions", "notes", "confidence") if key in value
+    }
     strange = set(value) - {field.name for field in fields(ModelSpec)}
     if strange:
         raise InputError(f"{origin}:{entry.line}: unknown field {sorted(strange)[0]!r}")
     if not sources:
         raise InputError(f"{origin}:{entry.line}: {value.get('name')!r} has no sources; every fact needs one")
     try:
-        preset = Preset(
-            msgspec.convert(value, ModelSpec),
-            msgspec.convert(published, Published),
-            msgspec.convert(sources, tuple[Source, ...]),
-        )
+        whole: dict[str, Any] = {"spec": value, "published": published, "sources": sources, **about}
+        preset = msgspec.convert(whole, Preset)
     except msgspec.ValidationError as error:
         raise InputError(f"{origin}:{entry.line}: {value.get('name')!r}: {error}") from error
     if preset.spec.attention_heads % preset.spec.kv_heads:
@@ -104,7 +131,28 @@ def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
         raise InputError(
             f"{name_or_path} is no folder; give a preset (chipassay models) or the folder of a downloaded checkpoint"
         )
-    raise unknown("model", name_or_path, presets())
+    raise _unknown(name_or_path.lower())
+
+
+def _unknown(name: str) -> InputError:
+    """Return the error for a name that is not in the catalogue: why it cannot be, or the nearest that is."""
+    for stem, why in _not_open().items():
+        if name == stem or name.startswith(f"{stem}-"):
+            return InputError(f"{name}: {why}")
+    near = difflib.get_close_matches(name, presets(), n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    return InputError(
+        f"unknown model {name!r}: {hint}`chipassay models` lists {len(presets())} presets; a model that is not among "
+        "them runs from its checkpoint folder"
+    )
+
+
+@cache
+def _not_open() -> dict[str, str]:
+    path = files("profiler.models").joinpath("catalogue", NOT_OPEN)
+    return {
+        entry.value["name"]: entry.value["why"] for entry in load_located(path.read_text(), NOT_OPEN).items("not_open")
+    }
 
 
 def _cut(spec: ModelSpec, layers: int | None) -> ModelSpec:

@@ -7,6 +7,7 @@ import pytest
 from backends.portable.export import Form, GraphTooLargeError, build_graph, save_graph
 from backends.portable.qwen import rotary_tables
 from backends.portable.writer import OPSET
+from backends.qwen.config import config_dict
 from backends.qwen.synthetic import synthetic_model
 
 STANDARD = {
@@ -103,7 +104,7 @@ def test_rotary_tables_are_those_of_transformers(make_spec):
     from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
 
     spec = make_spec(head_dim=128)
-    rotary = Qwen3RotaryEmbedding(Qwen3Config(**spec.config_dict()))
+    rotary = Qwen3RotaryEmbedding(Qwen3Config(**config_dict(spec)))
     positions = np.asarray([0, 1, 7, 511])
     cos, sin = rotary(torch.zeros(1, 4, 1), torch.from_numpy(positions)[None])
     own_cos, own_sin = rotary_tables(spec, positions)

@@ -5,7 +5,7 @@ import pytest
 from backends.common.errors import InputError
 from profiler.models.presets import load_presets, presets
 
-GOOD = """schema: chipassay.models/1
+GOOD = """schema: chipassay.models/2
 presets:
   - name: small
     hub_id: Qwen/Small
@@ -44,7 +44,7 @@ def test_a_good_entry_is_read():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("models/1", "models/9", r"models\.yaml:1: schema must be 'chipassay.models/1', found 'chipassay.models/9'"),
+        ("models/2", "models/9", r"models\.yaml:1: schema must be 'chipassay.models/2', found 'chipassay.models/9'"),
         ("hidden_size: 64", "hidden_size: wide", r"models\.yaml:3: 'small': Expected `int`, got `str` .*hidden_size"),
         ("    head_dim: 16\n", "", r"models\.yaml:3: 'small': .*missing required field `head_dim`"),
         ("head_dim", "head_dimm", r"models\.yaml:3: unknown field 'head_dimm'"),
@@ -58,7 +58,11 @@ def test_a_good_entry_is_read():
             r"models\.yaml:3: 'small' has no sources",
         ),
         ("where: https://example.org, ", "", r"models\.yaml:3: 'small': .*missing required field `where`"),
-        ("published: {parameters_b: 0.1, ", "published: {", r"models\.yaml:3: 'small': .*`parameters_b`"),
+        (
+            "published: {parameters_b: 0.1, ",
+            "published: {parameters_b: x, ",
+            r"models\.yaml:3: 'small': .*parameters_b",
+        ),
     ],
 )
 def test_a_mistake_names_file_line_and_field(old, new, message):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from backends.qwen.config import config_dict
 from profiler.models.presets import presets
 from tests.reports.bundles import bundle, write_bundle
 from tests.reports.placed import placed_bundles, placements, with_operators
@@ -107,7 +108,7 @@ def test_two_runs_of_one_target_are_told_apart(chipassay, modelled_run, tmp_path
 
 
 def test_a_checkpoint_needs_its_dimensions_only(chipassay, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(presets()["qwen3-4b"].spec.config_dict()))
+    (tmp_path / "config.json").write_text(json.dumps(config_dict(presets()["qwen3-4b"].spec)))
     own = chipassay("operators", "--model", tmp_path, "--json").json["phases"]
     assert own == chipassay("operators", "--model", "qwen3-4b", "--json").json["phases"]
 

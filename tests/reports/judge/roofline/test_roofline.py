@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 
+from backends.qwen.config import config_dict
 from profiler.chips import load_chips
 from profiler.metrics.catalogue import Evidence, decode_step_bytes
 from profiler.models.presets import presets
@@ -72,11 +73,11 @@ def test_operations_are_those_that_pytorch_counts(make_spec, architecture):
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from backends.qwen.torch_model import CLASSES
+    from backends.qwen.torch_model import network_classes
 
     spec = make_spec(architecture=architecture)
-    config_class, network_class = CLASSES[spec.architecture]
-    network = network_class(config_class(**spec.config_dict(), attn_implementation="eager")).eval()
+    config_class, network_class = network_classes(spec.family)
+    network = network_class(config_class(**config_dict(spec), attn_implementation="eager")).eval()
     tokens, context = 24, 25
     with torch.no_grad():
         with FlopCounterMode(display=False) as counter:
