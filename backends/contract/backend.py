@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from backends.contract.compiled import Examination
 from backends.contract.workload import Workload
 from backends.operators import OperatorPlacement
+from backends.qwen.families import Architecture
 from backends.qwen.model import Model, ModelSpec
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class ExecutionPath(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     precisions: ClassVar[tuple[str, ...]]
+    architectures: ClassVar[tuple[Architecture, ...]] = ("qwen2", "qwen3")
+    """Families of models it can run; the others are refused by name before anything is loaded."""
     default_precision: ClassVar[str] = "float32"
     """What a target runs in that names no precision, if the command line names none either."""
 

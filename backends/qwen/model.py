@@ -91,6 +91,12 @@ class ModelSpec:
         """Columns of the key projection, and of the value projection."""
         return self.kv_heads * self.head_dim
 
+    @property
+    def channel_width(self) -> int:
+        """Columns that one token has at most inside a layer's channel: the block's, or its experts' together."""
+        experts = self.experts.per_token * self.experts.width + self.experts.shared_width if self.experts else 0
+        return max(self.intermediate_size, experts)
+
     def layer(self, index: int) -> Layer:
         """The parts of layer ``index``, zero-indexed."""
         ngrams = self.ngrams if self.ngrams and index + 1 in self.ngrams.layers else None

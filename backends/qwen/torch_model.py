@@ -10,14 +10,19 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from torch import nn
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache, DynamicIndexedLayer, DynamicLayer, LinearAttentionLayer
 
 from backends.contract.backend import Progress
 from backends.qwen.checkpoint import weight_files
 from backends.qwen.config import config_dict
 from backends.qwen.families import Family
+from backends.qwen.layers import Layer
+from backends.qwen.mixers import DeltaNet
 from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import fill
+
+NGRAM_STATES = 3
+"""States of a layer with n-grams in transformers' cache: two convolutions, and the last token ids."""
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -134,6 +139,12 @@ class PreallocatedLayer(DynamicLayer):
         self._length = 0
 
 
-def preallocated_cache(layers: int, capacity: int) -> Cache:
-    """A KV cache of ``capacity`` tokens a sequence."""
-    return Cache(layers=[PreallocatedLayer(capacity) for _ in range(layers)])
+def preallocated_cache(spec: ModelSpec, capacity: int) -> Cache:
+    """A cache of ``capacity`` tokens a sequence: buffers for each attention layer, states for each Gated DeltaNet."""
+    return Cache(layers=[_cache_layer(layer, capacity) for layer in spec.all_layers()])
+
+
+def _cache_layer(layer: Layer, capacity: int) -> Any:
+    if isinstance(layer.mixer, DeltaNet):
+        return LinearAttentionLayer(number_of_states=NGRAM_STATES if layer.ngrams else 1)
+    return DynamicIndexedLayer() if layer.mixer.indexer else PreallocatedLayer(capacity)

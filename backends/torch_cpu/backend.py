@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from backends.contract.backend import Availability, Backend, EngineFacts, Execution, Generation, Progress
 from backends.contract.workload import Workload
+from backends.qwen.families import Architecture
 from backends.qwen.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class TorchCpu(Backend):
     name = "torch-cpu"
     summary = "PyTorch on the CPU (transformers' Qwen classes, oneDNN packed weights)"
     precisions = ("float32", "bfloat16")
+    architectures = get_args(Architecture)
 
     @classmethod
     def probe(cls, device: str) -> Availability:
@@ -39,8 +41,10 @@ class TorchCpu(Backend):
         if spec.tied_embeddings:
             weights += spec.embedding_parameters * (4 if precision == "float32" else 2)
         cache = spec.kv_bytes_per_token(precision) * workload.total_tokens * workload.batch
-        activations = 4 * workload.batch * workload.prompt_tokens * (3 * spec.intermediate_size + 4 * spec.hidden_size)
-        return weights + cache + activations + 600_000_000
+        state = spec.state_bytes(precision) * workload.batch
+        width = 3 * spec.channel_width + 4 * spec.hidden_size * (spec.streams.count if spec.streams else 1)
+        activations = 4 * workload.batch * workload.prompt_tokens * width
+        return weights + cache + state + activations + 600_000_000
 
     def load(self, execution: Execution, progress: Progress) -> EngineFacts:
         """Fill, then pack, the weights; both live in anonymous memory."""
@@ -55,7 +59,7 @@ class TorchCpu(Backend):
         if packed:
             progress("packing weights")
             pack_linears(self._network)
-        self._layers = execution.model.spec.layers
+        self._spec = execution.model.spec
         self._capacity = execution.max_tokens
         details = {
             "linear": "oneDNN packed" if packed else "torch.nn.functional.linear",
@@ -104,7 +108,7 @@ class TorchCpu(Backend):
         from backends.qwen.torch_model import preallocated_cache
 
         if not hasattr(self, "_cache"):
-            self._cache = preallocated_cache(self._layers, self._capacity)
+            self._cache = preallocated_cache(self._spec, self._capacity)
         for layer in self._cache.layers:
             layer.reset()
 

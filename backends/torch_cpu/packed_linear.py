@@ -39,9 +39,12 @@ class PackedLinear(nn.Module):
 
 
 def pack_linears(module: nn.Module) -> None:
-    """Replace every linear layer below ``module``, releasing each plain weight as soon as its packed form exists."""
+    """Replace every linear layer below ``module``, releasing each plain weight as soon as its packed form exists.
+
+    Linear layers without values (a vision tower that no image needs) stay as they are.
+    """
     for name, child in module.named_children():
-        if isinstance(child, nn.Linear):
+        if isinstance(child, nn.Linear) and not child.weight.is_meta:
             setattr(module, name, PackedLinear(child))
         else:
             pack_linears(child)

@@ -34,7 +34,12 @@ class Request:
 
 def hindrance(target: Target, request: Request) -> UnavailableError | None:
     """Why ``target`` cannot run here at all: found without loading anything."""
-    backend = load_backend(target.backend)
+    backend, spec = load_backend(target.backend), request.model.spec
+    if spec.architecture not in backend.architectures:
+        return UnavailableError(
+            f"{target.backend} has no path for {spec.architecture}, the architecture of {spec.name}; it runs "
+            f"{', '.join(backend.architectures)}"
+        )
     here: Availability = backend.probe(target.device)
     if not here.available:
         return UnavailableError(f"{target.id} is unavailable: {here.reason}; {here.remedy}")
