@@ -35,11 +35,11 @@ class Layer:
         yield from self.streams.around(f"{prefix}attn_hyper_connection", hidden)
         yield from self.streams.around(f"{prefix}mlp_hyper_connection", hidden)
 
-    def decode_flops(self, context_tokens: int) -> int:
+    def decode_flops(self, context_tokens: float) -> float:
         """Operations of one token beyond two for each weight."""
         return self.mixer.decode_flops(context_tokens) + self.channel.decode_flops(context_tokens)
 
-    def prefill_flops(self, tokens: int) -> int:
+    def prefill_flops(self, tokens: int) -> float:
         """The same for a prompt."""
         return self.mixer.prefill_flops(tokens) + self.channel.prefill_flops(tokens)
 

@@ -34,11 +34,11 @@ class Indexer(Stateless):
         yield from norm(f"{prefix}q_layernorm", self.head_dim)
         yield from norm(f"{prefix}k_layernorm", self.head_dim)
 
-    def attended(self, context_tokens: int) -> int:
+    def attended(self, context_tokens: float) -> float:
         """Tokens that attention reads of a context."""
         return min(context_tokens, self.budget + self.compress_ratio - 1)
 
-    def scoring_flops(self, context_tokens: int) -> int:
+    def scoring_flops(self, context_tokens: float) -> float:
         """Scores of one query against every pooled key."""
         return 2 * self.heads * self.head_dim * (context_tokens // self.compress_ratio)
 
@@ -73,18 +73,18 @@ class Attention:
         if self.indexer:
             yield from self.indexer.weights(f"{at}indexer.", hidden)
 
-    def attended(self, context_tokens: int) -> int:
+    def attended(self, context_tokens: float) -> float:
         """Tokens of the context whose keys and values one query reads."""
         if self.indexer:
             return self.indexer.attended(context_tokens)
         return context_tokens if self.window is None else min(context_tokens, self.window)
 
-    def decode_flops(self, context_tokens: int) -> int:
+    def decode_flops(self, context_tokens: float) -> float:
         """Scores and weighted sum, and the indexer's scores."""
         scores = 4 * self.heads * self.head_dim * self.attended(context_tokens)
         return scores + (self.indexer.scoring_flops(context_tokens) if self.indexer else 0)
 
-    def prefill_flops(self, tokens: int) -> int:
+    def prefill_flops(self, tokens: int) -> float:
         """Counted causally: token ``i`` attends to ``i + 1`` tokens at most."""
         if self.window is None and not self.indexer:
             return 4 * self.heads * self.head_dim * (tokens * (tokens + 1) // 2)
@@ -137,14 +137,14 @@ class DeltaNet:
             yield from linear(f"{at}in_proj_b", self.value_heads, hidden, role="gate")
             yield from linear(f"{at}in_proj_a", self.value_heads, hidden, role="gate")
 
-    def decode_flops(self, context_tokens: int) -> int:
+    def decode_flops(self, context_tokens: float) -> float:
         """Decay the state (1 an element), read it by the key (2), write it (2), read it by the query (2).
 
         The context does not enter.
         """
         return 7 * self.value_heads * self.key_dim * self.value_dim
 
-    def prefill_flops(self, tokens: int) -> int:
+    def prefill_flops(self, tokens: int) -> float:
         """In chunks: three products with the state, and within a chunk five of full squares (an estimate)."""
         key, value = self.key_dim, self.value_dim
         return tokens * self.value_heads * (6 * key * value + CHUNK_TOKENS * (6 * key + 4 * value))

@@ -244,13 +244,13 @@ class ModelSpec:
         left out (under 0.5 %).
         """
         mixing = sum(layer.decode_flops(context_tokens) for layer in self.all_layers())
-        return 2 * self.matmul_parameters + mixing
+        return round(2 * self.matmul_parameters + mixing)
 
     def prefill_flops(self, prompt_tokens: int) -> int:
         """Operations to prefill a prompt with logits of its last token only; attention is counted causally."""
         projections = 2 * (self.matmul_parameters - self.embedding_parameters) * prompt_tokens
         mixing = sum(layer.prefill_flops(prompt_tokens) for layer in self.all_layers())
-        return projections + mixing + 2 * self.embedding_parameters
+        return round(projections + mixing + 2 * self.embedding_parameters)
 
     def image_flops(self, height: int, width: int) -> int:
         """Operations of the vision tower for one image of ``height`` x ``width`` pixels; 0 without a tower."""

@@ -46,11 +46,11 @@ class Part(Protocol):
         """Its tensors, in the order and by the names of transformers' modules, in a model ``hidden`` wide."""
         ...
 
-    def decode_flops(self, context_tokens: int) -> int:
+    def decode_flops(self, context_tokens: float) -> float:
         """Operations of one token that attends to ``context_tokens``, beyond 2 for each weight."""
         ...
 
-    def prefill_flops(self, tokens: int) -> int:
+    def prefill_flops(self, tokens: int) -> float:
         """The same for a whole prompt."""
         ...
 
@@ -68,11 +68,11 @@ class Stateless:
 
     __slots__ = ()
 
-    def decode_flops(self, context_tokens: int) -> int:
+    def decode_flops(self, context_tokens: float) -> float:
         """None beyond the weights."""
         return 0
 
-    def prefill_flops(self, tokens: int) -> int:
+    def prefill_flops(self, tokens: int) -> float:
         """None beyond the weights."""
         return 0
 

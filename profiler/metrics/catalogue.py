@@ -162,14 +162,18 @@ def _beside(samples: Sequence[CeilingSample], repetition: Repetition) -> float |
 
 
 def decode_step_bytes(evidence: Evidence, repetition: Repetition) -> float:
-    """Bytes one decode step must read on average: all weights once, and every sequence's cache at mean length."""
-    context = evidence.prompt_tokens + len(repetition.token_ns) / 2
+    """Bytes one decode step must move on average: weights once, and every sequence's cache at mean length and state.
+
+    Of experts, those that the batch touches under uniform routing: exact for one sequence, an upper estimate for more.
+    """
+    context, sequences = evidence.prompt_tokens + len(repetition.token_ns) / 2, len(repetition.token_ids)
     engine = evidence.worker.engine
     cache = evidence.spec.kv_bytes_per_token(engine.cache_precision)
     weights = engine.step_weight_bytes
     if weights is None:
-        weights = evidence.spec.decode_weight_bytes(evidence.precision)
-    return weights + len(repetition.token_ids) * cache * context
+        weights = evidence.spec.decode_weight_bytes(evidence.precision, sequences)
+    state = 2 * evidence.spec.state_bytes(engine.cache_precision)
+    return weights + sequences * (cache * context + state)
 
 
 METRICS: tuple[Metric, ...] = (

@@ -51,6 +51,16 @@ class Dimensions:
         )  # fmt: skip
 
 
+def is_dense(spec: ModelSpec) -> bool:
+    """Whether a layer is softmax attention and one SwiGLU block: what the fitted step model describes."""
+    return spec.experts is None and spec.delta is None and spec.vision is None
+
+
+def dense_presets() -> tuple[str, ...]:
+    """Names of the presets that can be projected."""
+    return tuple(name for name, preset in presets().items() if is_dense(preset.spec))
+
+
 def find_dimensions(published_name: str) -> Dimensions | None:
     """The dimensions of the model that a published row names, or None."""
     return _known().get(_fold(published_name))
@@ -58,7 +68,7 @@ def find_dimensions(published_name: str) -> Dimensions | None:
 
 @cache
 def _known() -> dict[str, Dimensions]:
-    found = {name: Dimensions.of(preset.spec) for name, preset in presets().items()}
+    found = {name: Dimensions.of(presets()[name].spec) for name in dense_presets()}
     for name, dimensions in list(found.items()):
         found[f"{name}-instruct"] = found[name.replace("-", " ", 1)] = dimensions
     for entry in entries("architectures.yaml", "architectures"):

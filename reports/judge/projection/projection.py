@@ -9,12 +9,13 @@ from functools import cache
 from pathlib import Path
 
 from backends.common.errors import InputError, unknown
+from backends.qwen.model import ModelSpec
 from profiler.chips import Chip, load_chips
-from profiler.models.presets import presets
+from profiler.models.presets import find_model
 from profiler.records.bundle import Bundle
 from profiler.records.quantity import Quantity
 from reports.judge.projection.backtest import fit_of
-from reports.judge.projection.dimensions import Dimensions, find_dimensions
+from reports.judge.projection.dimensions import Dimensions, dense_presets, find_dimensions, is_dense
 from reports.judge.projection.evidence import Observation, own_evidence
 from reports.judge.projection.fitting import nodes_of
 from reports.judge.projection.formats import Format, find_format, formats
@@ -185,11 +186,22 @@ def _model(name: str | None, bundle: Bundle | None) -> Dimensions:
     if name is None:
         if bundle is None:
             raise InputError("what to project? give a bundle, or --model PRESET (`chipassay models` lists them)")
-        return Dimensions.of(bundle.index.model.spec)
+        return Dimensions.of(_dense(bundle.index.model.spec))
     found = find_dimensions(name)
     if found is None:
-        raise unknown("model", name.casefold(), presets())
+        _dense(find_model(name, None, 0).spec)
+        raise unknown("model", name.casefold(), dense_presets())
     return found
+
+
+def _dense(spec: ModelSpec) -> ModelSpec:
+    """Refuse what the fitted step model has never seen: experts, linear attention, several streams."""
+    if not is_dense(spec):
+        raise InputError(
+            f"{spec.name} cannot be projected: {spec.architecture} is more than a dense text decoder, and no "
+            "figure of such a model was fitted; measure it with `chipassay profile`"
+        )
+    return spec
 
 
 def _format(name: str | None) -> Format:

@@ -7,10 +7,12 @@ attention causally; logits of the last position only.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from backends.qwen.model import BITS_PER_WEIGHT, QUANTISATION_BLOCK, ModelSpec
+from backends.qwen.mixers import CHUNK_TOKENS
+from backends.qwen.model import ModelSpec
 
 Phase = Literal["prefill", "decode"]
 PHASES: tuple[Phase, ...] = ("prefill", "decode")
@@ -21,7 +23,8 @@ class PhaseWork:
     """What one pass of a phase needs.
 
     ``tokens`` are those its throughput counts: all prompt tokens in prefill, one per sequence in decode. ``flops`` by
-    ``projections``, ``attention``, ``logits``; ``bytes_moved`` by ``weights``, ``kv_cache``.
+    ``projections``, ``attention`` (whatever mixes tokens), ``logits``; ``bytes_moved`` by ``weights``, ``kv_cache`` and
+    the recurrent ``state`` of models that have one.
     """
 
     phase: Phase
@@ -45,43 +48,22 @@ class PhaseWork:
         return self.total_flops / self.total_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Experts:
-    """A mixture of experts: how many a layer has, how many one token uses, and the width of each."""
-
-    count: int
-    per_token: int
-    intermediate_size: int
-
-    def distinct(self, tokens: int) -> float:
-        """Experts that ``tokens`` tokens are expected to use together, if the router spreads them evenly."""
-        return self.count * (1.0 - (1.0 - self.per_token / self.count) ** tokens)
-
-
-def experts_of(spec: Any) -> Experts | None:
-    """The experts of a model whose spec has them (``experts``: count, per_token, intermediate_size); None if dense."""
-    found = getattr(spec, "experts", None)
-    return None if found is None else Experts(found.count, found.per_token, found.intermediate_size)
-
-
 def prefill_work(
     spec: ModelSpec, precision: str, cache_precision: str, prompt_tokens: int, batch: int,
     *, step_weight_bytes: float | None = None,
 ) -> PhaseWork:  # fmt: skip
-    """One prefill of ``batch`` prompts: weights read once, every token's keys and values written once."""
+    """One prefill of ``batch`` prompts: weights read once, every token's keys and values written once.
+
+    Of experts, those that the prompt's tokens touch under uniform routing. A recurrent state is read and written once
+    for each chunk of tokens.
+    """
     tokens = batch * prompt_tokens
-    pairs = batch * prompt_tokens * (prompt_tokens + 1) / 2
-    weights = _weight_bytes(spec, precision, tokens) if step_weight_bytes is None else step_weight_bytes
-    return PhaseWork(
-        "prefill",
-        tokens,
-        {
-            "projections": 2.0 * spec.layers * _active_parameters(spec) * tokens,
-            "attention": 4.0 * spec.layers * spec.attention_width * pairs,
-            "logits": 2.0 * spec.embedding_parameters * batch,
-        },
-        {"weights": weights, "kv_cache": float(tokens * spec.kv_bytes_per_token(cache_precision))},
-    )
+    weights = spec.decode_weight_bytes(precision, tokens) if step_weight_bytes is None else step_weight_bytes
+    mixing = batch * sum(layer.prefill_flops(prompt_tokens) for layer in spec.all_layers())
+    moved = {"weights": weights, "kv_cache": float(tokens * spec.kv_bytes_per_token(cache_precision))}
+    if state := spec.state_bytes(cache_precision):
+        moved["state"] = 2.0 * state * batch * math.ceil(prompt_tokens / CHUNK_TOKENS)
+    return PhaseWork("prefill", tokens, _flops(spec, tokens, mixing, batch), moved)
 
 
 def decode_work(
@@ -90,45 +72,21 @@ def decode_work(
 ) -> PhaseWork:  # fmt: skip
     """One decode step of ``batch`` sequences of ``context_tokens`` each: weights once, every cache read once.
 
-    ``step_weight_bytes`` are those of an engine's own format, where it tells them.
+    Of experts, those that ``batch`` tokens touch under uniform routing; a recurrent state is read and written.
+    ``step_weight_bytes`` are those of an engine's own format, where it reports them.
     """
-    weights = _weight_bytes(spec, precision, batch) if step_weight_bytes is None else step_weight_bytes
-    return PhaseWork(
-        "decode",
-        batch,
-        {
-            "projections": 2.0 * spec.layers * _active_parameters(spec) * batch,
-            "attention": 4.0 * spec.layers * spec.attention_width * context_tokens * batch,
-            "logits": 2.0 * spec.embedding_parameters * batch,
-        },
-        {"weights": weights, "kv_cache": spec.kv_bytes_per_token(cache_precision) * context_tokens * batch},
-    )
+    weights = spec.decode_weight_bytes(precision, batch) if step_weight_bytes is None else step_weight_bytes
+    mixing = batch * sum(layer.decode_flops(context_tokens) for layer in spec.all_layers())
+    moved = {"weights": weights, "kv_cache": spec.kv_bytes_per_token(cache_precision) * context_tokens * batch}
+    if state := spec.state_bytes(cache_precision):
+        moved["state"] = 2.0 * state * batch
+    return PhaseWork("decode", batch, _flops(spec, batch, mixing, batch), moved)
 
 
-def _active_parameters(spec: ModelSpec) -> float:
-    """Matrix elements of one layer that a token multiplies with; of the experts, those it is routed to."""
-    experts = experts_of(spec)
-    if experts is None:
-        return spec.layer_matmul_parameters
-    return _attention_parameters(spec) + spec.hidden_size * (
-        experts.count + 3 * experts.per_token * experts.intermediate_size
-    )
-
-
-def _weight_bytes(spec: ModelSpec, precision: str, tokens: int) -> float:
-    """Weight bytes of one pass; of the experts, those that ``tokens`` tokens are expected to use."""
-    experts = experts_of(spec)
-    if experts is None:
-        return spec.decode_weight_bytes(precision)
-    per_layer = _attention_parameters(spec) + spec.hidden_size * (
-        experts.count + 3 * experts.distinct(tokens) * experts.intermediate_size
-    )
-    matrices = spec.layers * per_layer + spec.embedding_parameters
-    vectors = spec.layers * spec.layer_vector_parameters + spec.hidden_size
-    if precision in ("int8", "int4"):
-        return matrices * (BITS_PER_WEIGHT[precision] / 8 + 4 / QUANTISATION_BLOCK) + 4 * vectors
-    return (matrices + vectors) * BITS_PER_WEIGHT[precision] / 8
-
-
-def _attention_parameters(spec: ModelSpec) -> int:
-    return spec.hidden_size * (2 * spec.attention_width + 2 * spec.kv_width)
+def _flops(spec: ModelSpec, tokens: int, mixing: float, batch: int) -> dict[str, float]:
+    inner = spec.matmul_parameters - spec.embedding_parameters
+    return {
+        "projections": 2.0 * inner * tokens,
+        "attention": float(mixing),
+        "logits": 2.0 * spec.embedding_parameters * batch,
+    }

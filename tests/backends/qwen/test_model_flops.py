@@ -5,6 +5,10 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from backends.qwen.mixers import DeltaNet
+from backends.qwen.synthetic import synthetic_model
+from tests.backends.qwen.families import TINY
+
 
 def counted_flops(network, prompt, cache=None):
     """What PyTorch counts for the matrix products of one forward pass, attention by plain products."""
@@ -35,3 +39,20 @@ def test_decode_counts_one_token_against_its_whole_context(tiny_model, build_net
 def test_prefilling_one_token_costs_what_decoding_it_costs(make_spec):
     spec = make_spec()
     assert spec.prefill_flops(1) == spec.decode_flops(1)
+
+
+TEXT = [name for name in TINY if name != "qwen4_exp"]  # transformers computes its sparse attention densely
+
+
+@pytest.mark.parametrize("architecture", TEXT)
+def test_every_family_costs_what_pytorch_counts_for_one_token(architecture, build_network):
+    """What Gated DeltaNet does element by element PyTorch does not count; its short convolution we do not."""
+    spec = TINY[architecture]
+    network = build_network(synthetic_model(spec), "float32")
+    _, cache = counted_flops(network, torch.arange(24)[None])
+    counted, _ = counted_flops(network, torch.tensor([[5]]), cache)
+    mixers = [layer.mixer for layer in spec.all_layers() if isinstance(layer.mixer, DeltaNet)]
+    state = sum(mixer.decode_flops(25) for mixer in mixers)
+    convolution = sum(2 * mixer.taps * mixer.channels for mixer in mixers)
+    rotary = spec.head_dim * max(1, 3 if spec.mrope else 1)
+    assert abs(counted - (spec.decode_flops(25) - state)) <= convolution + rotary

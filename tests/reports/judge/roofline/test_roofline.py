@@ -6,12 +6,13 @@ import json
 import math
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
+from backends.qwen.channels import Experts
 from backends.qwen.config import config_dict
+from backends.qwen.mixers import DeltaNet
 from profiler.chips import load_chips
 from profiler.metrics.catalogue import Evidence, decode_step_bytes
 from profiler.models.presets import presets
@@ -25,7 +26,6 @@ from reports.judge.judgement import judge
 from reports.judge.projection.evidence import own_evidence
 from reports.judge.projection.rows import own_rows
 from reports.judge.roofline import PHASES, decode_work, prefill_work
-from reports.judge.roofline.arithmetic import Experts
 from reports.judge.roofline.ceilings import declared_roof
 from reports.judge.roofline.published import published, usual_range
 from reports.render.json_report import render_json, report_schema
@@ -94,18 +94,26 @@ def test_operations_are_those_that_pytorch_counts(make_spec, architecture):
 
 
 def test_a_mixture_counts_the_experts_that_are_used(make_spec):
-    dense = make_spec(intermediate_size=128)
-    names = {name: getattr(dense, name) for name in dir(dense) if not name.startswith("_")}
-    mixture = SimpleNamespace(**names)
-    mixture.experts = SimpleNamespace(count=8, per_token=2, intermediate_size=32)
+    mixture = make_spec(architecture="qwen3_moe", intermediate_size=0, experts=Experts(8, 2, 32))
     attention = 64 * (2 * 64 + 2 * 32)
     work = decode_work(mixture, "bfloat16", "bfloat16", 10, 1)
     assert work.flops["projections"] == 2 * 3 * (attention + 64 * (8 + 3 * 2 * 32))
     matrices = 3 * (attention + 64 * (8 + 3 * 2 * 32)) + 512 * 64
     assert work.bytes_moved["weights"] == 2 * (matrices + 3 * (2 * 64 + 2 * 16) + 64)
-    assert Experts(8, 2, 32).distinct(1) == pytest.approx(2)
-    assert Experts(8, 2, 32).distinct(2) == pytest.approx(8 * (1 - 0.75**2))
-    assert Experts(8, 2, 32).distinct(10_000) == pytest.approx(8)
+    assert mixture.distinct_experts(1) == pytest.approx(2)
+    assert mixture.distinct_experts(2) == pytest.approx(8 * (1 - 0.75**2))
+    assert mixture.distinct_experts(10_000) == pytest.approx(8)
+    two = decode_work(mixture, "bfloat16", "bfloat16", 10, 2)
+    more = 2 * 3 * 3 * 64 * 32 * (8 * (1 - 0.75**2) - 2)  # bytes, layers, matrices
+    assert two.bytes_moved["weights"] - work.bytes_moved["weights"] == pytest.approx(more)
+
+
+def test_a_recurrent_state_is_read_and_written_and_no_context_enters_its_work(make_spec):
+    hybrid = make_spec(architecture="qwen3_5", layers=4, full_every=4, delta=DeltaNet(2, 4, 16, 16, 4))
+    work = decode_work(hybrid, "bfloat16", "bfloat16", 10, 3)
+    assert work.bytes_moved["state"] == 2 * 3 * 3 * (4 * 16 * 16 * 4 + (2 * 2 * 16 + 4 * 16) * 3 * 2)
+    longer = decode_work(hybrid, "bfloat16", "bfloat16", 20, 3)
+    assert longer.flops["attention"] - work.flops["attention"] == 3 * 4 * hybrid.attention_width * 10
 
 
 def test_utilisation_agrees_with_the_recorded_metrics():
