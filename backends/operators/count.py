@@ -15,15 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, Literal
-
-import onnx_ir as ir
+from typing import TYPE_CHECKING, Any, Literal
 
 from backends.common.errors import InputError
-from backends.portable.export import Form, build_graph
 from backends.qwen.model import BITS_PER_WEIGHT, QUANTISATION_BLOCK, Model, ModelSpec
 
-FLOATS = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
+"""ONNX's names of the types that count as elements of the precision that is asked about."""
 
 SOFTMAX_FLOPS = 5
 """Per element: compare, subtract, exponential, add, divide."""
@@ -100,6 +101,8 @@ def count_model(
     A prefill takes ``prompt_tokens`` and gives the logits of the last; a decode step attends to ``context_tokens``, its
     own among them. Names are those of the graphs of one layer, and of the model without any (embedding and head).
     """
+    from backends.portable.export import Form, build_graph  # brings onnx_ir, an engine's weight
+
     elements, matrix = element_bytes(precision)
     model = Model(spec.with_layers(1), digest="")
     ends = Model(replace(spec, layers=0), digest="")
@@ -207,7 +210,7 @@ def _shape(value: ir.Value | None, node: ir.Node) -> list[int]:
 
 
 def _width(value: ir.Value, bytes_per_element: float) -> float:
-    if value.dtype is None or value.dtype in FLOATS:
+    if value.dtype is None or value.dtype.name in FLOATS:
         return bytes_per_element
     return float(value.dtype.itemsize)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from backends.operators.count import NodeCost, OperatorCost, count_model, sum_by_operator
@@ -106,11 +106,7 @@ Costs = dict[Phase, list[NodeCost]]
 
 
 def _listed(support: Support, mode: Mode, chip: str, costs: Costs) -> Path:
-    placements = tuple(
-        one
-        for phase, nodes in costs.items()
-        for one in place_nodes(phase, nodes, lambda cost: place_operator(support, mode, chip, cost.operator))
-    )
+    placements = _placed(costs, lambda cost: place_operator(support, mode, chip, cost.operator))
     name = " ".join(part for part in (f"{support.toolchain}:{chip}" if chip else support.toolchain, mode.name) if part)
     return Path(name, support.toolchain, support.version, mode.name, chip, placements, _remarks(support, mode, chip))
 
@@ -118,27 +114,30 @@ def _listed(support: Support, mode: Mode, chip: str, costs: Costs) -> Path:
 def _merged(support: Support, run: Recorded, costs: Costs) -> Path:
     mode = support.mode("", run.precision)
     listed = _listed(support, mode, run.chip, costs)
-    remarks = (f"places of {run.target} as {run.origin} recorded them", *_strangers(run, costs), *listed.remarks)
+    remarks = (*_remarks_of_run(run, costs), *listed.remarks)
     return replace(listed, name=run.target, placements=with_recorded(listed.placements, run.placements),
                    remarks=remarks, origin=run.origin)  # fmt: skip
 
 
 def _alone(run: Recorded, costs: Costs) -> Path:
     nowhere = Place("unknown", "declared", "the run does not tell")
-    blank = tuple(
-        one for phase, nodes in costs.items() for one in place_nodes(phase, nodes, lambda _: nowhere)
-    )  # fmt: skip
-    remarks = (f"places of {run.target} as {run.origin} recorded them", *_strangers(run, costs))
-    placements = with_recorded(blank, run.placements)
-    return Path(run.target, run.toolchain, "", "", run.chip, placements, remarks, run.origin)
+    placements = with_recorded(_placed(costs, lambda _: nowhere), run.placements)
+    return Path(run.target, run.toolchain, "", "", run.chip, placements, _remarks_of_run(run, costs), run.origin)
 
 
-def _strangers(run: Recorded, costs: Costs) -> tuple[str, ...]:
-    """Operators of a run that the model's graph does not have: they have no row here."""
+def _placed(costs: Costs, place_of: Callable[[NodeCost], Place]) -> tuple[OperatorPlacement, ...]:
+    return tuple(one for phase, nodes in costs.items() for one in place_nodes(phase, nodes, place_of))
+
+
+def _remarks_of_run(run: Recorded, costs: Costs) -> tuple[str, ...]:
+    """Say where the places are from, and which operators of the run the model's graph, so this table, does not have."""
+    origin = f"places of {run.target} as {run.origin} recorded them"
     known = {(phase, node.operator) for phase, nodes in costs.items() for node in nodes}
     placed = {(one.phase, one.operator) for one in run.placements if one.phase in costs}
     others = sorted({operator for _, operator in placed - known})
-    return (f"it names operators that the portable graph does not have: {', '.join(others)}",) if others else ()
+    if not others:
+        return (origin,)
+    return origin, f"it names operators that the portable graph does not have: {', '.join(others)}"
 
 
 def _remarks(support: Support, mode: Mode, chip: str) -> tuple[str, ...]:

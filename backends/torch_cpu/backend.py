@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.contract.backend import Availability, Backend, EngineFacts, Execution, Generation, Progress
 from backends.contract.workload import Workload
+from backends.qwen import greedy
 from backends.qwen.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ class TorchCpu(Backend):
         """Greedy decoding; a token counts as known when its id has left the tensor."""
         import torch
 
-        from backends.qwen import greedy
-
         self._reset()
         with torch.inference_mode():
             return Generation(*greedy.generate(self._logits, self._logits, torch.from_numpy(prompt_ids), output_tokens))
@@ -77,8 +76,6 @@ class TorchCpu(Backend):
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
         """Logits at ``positions`` through the same prefill and one-token steps as :meth:`generate`."""
         import torch
-
-        from backends.qwen import greedy
 
         def step(ids: np.ndarray) -> np.ndarray:
             logits: np.ndarray = self._logits(torch.from_numpy(ids)).float().numpy()
