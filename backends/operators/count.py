@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
-"""ONNX's names of the types that count as elements of the precision that is asked about."""
+"""ONNX's names of the types that take the bytes of the chosen precision."""
 
 SOFTMAX_FLOPS = 5
 """Per element: compare, subtract, exponential, add, divide."""
@@ -75,7 +75,7 @@ class OperatorCost:
 
 
 def count_graph(model: ir.Model, bytes_per_element: float, matrix_bytes: float | None = None) -> list[NodeCost]:
-    """The cost of every node, in the order of the graph.
+    """Return the cost of every node, in the order of the graph.
 
     Floating-point elements count ``bytes_per_element`` whatever type the file has; elements of constant matrices that
     MatMul or Gemm multiply with count ``matrix_bytes``, where weights are stored otherwise. Integers and booleans keep
@@ -96,7 +96,7 @@ def count_model(
     precision: str,
     batch: int = 1,
 ) -> list[NodeCost]:
-    """The nodes of the whole portable graph of ``spec``, each once with its ``copies``; needs no weights.
+    """Return the nodes of the whole portable graph of ``spec``, each once with its ``copies``; needs no weights.
 
     A prefill takes ``prompt_tokens`` and gives the logits of the last; a decode step attends to ``context_tokens``, its
     own among them. Names are those of the graphs of one layer, and of the model without any (embedding and head).
@@ -115,7 +115,7 @@ def count_model(
 
 
 def element_bytes(precision: str) -> tuple[float, float]:
-    """Bytes of one activation and of one weight of a matrix.
+    """Return the bytes of one activation and of one weight of a matrix.
 
     With quantised weights activations are 16 bits wide, as in vendors' W8F16 and W4F16, and a weight has its part of
     the float32 scale of its block.
@@ -127,7 +127,7 @@ def element_bytes(precision: str) -> tuple[float, float]:
 
 
 def sum_by_operator(costs: Iterable[NodeCost]) -> tuple[OperatorCost, ...]:
-    """Whole-model sums, the most FLOPs first, then the most bytes."""
+    """Return whole-model sums, the most FLOPs first, then the most bytes."""
     sums: dict[str, OperatorCost] = {}
     for cost in costs:
         before = sums.get(cost.operator, OperatorCost(cost.operator, 0, 0.0, 0.0))

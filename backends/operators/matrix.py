@@ -15,7 +15,7 @@ from backends.qwen.model import ModelSpec
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Placements that a run wrote down. ``target`` is its id; ``origin`` the bundle it stands in."""
+    """Placements that a run recorded. ``target`` is its id; ``origin`` its bundle."""
 
     target: str
     toolchain: str
@@ -27,7 +27,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One column: a toolchain in one mode, or a target of a run. ``remarks`` are about the path as a whole."""
+    """One column: a toolchain in one mode, or a target of a run. ``remarks`` concern the whole path."""
 
     name: str
     toolchain: str
@@ -37,17 +37,17 @@ class Path:
     placements: tuple[OperatorPlacement, ...]
     remarks: tuple[str, ...] = ()
     origin: str = ""
-    """The bundle it was recorded in; empty where nothing ran."""
+    """The bundle it was recorded in; empty if nothing ran."""
 
     def of(self, phase: Phase, operator: str) -> tuple[OperatorPlacement, ...]:
-        """Where one operator runs: several if it is split between places."""
+        """Return where one operator runs: several places if it is split."""
         return tuple(one for one in self.placements if (one.phase, one.operator) == (phase, operator))
 
     def shares(self, phase: Phase) -> Shares:
-        """How much of the phase lies where."""
-        found = shares(self.placements, phase)
-        assert found is not None, "a path places every operator of the matrix"
-        return found
+        """Return how much of the phase runs in each place."""
+        placed = shares(self.placements, phase)
+        assert placed is not None, "a path places every operator of the matrix"
+        return placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Matrix:
     paths: tuple[Path, ...]
 
     def total(self, phase: Phase) -> OperatorCost:
-        """All operators of a phase together."""
+        """Return the sum over all operators of a phase."""
         those = self.operators[phase]
         return OperatorCost(
             "all", sum(one.count for one in those), sum(one.flops for one in those),
@@ -79,7 +79,7 @@ def portability(
     asked: Sequence[tuple[Support, str]] = (),
     recorded: Sequence[Recorded] = (),
 ) -> Matrix:
-    """The matrix of ``spec``. ``asked`` are toolchains with a chip, or ``""`` for none in particular; none: all.
+    """Return the matrix of ``spec``. ``asked`` are toolchains, each with a chip or ``""``; all toolchains if empty.
 
     A recorded target takes the place of its toolchain's column, in the mode of its precision.
     """
@@ -120,7 +120,7 @@ def _merged(support: Support, run: Recorded, costs: Costs) -> Path:
 
 
 def _alone(run: Recorded, costs: Costs) -> Path:
-    nowhere = Place("unknown", "declared", "the run does not tell")
+    nowhere = Place("unknown", "declared", "the run did not record it")
     placements = with_recorded(_placed(costs, lambda _: nowhere), run.placements)
     return Path(run.target, run.toolchain, "", "", run.chip, placements, _remarks_of_run(run, costs), run.origin)
 
@@ -130,14 +130,14 @@ def _placed(costs: Costs, place_of: Callable[[NodeCost], Place]) -> tuple[Operat
 
 
 def _remarks_of_run(run: Recorded, costs: Costs) -> tuple[str, ...]:
-    """Say where the places are from, and which operators of the run the model's graph, so this table, does not have."""
+    """Name the origin of the places, and the run's operators that the portable graph, hence the matrix, lacks."""
     origin = f"places of {run.target} as {run.origin} recorded them"
     known = {(phase, node.operator) for phase, nodes in costs.items() for node in nodes}
     placed = {(one.phase, one.operator) for one in run.placements if one.phase in costs}
     others = sorted({operator for _, operator in placed - known})
     if not others:
         return (origin,)
-    return origin, f"it names operators that the portable graph does not have: {', '.join(others)}"
+    return origin, f"the run has operators that the portable graph lacks: {', '.join(others)}"
 
 
 def _remarks(support: Support, mode: Mode, chip: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""What PyTorch itself sees of one device type: ``python -m backends.torch_device.ask TYPE``, one JSON line at the end.
+"""Print what PyTorch sees of one device type: ``python -m backends.torch_device.ask TYPE``, one JSON line at the end.
 
-Asked in a process of its own: importing a vendor's extension can print, take a context on the device, or break
+It runs in a separate process: importing a vendor's extension can print, take a context on the device, or break
 ``import torch`` where its driver is missing, and none of that may happen to whoever only wants to know.
 """
 
@@ -33,13 +33,13 @@ def _devices(kind: str) -> list[dict[str, Any]]:
 def _device(module: Any, index: int) -> dict[str, Any]:
     free, total = module.mem_get_info(index)
     capability = getattr(module, "get_device_capability", None)
-    found = capability(index) if capability else None
+    value = capability(index) if capability else None
     return {
         "name": module.get_device_name(index),
         "free_bytes": free,
         "total_bytes": total,
         # Only NVIDIA's and AMD's is a pair of numbers; others give a name or a dictionary.
-        "capability": list(found) if isinstance(found, tuple) else None,
+        "capability": list(value) if isinstance(value, tuple) else None,
     }
 
 
