@@ -10,6 +10,8 @@ import json
 import sys
 from typing import Any
 
+from backends.torch_device.kinds import load_device_module
+
 
 def main() -> None:
     """Print ``{"devices": [...]}``, or ``{"error": ...}`` with the reason in one line."""
@@ -22,8 +24,6 @@ def main() -> None:
 
 
 def _devices(kind: str) -> list[dict[str, Any]]:
-    from backends.torch_device.kinds import load_device_module
-
     module = load_device_module(kind)
     if not module.is_available():
         return []

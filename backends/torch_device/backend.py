@@ -29,6 +29,9 @@ HALF = ("bfloat16", "float16")
 CEILING_BYTES = 4_000_000_000
 """Memory of the probe that measures the device's ceilings, and of both processes' contexts."""
 
+PREFILL_TOKENS_AT_ONCE = 16384
+"""A batch is prefilled in groups of rows of about so many tokens: more cost memory and gain no speed."""
+
 ENGINE_BYTES = 1_500_000_000
 """Kernels, workspaces and the allocator's slack."""
 
@@ -71,8 +74,6 @@ class TorchAccelerator(Backend):
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
         """Weights, KV cache, the largest activations, the engine, and the probe beside it."""
-        from backends.torch_device.runner import PREFILL_TOKENS_AT_ONCE
-
         element = 4 if precision == "float32" else 2
         weights = spec.decode_weight_bytes(precision)
         if precision in FORMATS or not spec.tied_embeddings:
@@ -109,6 +110,7 @@ class TorchAccelerator(Backend):
             module=self._module,
             graph=self.kind.graph,
             paths=(PLAIN,) if uncompiled else (PLAIN, compiled_path()),
+            prefill_tokens=PREFILL_TOKENS_AT_ONCE,
         )
         details = {
             "attention": "scaled_dot_product_attention in prefill",
