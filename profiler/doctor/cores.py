@@ -28,7 +28,7 @@ def check_load(machine: Machine) -> list[Finding]:
     findings = []
     for name, title in (("other_load", "other load"), ("cpu_steal", "CPU steal")):
         detector = limits[name]
-        cores = max(0.0, detector.reading(before, after))
+        cores = max(0.0, detector.reading(before, after) or 0.0)
         found = f"{cores:.2f} cores"
         if cores <= detector.threshold:
             findings.append(Finding(title, "good", found))
