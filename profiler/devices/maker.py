@@ -7,9 +7,8 @@ name that PyTorch gives the device is looked up among the names of the inventory
 from __future__ import annotations
 
 from backends.torch_device.discovery import ask_pytorch
-from profiler.devices.bus.makers import pci_vendor
-from profiler.devices.bus.pci import PciDevice, read_devices
 from profiler.devices.catalogue import read_accelerators, start_tools
+from profiler.devices.pci import PciDevice, read_devices
 from profiler.devices.plugins import installed
 from profiler.host.files import Files
 
@@ -25,7 +24,7 @@ def maker_behind(accelerator: str) -> str | None:
         SeveralMakersError: If it could be one of several makers'.
     """
     word, _, number = accelerator.partition(":")
-    candidates = makers_of(word)
+    candidates = installed().makers_of(word)
     devices = read_devices(Files())
     here = {device.vendor.name for device in devices if device.is_accelerator and device.vendor} & candidates
     if len(here) == 1 or len(candidates) < 2:
@@ -40,13 +39,6 @@ def maker_behind(accelerator: str) -> str | None:
         return known.pop()
     reason = f"boards of {' and '.join(sorted(here))} are here, and which of them {accelerator} is cannot be told"
     raise SeveralMakersError(reason + (f" from its name {name!r}" if name else ""))
-
-
-def makers_of(word: str) -> set[str]:
-    """The makers whose boards PyTorch may call ``word``."""
-    ids = {tool.pci_vendor for tool in installed().tools if word in tool.device_types}
-    ids |= {device.vendor_id for device in installed().devices if word in device.device_types}
-    return {maker.name for vendor_id in ids if (maker := pci_vendor(vendor_id))}
 
 
 def _pytorchs_name(word: str, number: int) -> str:

@@ -1,7 +1,7 @@
-"""What the inference engines say of themselves: execution providers, BLAS, and the libraries mapped into this process.
+"""The inference engines' own description: execution providers, BLAS, and the libraries mapped into this process.
 
-An engine that this process has already imported is asked; one that it has not is imported only when asked for, because
-that takes seconds and memory.
+Engines that this process has imported are queried; others are imported only on request, because that takes seconds and
+memory.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from profiler.devices.plugins import installed
 from profiler.records.findings import Findings
 from profiler.records.host import Component
 
 _MAPS = Path("/proc/self/maps")
-_NUMERIC = re.compile(
-    r"^lib(mkl_\w+|openblas\w*|scipy_openblas\w*|blis\w*|blas|cblas|lapack|aocl\w*|nvpl\w*|armpl\w*|atlas|kml\w*"
-    r"|gomp|iomp5|omp|cudart|cublas|cublasLt|cudnn\w*|cusolver|ascendcl|opapi|mublas|musart|mcblas|cnnl|cnrt|hipblas\w*"
-    r"|rocblas|dnnl|onednn|onnxruntime\w*)(-[0-9a-f]+)?[.\-]",
+_NUMERIC = (
+    r"mkl_\w+|openblas\w*|scipy_openblas\w*|blis\w*|blas|cblas|lapack|aocl\w*|nvpl\w*|armpl\w*|atlas|kml\w*|gomp|iomp5|omp"
+    r"|dnnl|onednn|onnxruntime\w*"
 )
-"""Shared objects that do linear algebra or threads, by file name."""
+"""Shared objects that do linear algebra or threads, by file name. Device plug-ins add their makers' own."""
 
 
 def read_engines(*, load: bool) -> Findings:
-    """One component an engine, and one for the numeric libraries mapped into this process."""
+    """Return one component an engine, and one for the numeric libraries mapped into this process."""
     components: list[Component] = []
     unread: dict[str, str] = {}
     idle = [name for name in _ENGINES if name not in sys.modules and _installed(name)]
     if idle and not load:
-        reason = f"{', '.join(idle)} are installed and not loaded in this process; --engines loads and asks them"
+        reason = f"{', '.join(idle)} are installed but not loaded in this process; --engines loads and queries them"
         unread["execution providers and BLAS"] = reason
     for name, describe in _ENGINES.items():
         if name not in sys.modules and not (load and name in idle):
@@ -41,24 +41,26 @@ def read_engines(*, load: bool) -> Findings:
             module = importlib.import_module(name)
             details = describe(module)
         except Exception as error:  # noqa: BLE001 - an engine may fail to load in any way, and that is a finding
-            said = str(error).strip().splitlines()
-            unread[f"engine {name}"] = f"cannot be queried: {type(error).__name__}{f': {said[0]}' if said else ''}"
+            first, _, _ = str(error).strip().partition("\n")
+            unread[f"engine {name}"] = f"cannot be queried: {type(error).__name__}{f': {first}' if first else ''}"
             continue
         version = str(getattr(module, "__version__", "") or "")
         title = f"{name} {version}".strip()
         components.append(Component("engine", title, details={"version": version, **details}, source=name))
     libraries = mapped_libraries(_maps())
     if libraries:
-        note = "shared objects in the address space of this process: the ones in use, whatever a build says"
+        note = "shared objects in the address space of this process: the libraries in use, whatever the build claims"
         details = {"files": libraries}
         components.append(Component("numeric-libraries", "libraries loaded", None, None, details, str(_MAPS), note))
     return Findings(tuple(components), unread)
 
 
 def mapped_libraries(maps: str) -> list[str]:
-    """File names of the BLAS, OpenMP and accelerator libraries in a process's memory map."""
+    """Return the file names of the BLAS, OpenMP and accelerator libraries in a process's memory map."""
+    declared = (pattern for device in installed().devices for pattern in device.shared_objects)
+    numeric = re.compile(rf"^lib({'|'.join([_NUMERIC, *declared])})(-[0-9a-f]+)?[.\-]")
     names = {line.rpartition("/")[2].strip() for line in maps.splitlines() if "/" in line}
-    return sorted(name for name in names if _NUMERIC.match(name))
+    return sorted(name for name in names if numeric.match(name))
 
 
 def _maps() -> str:
@@ -123,4 +125,4 @@ _ENGINES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "onnxruntime_genai": _plain,
     "openvino": _plain,
 }
-"""Engine to what is asked of it."""
+"""Engine to the function that describes it."""

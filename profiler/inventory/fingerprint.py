@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from profiler.devices.bus.pci import PciDevice
+from profiler.devices.pci import PciDevice
 from profiler.records.host import Component
 
 _PROCESSOR_FACTS = (

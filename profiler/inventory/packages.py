@@ -1,4 +1,4 @@
-"""The Python interpreter and the packages that take part: what chipassay is built on, and the engines beside it.
+"""The Python interpreter, the packages that chipassay requires, and the installed engines.
 
 Only metadata is read; nothing is imported.
 """
@@ -9,27 +9,27 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 
+from profiler.devices.plugins import installed
 from profiler.records.findings import Findings
 from profiler.records.host import Component
 
 ROOT = "chipassay"
 
-ENGINES = re.compile(
-    r"^(torch|torch[-_](npu|mlu|musa|gcu|xla|xpu)|torchvision|triton.*|flagtree|flag[-_]?gems|onnxruntime.*|onnx|openvino.*"
-    r"|optimum.*|vllm.*|sglang.*|lmdeploy|mindspore.*|mindie.*|paddlepaddle.*|tensorrt.*|tensorflow.*|jax|jaxlib|deepspeed"
-    r"|llama[-_]cpp[-_]python|ktransformers|intel[-_]extension[-_]for[-_]pytorch|rknn.*|tpu[-_]mlir|axengine|nncase.*"
-    r"|nvidia-.*|mkl|acl|te|hccl|ray|numpy|transformers)$",
-    re.IGNORECASE,
+_ENGINES = (
+    r"torch|torchvision|torch[-_]xla|triton.*|flagtree|flag[-_]?gems|onnxruntime.*|onnx|openvino.*|optimum.*|vllm.*"
+    r"|sglang.*|lmdeploy|paddlepaddle.*|tensorflow.*|jax|jaxlib|deepspeed|llama[-_]cpp[-_]python|ktransformers|rknn.*"
+    r"|tpu[-_]mlir|axengine|nncase.*|mkl|ray|numpy|transformers"
 )
-"""Distributions that execute models or carry the libraries that do, by name."""
+"""Distributions that execute models or carry the libraries that do, by name. Device plug-ins add their makers' own."""
 
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 def read_packages() -> Findings:
-    """One component: the interpreter, with ``details["packages"]`` as name to version, sorted by name."""
+    """Return the interpreter as one component; ``details["packages"]`` maps name to version, sorted by name."""
     found = {**_requirements(), **_engines()}
     details = {
         "version": platform.python_version(),
@@ -47,13 +47,24 @@ def read_packages() -> Findings:
     return Findings((Component("python", name, details=details, source="importlib.metadata"),), unread)
 
 
+def is_engine(name: str) -> bool:
+    """Return whether the distribution ``name`` executes models or carries a library that does."""
+    return _engine_names().match(name) is not None
+
+
+@cache
+def _engine_names() -> re.Pattern[str]:
+    declared = (pattern for device in installed().devices for pattern in device.packages)
+    return re.compile(f"^({'|'.join([_ENGINES, *declared])})$", re.IGNORECASE)
+
+
 def canonical(name: str) -> str:
-    """The name under which packages compare (PEP 503)."""
+    """Return the name under which packages compare (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _requirements() -> dict[str, str]:
-    """The root and all it needs, and what that needs; extras are left out."""
+    """Return chipassay and its requirements, direct and indirect; extras are left out."""
     found: dict[str, str] = {}
     seen: set[str] = set()
     waiting = [ROOT]
@@ -80,11 +91,11 @@ def _needs(here: Distribution) -> Iterator[str]:
 
 
 def _engines() -> dict[str, str]:
-    """Installed engines; the name of the folder is asked before the metadata is opened, which is what takes time."""
+    """Return the installed engines, judged by the folder's name first: opening the metadata is slow."""
     found = {}
     for here in distributions():
         folder = getattr(here, "_path", None)
         guess = folder.name.partition("-")[0] if folder is not None else here.name
-        if ENGINES.match(guess.replace("_", "-")) or ENGINES.match(guess):
+        if is_engine(guess.replace("_", "-")) or is_engine(guess):
             found[canonical(here.name)] = here.version
     return found

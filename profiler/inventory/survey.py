@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from profiler.chips import load_chips
-from profiler.devices.bus.pci import pci_findings, read_devices
 from profiler.devices.catalogue import read_accelerators, start_tools
+from profiler.devices.pci import pci_findings, read_devices
 from profiler.host.files import Files
 from profiler.inventory.engines import read_engines
 from profiler.inventory.fingerprint import fingerprint

@@ -1,4 +1,4 @@
-"""Who is behind an identification: the processor vendor tables that the kernel's numbers are looked up in."""
+"""Who designs a device or processor, by the identification that the kernel reports."""
 
 from __future__ import annotations
 
@@ -20,46 +20,54 @@ class CpuVendor:
 
 
 @dataclass(frozen=True, slots=True)
-class PciVendor:
-    """The maker behind a PCI vendor id.
+class Maker:
+    """Who designs devices, and how the PCI bus shows them. ``country`` is that of its headquarters.
 
-    ``classes`` are prefixes of the PCI class of its accelerators; ``tool`` is the program that knows more about them.
+    ``pci_ids`` are its vendor ids (four lower-case hexadecimal digits), read in ``sources``; ``classes`` are prefixes
+    of the PCI class of its accelerators, since network cards and bridges carry the same vendor id. ``tool`` is the
+    program or library that describes the accelerators. ``virtual``: a hypervisor emulates its devices.
     """
 
     name: str
-    country: str | None
-    classes: tuple[str, ...]
-    tool: str
-    virtual: bool
+    country: str | None = None
+    pci_ids: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    tool: str = ""
+    virtual: bool = False
+    sources: tuple[str, ...] = ()
+
+
+COMPUTE = ("0302", "0380", "12", "0b40")
+"""PCI classes of accelerators that drive no screen: 3D and other display controllers, accelerators, co-processors."""
+
+COMPUTE_AND_DISPLAY = ("0300", "0302", "0380", "12")
+"""PCI classes of makers whose graphics cards drive screens too."""
 
 
 def cpu_vendor(identification: str) -> CpuVendor | None:
-    """The designer behind a CPUID vendor string, an Arm implementer code, or what else the kernel prints."""
+    """Return the designer behind a CPUID vendor string, an Arm implementer code, or another string of the kernel's."""
     entry = _table("cpu_vendors.yaml", "vendors").get(identification.strip())
     return CpuVendor(entry["vendor"], entry["country"]) if entry else None
 
 
 def arm_core(implementer: str, part: str) -> str | None:
-    """The name of an Arm core by its identification register."""
+    """Return the name of an Arm core by its identification register."""
     entry = _table("cpu_vendors.yaml", "arm_cores").get(f"{implementer}:{part}")
     return entry["name"] if entry else None
 
 
-def pci_vendor(vendor_id: str) -> PciVendor | None:
-    """The maker behind four hexadecimal digits."""
-    return pci_vendors().get(vendor_id)
-
-
 @cache
-def pci_vendors() -> dict[str, PciVendor]:
-    """Every known maker by PCI vendor id."""
+def listed_makers() -> dict[str, Maker]:
+    """Return the makers by PCI vendor id whose devices no plug-in declares."""
     return {
-        key: PciVendor(
+        key: Maker(
             entry["vendor"],
             entry.get("country"),
+            (key,),
             tuple(entry.get("classes", ())),
             entry.get("tool", ""),
             entry.get("virtual", False),
+            tuple(entry["sources"]),
         )
         for key, entry in _table("pci_vendors.yaml", "vendors").items()
     }

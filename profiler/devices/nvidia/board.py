@@ -14,11 +14,12 @@ from functools import partial
 from typing import Any
 
 from backends.common.nvml import said
-from profiler.devices.bus.makers import pci_vendor
+from profiler.devices.bus.makers import COMPUTE_AND_DISPLAY, Maker
+from profiler.devices.plugins import pci_vendor
 from profiler.devices.screen.fields import pci_address
 
-NVIDIA = "10de"
-"""The PCI vendor id."""
+MAKER = Maker("NVIDIA", "US", ("10de",), COMPUTE_AND_DISPLAY, "NVML", sources=("pci.ids",))
+NVIDIA = MAKER.pci_ids[0]
 
 _SUPERCHIP = re.compile(r"\bG[HB]\d{3}\b")
 """Grace Hopper and Grace Blackwell by name, for bindings that cannot ask for the link to the processor."""

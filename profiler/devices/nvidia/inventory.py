@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from backends.common.nvml import NvmlUnavailableError, nvml_session, said
-from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.nvidia.board import NVIDIA, text_of
+from profiler.devices.plugins import pci_vendor
 from profiler.devices.screen.fields import pci_address
 from profiler.records.findings import Findings
 from profiler.records.host import Component

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.meter import MeterLostError, MeterProbe
 from profiler.devices.monitor import Monitor, Row
 from profiler.devices.screen.card import COLUMNS, Card
@@ -147,13 +146,12 @@ class VendorTool(Monitor):
 
 def monitor_of(tool: Tool) -> type[VendorTool]:
     """The monitor that asks ``tool``."""
-    maker = pci_vendor(tool.pci_vendor)
     members = {
         "__doc__": f"The state of one device through ``{tool.name}``.",
         "tool": tool,
         "name": tool.name,
         "device_types": tool.device_types,
-        "makers": (*((maker.name,) if maker else ()), *tool.also_of),
+        "makers": (tool.maker.name, *tool.also_of),
     }
     return type(f"VendorTool_{tool.name}", (VendorTool,), members)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from profiler.devices.bus.pci import pci_findings, read_devices
+from profiler.devices.pci import pci_findings, read_devices
 from profiler.inventory.firmware import read_firmware
 from profiler.inventory.memory import read_memory
 from profiler.inventory.operating_system import read_operating_system

@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from profiler.devices.bus.makers import PciVendor, pci_vendor
+from profiler.devices.bus.makers import Maker
+from profiler.devices.plugins import pci_vendor
 from profiler.host.files import Files
 from profiler.records.findings import Findings
 from profiler.records.host import Component
@@ -37,7 +38,7 @@ class PciDevice:
     link: dict[str, int]
 
     @property
-    def vendor(self) -> PciVendor | None:
+    def vendor(self) -> Maker | None:
         """Its maker, where the identification is known."""
         return pci_vendor(self.vendor_id)
 
