@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
+
+import msgspec
 
 from profiler.chips import load_chips
 from profiler.devices.catalogue import read_accelerators, start_tools
-from profiler.devices.pci import pci_findings, read_devices
+from profiler.devices.pci import PciDevice, pci_findings, read_devices
 from profiler.host.files import Files
-from profiler.inventory.engines import read_engines
-from profiler.inventory.fingerprint import fingerprint
 from profiler.inventory.firmware import read_firmware
 from profiler.inventory.identity import conceal, has_identifiers, load_key
 from profiler.inventory.memory import read_memory
 from profiler.inventory.operating_system import read_operating_system
 from profiler.inventory.origin import with_origin
-from profiler.inventory.packages import read_packages
 from profiler.inventory.processor import read_processor
+from profiler.inventory.software import read_engines, read_packages
 from profiler.inventory.virtualisation import read_virtualisation
 from profiler.records.findings import Findings, merge
 from profiler.records.host import Component, Host
+
+_PROCESSOR_FACTS = (
+    "isa", "family", "model", "stepping", "microcode", "sockets", "physical_cores", "logical_processors", "extensions",
+    "caches", "virtual",
+)  # fmt: skip
 
 
 def take_inventory(
@@ -65,3 +72,19 @@ def _concealed(
     if not key.lasting:
         unread["identity across runs"] = f"hashes of serial numbers hold for this process only: {key.reason}"
     return tuple(conceal(part, key.secret) for part in components), unread
+
+
+def fingerprint(components: Iterable[Component], devices: Iterable[PciDevice]) -> str:
+    """Return sixteen hexadecimal digits over processor, memory in GiB and accelerators: equal for equal machines.
+
+    Accelerators count by their PCI identification, which needs no driver: a vendor tool that answers too late must not
+    make the same machine look like another. No serial number, address or time takes part.
+    """
+    likeness: list[object] = []
+    for part in components:
+        if part.kind == "cpu":
+            likeness.append([part.name, {key: part.details.get(key) for key in _PROCESSOR_FACTS}])
+        elif part.kind == "memory":
+            likeness.append(part.details.get("total_bytes", 0) >> 30)
+    likeness.append(sorted(f"{device.vendor_id}:{device.device_id}" for device in devices if device.is_accelerator))
+    return hashlib.sha256(msgspec.json.encode(likeness, order="sorted")).hexdigest()[:16]

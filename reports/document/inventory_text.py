@@ -92,7 +92,7 @@ def _module(module: dict[str, Any]) -> str:
 
 
 def _packages(found: dict[str, str]) -> str:
-    from profiler.inventory.packages import is_engine
+    from profiler.inventory.software import is_engine
 
     main = [f"{name} {version}" for name, version in found.items() if name == "chipassay" or is_engine(name)]
     return f"{len(found)} packages (--format json lists all), among them {', '.join(main)}"

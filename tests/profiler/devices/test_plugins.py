@@ -9,9 +9,8 @@ from profiler.devices.pci import read_devices
 from profiler.devices.screen.tool import Enquiry
 from profiler.doctor import check_plugins
 from profiler.host.finding import Finding, Machine
-from profiler.inventory import packages
-from profiler.inventory.engines import mapped_libraries
-from profiler.inventory.packages import is_engine
+from profiler.inventory import software
+from profiler.inventory.software import is_engine, mapped_libraries
 from tests.profiler.conftest import pci_files
 
 GOOD = """
@@ -55,7 +54,7 @@ def third_party(tmp_path, monkeypatch):
 
 def forget():
     plugins.installed.cache_clear()
-    packages._engine_names.cache_clear()
+    software._engine_names.cache_clear()
 
 
 def test_the_plugins_of_the_house_load_and_keep_their_order():
