@@ -1,4 +1,4 @@
-"""PCI devices by their identification numbers: what is plugged in, whether or not a driver or a tool knows it."""
+"""PCI devices by their identification numbers, whether or not a driver or a tool knows them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PciDevice:
 
     @property
     def vendor(self) -> Maker | None:
-        """Its maker, where the identification is known."""
+        """Its maker; None for an unknown identification."""
         return pci_vendor(self.vendor_id)
 
     @property
@@ -50,12 +50,12 @@ class PciDevice:
 
 
 def read_devices(files: Files) -> list[PciDevice]:
-    """Every PCI device, by address."""
+    """Return every PCI device, by address."""
     return [device for name in files.names(FOLDER) if (device := _device(files, name)) is not None]
 
 
 def pci_findings(files: Files, devices: list[PciDevice]) -> Findings:
-    """One component for each kind of device that is not an accelerator, with all its addresses."""
+    """Return one component for each kind of device that is not an accelerator, with all its addresses."""
     if not devices:
         reason = "no PCI bus here" if files.exists(FOLDER) else files.why_not(FOLDER)
         return Findings((), {"PCI devices": reason})

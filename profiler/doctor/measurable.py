@@ -1,4 +1,4 @@
-"""Which figures this machine can give, at which grade, from which source."""
+"""Which figures are available on this machine, at which grade, from which source."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def measurable(files: Files, environment: Mapping[str, str]) -> tuple[Measurable
     for kind in METERS:
         for accelerator in kind.candidates(environment):
             probe = kind.probe(accelerator, environment)
-            how = f"{kind.name}, of the {probe.scope}" if probe.available else f"{kind.name}: {probe.reason}"
+            how = f"{kind.name}, covers the {probe.scope}" if probe.available else f"{kind.name}: {probe.reason}"
             grade = probe.grade if probe.available else "unavailable"
             remedy = "" if probe.available else probe.remedy
             found.append(Measurable("energy and power", accelerator or HOST, grade, how, remedy))

@@ -1,8 +1,8 @@
 """The inventory as a CycloneDX 1.6 bill of materials, through ``cyclonedx-python-lib``.
 
 Parts become components of the standard's types: ``device``, ``firmware``, ``operating-system``, ``platform``
-(interpreter, hypervisor), ``framework`` (engines), ``library`` with a package URL, and ``machine-learning-model``. Facts
-become properties in the namespace ``chipassay:``; nested names are joined by colons, lists are JSON. Unreadable parts
+(interpreter, hypervisor), ``framework`` (engines), ``library`` with a package URL, and ``machine-learning-model``.
+Facts become properties in the namespace ``chipassay:``; names are joined by colons, lists are JSON. Unreadable parts
 are properties of the document, ``chipassay:unread:PART`` with the reason.
 
 The same inventory gives the same document, byte for byte: the serial number is a UUID version 5 of the content, and the

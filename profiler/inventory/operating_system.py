@@ -1,4 +1,4 @@
-"""The operating system: distribution, kernel, and the C library that engines are linked against."""
+"""The operating system: distribution, kernel, and the C library of the engines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from profiler.records.host import Component
 
 
 def read_operating_system(files: Files) -> Findings:
-    """The distribution with its kernel; ``details["python"]`` is the interpreter that runs this."""
+    """Read the distribution with its kernel; ``details["python"]`` is this interpreter."""
     release = _release(files)
     libc = " ".join(part for part in platform.libc_ver() if part)
     details = {

@@ -1,4 +1,4 @@
-"""The whole machine at one look: every part with its source, and every part that could not be read with the reason."""
+"""The whole machine: every part with its source, and the reason for every part that could not be read."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _PROCESSOR_FACTS = (
 def take_inventory(
     *, engines: bool, include_serials: bool = False, chips: Path | None = None, files: Files | None = None
 ) -> Host:
-    """Look at this machine; no privilege is needed, nothing is changed, and no missing part raises.
+    """Survey this machine: it needs no privilege, changes nothing, and no missing part raises.
 
-    ``engines`` imports the inference engines that are installed to ask for their execution providers and BLAS, which
-    takes seconds; without it only engines that this process has already loaded are asked (inside a worker they are).
+    ``engines`` imports the installed inference engines to query their execution providers and BLAS, which
+    takes seconds; without it only engines that this process has loaded are queried (as in a worker).
     Serial numbers and UUIDs are replaced by salted hashes (see :mod:`profiler.inventory.identity`) unless
-    ``include_serials``. ``chips`` overlays the chip catalogue; ``files`` puts another file tree in the place of ``/``.
+    ``include_serials``. ``chips`` overlays the chip catalogue; ``files`` replaces the file tree ``/``.
 
     Raises:
         InputError: If ``chips`` is malformed.

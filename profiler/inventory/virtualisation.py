@@ -1,6 +1,6 @@
-"""Whether a hypervisor or a container stands between this process and the hardware, by the evidence each leaves.
+"""Whether this process runs under a hypervisor or in a container, by the evidence each leaves.
 
-The signs are those that systemd-detect-virt looks for (systemd, src/basic/virt.c): the CPUID hypervisor bit, DMI vendor
+The signs are those of systemd-detect-virt (systemd, src/basic/virt.c): the CPUID hypervisor bit, DMI vendor
 strings, the maker's mark in the ACPI tables, the Xen and device-tree nodes; and for containers their marker files and
 control groups.
 """
@@ -23,7 +23,7 @@ _DMI_NAMES = {
     "Google Compute Engine": "Google Compute Engine", "Alibaba Cloud ECS": "Alibaba Cloud ECS",
     "HVM domU": "Xen", "Amazon EC2": "Amazon EC2", "Cloud Hypervisor": "Cloud Hypervisor", "CVM": "Tencent Cloud",
 }  # fmt: skip
-"""What DMI strings begin with, and who writes them."""
+"""The beginnings of DMI strings, and who writes them."""
 
 _ACPI_MARKS = {
     "FIRECK": "Firecracker",
@@ -44,7 +44,7 @@ _CGROUP_MARKS = {
 
 
 def read_virtualisation(files: Files, environment: Mapping[str, str] | None = None) -> Findings:
-    """One component that names the hypervisor and the container, or says there is none."""
+    """Return one component that names the hypervisor and the container, or their absence."""
     evidence = _evidence(files)
     flagged = evidence.pop("cpuid_hypervisor", False)
     named = next((evidence[key] for key in ("xen", "acpi", "device_tree", "dmi") if key in evidence), None)
@@ -66,7 +66,7 @@ def read_virtualisation(files: Files, environment: Mapping[str, str] | None = No
     if container:
         name += f", in a container ({container})"
     found = {key: value for key, value in details.items() if value is not None}
-    note = "what the hypervisor presents as hardware may differ from the real part" if virtual else ""
+    note = "the hardware that the hypervisor presents may differ from the real part" if virtual else ""
     return Findings(
         (Component("virtualisation", name, details=found, source="CPUID, DMI, ACPI, cgroup", note=note),), unread
     )
@@ -103,16 +103,16 @@ def _container(files: Files, environment: Mapping[str, str]) -> str | None:
         return "Podman"
     if files.exists(".dockerenv"):
         return "Docker"
-    if (told := files.text("run/systemd/container")) is not None:
-        return told
+    if (container := files.text("run/systemd/container")) is not None:
+        return container
     groups = files.text("proc/self/cgroup") or ""
     return next((name for mark, name in _CGROUP_MARKS.items() if mark in groups), None)
 
 
 def _limits(files: Files) -> dict[str, Any]:
-    """The processor time this control group may use, in processors; absent where it is not limited."""
+    """Return the processor time limit of this control group, in processors; empty without a limit."""
     quota, _, period = (files.text("sys/fs/cgroup/cpu.max") or "max").partition(" ")
-    if quota == "max":  # control groups of version 1, whose quota is -1 where there is none
+    if quota == "max":  # control groups of version 1, whose quota is -1 without a limit
         quota = files.text("sys/fs/cgroup/cpu/cpu.cfs_quota_us") or ""
         period = files.text("sys/fs/cgroup/cpu/cpu.cfs_period_us") or ""
     if quota.isdecimal() and period.isdecimal() and int(period) > 0:

@@ -18,9 +18,9 @@ _RESAMPLES = 4000
 
 
 def resampled_medians(samples: Sequence[float], random: np.random.Generator) -> np.ndarray:
-    """Bootstrap medians of ``samples``, which stand in the order they were taken.
+    """Return bootstrap medians of ``samples``, which are in the order they were taken.
 
-    Each draw has as many values as the series is worth: repetitions that hang together are not counted as independent.
+    Each draw has as many values as the series is worth: correlated repetitions do not count as independent.
     """
     values = np.sort(np.asarray(samples, dtype=np.float64))
     worth = max(1, round(effective_samples(samples)))
@@ -28,9 +28,9 @@ def resampled_medians(samples: Sequence[float], random: np.random.Generator) -> 
 
 
 def resampled_together(*series: Sequence[float]) -> list[np.ndarray]:
-    """:func:`resampled_medians` of each of ``series`` in turn, from the seed that never changes.
+    """Return :func:`resampled_medians` of each of ``series`` in turn, from a fixed seed.
 
-    What is drawn depends on the numbers of samples alone, so thousands of series of the same sizes share the draws.
+    The draws depend on the numbers of samples alone, so thousands of series of the same sizes share them.
     """
     shapes = tuple((len(samples), max(1, round(effective_samples(samples)))) for samples in series)
     found = []
@@ -42,14 +42,14 @@ def resampled_together(*series: Sequence[float]) -> list[np.ndarray]:
 
 @lru_cache(maxsize=64)
 def _middle_draws(shapes: tuple[tuple[int, int], ...]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The two middle places of each draw among sorted samples, for series of (samples, values in a draw)."""
+    """Return the two middle places of each draw among sorted samples, for series of (samples, values in a draw)."""
     random = np.random.default_rng(0)
     draws = [np.sort(random.integers(0, count, (_RESAMPLES, worth)), axis=1) for count, worth in shapes]
     return [(draw[:, (draw.shape[1] - 1) // 2].copy(), draw[:, draw.shape[1] // 2].copy()) for draw in draws]
 
 
 def median_ci95(samples: Sequence[float]) -> tuple[float, float] | None:
-    """Percentile-bootstrap 95 % interval of the median (a fixed seed: the same samples give the same interval)."""
+    """Return the percentile-bootstrap 95 % interval of the median, from a fixed seed."""
     if len(samples) < MIN_FOR_INTERVAL:
         return None
     low, high = np.percentile(resampled_medians(samples, np.random.default_rng(0)), [2.5, 97.5])
@@ -57,7 +57,7 @@ def median_ci95(samples: Sequence[float]) -> tuple[float, float] | None:
 
 
 def relative_half_width(samples: Sequence[float]) -> float | None:
-    """Half the 95 % interval over the median; None while there is no interval."""
+    """Return half the 95 % interval over the median; None without an interval."""
     interval = median_ci95(samples)
     centre = median(samples)
     return None if interval is None or centre == 0 else (interval[1] - interval[0]) / 2 / abs(centre)

@@ -2,8 +2,8 @@
 
 ``npu-smi info`` draws two lines a chip under a two-line header that names the columns: boards with HBM have one memory
 column more, and multi-chip cards (Atlas 300I Duo, 910C) repeat the card's number for each chip. The bin (``910B3``)
-stands in the first line; an A3 board prints only ``Ascend910``, and its part (``9392``) is the ``NPU Name`` of
-``-t board``. On Ascend 950 the card's number has a column of its own and chips are not numbered; its ``-t board`` takes
+is in the first line; an A3 board prints only ``Ascend910``, and its part (``9392``) is the ``NPU Name`` of
+``-t board``. On Ascend 950 the card's number has a separate column and chips are not numbered; its ``-t board`` takes
 no ``-c``.
 """
 

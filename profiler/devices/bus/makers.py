@@ -82,6 +82,6 @@ def _table(origin: str, key: str) -> dict[str, dict[str, Any]]:
         if not entry.value.get("sources"):
             raise InputError(f"{origin}:{entry.line}: {identification!r} has no sources")
         if identification in found:
-            raise InputError(f"{origin}:{entry.line}: {identification!r} stands twice")
+            raise InputError(f"{origin}:{entry.line}: {identification!r} appears twice")
         found[identification] = entry.value
     return found
