@@ -136,7 +136,7 @@ class Chip:
         """Return the evidence for ``path``: its own lines, else those of its field, else of its group."""
         name = path.partition(".")[0]
         for of in (path, "ranges" if path in self.ranges else path, name, _GROUP_OF.get(name, name)):
-            found = tuple(line for line in self.evidence if line.of == of)
-            if found:
-                return found
+            lines = tuple(line for line in self.evidence if line.of == of)
+            if lines:
+                return lines
         return ()

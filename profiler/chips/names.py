@@ -58,8 +58,8 @@ class NameIndex:
             yield from ((name, chip) for chip in self._exact.get(_fold(name), ()))
         text = "\n".join(lines)
         for chip, pattern in self._patterns:
-            for found in pattern.finditer(text):
-                first, last = text.count("\n", 0, found.start()), text.count("\n", 0, found.end())
+            for match in pattern.finditer(text):
+                first, last = text.count("\n", 0, match.start()), text.count("\n", 0, match.end())
                 yield from ((name, chip) for name in lines[first : last + 1] if pattern.search(name))
 
     def match(self, name: str, pci_id: str | None, memory_gb: float | None) -> Match:
@@ -72,24 +72,24 @@ class NameIndex:
             ("pattern", lambda: [chip for chip, pattern in self._patterns if pattern.search(text)]),
             ("words of the name", lambda: self._by_words(text)),
         )
-        how, found = next(((how, chips) for how, find in steps if (chips := find())), ("nothing", []))
-        if pci_id is not None and (by_id := self._by_pci(pci_id, found)):
-            how, found = "PCI id", by_id
-        if memory_gb is not None and found:
-            found = self._by_memory(text, found, memory_gb)
-        if not found:
+        how, chips = next(((how, chips) for how, find in steps if (chips := find())), ("nothing", []))
+        if pci_id is not None and (by_id := self._by_pci(pci_id, chips)):
+            how, chips = "PCI id", by_id
+        if memory_gb is not None and chips:
+            chips = self._by_memory(text, chips, memory_gb)
+        if not chips:
             return Match("unknown", name, (), how, self._how_to_add(text))
-        if len(found) > 1 or how == "ambiguous alias":
-            return Match("ambiguous", name, tuple(found), how, _what_settles(found))
-        return Match("exact", name, tuple(found), how)
+        if len(chips) > 1 or how == "ambiguous alias":
+            return Match("ambiguous", name, tuple(chips), how, _what_settles(chips))
+        return Match("exact", name, tuple(chips), how)
 
     def _by_end(self, text: str) -> list[Chip]:
         """Return chips with a name that ends with ``text``, as ``NVIDIA GeForce RTX 4090`` does with ``RTX 4090``."""
         if _SIZE.fullmatch(text) or not any(character.isdigit() for character in text):
             return []
         end = f" {_fold(text)}"
-        found = (chip for name, chips in self._exact.items() if name.endswith(end) for chip in chips)
-        return list({chip.id: chip for chip in found}.values())
+        named = (chip for name, chips in self._exact.items() if name.endswith(end) for chip in chips)
+        return list({chip.id: chip for chip in named}.values())
 
     def _by_words(self, text: str) -> list[Chip]:
         """Return chips with every word of ``text`` in their names; else with words that begin so, if several."""

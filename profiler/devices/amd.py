@@ -51,13 +51,13 @@ def smi_cards(answers: Answers, tool: str) -> tuple[Card, ...]:
 
 def _from_lines(text: str) -> dict[str, dict[str, str]]:
     """Return lines such as ``DCU[0] : Card Series: Z100SM``, of versions without JSON, in the JSON's shape."""
-    found: dict[str, dict[str, str]] = {}
+    facts: dict[str, dict[str, str]] = {}
     for line in text.splitlines():
         if match := _TEXT.match(line):
-            found.setdefault(f"card{match[1]}", {})[match[2]] = match[3]
+            facts.setdefault(f"card{match[1]}", {})[match[2]] = match[3]
         elif line.casefold().startswith("driver version:"):
-            found.setdefault("system", {})["Driver version"] = line.partition(":")[2].strip()
-    return found
+            facts.setdefault("system", {})["Driver version"] = line.partition(":")[2].strip()
+    return facts
 
 
 def _card(card: str, name: str, facts: dict[str, Any], tool: str) -> Card:

@@ -38,10 +38,10 @@ def read_accelerators(enquiry: Enquiry, devices: list[PciDevice]) -> Findings:
     makers = {device.vendor for device in present}
     libraries = [(device.maker, read) for device in installed().devices for read in device.libraries]
     by_library = [read(maker in makers) for maker, read in libraries]
-    heard = [one for one in enquiry.finish() if _concerns(one, makers)]
-    described = _without_repeats([*by_library, *(_findings(one) for one in heard)])
+    heard = [answer for answer in enquiry.finish() if _concerns(answer, makers)]
+    described = _without_repeats([*by_library, *(_findings(answer) for answer in heard)])
     components = tuple(_with_pci(part, present) for part in described.components)
-    asked = {one.tool.maker for one in heard} | {maker for maker, _ in libraries}
+    asked = {answer.tool.maker for answer in heard} | {maker for maker, _ in libraries}
     undescribed = [device for device in present if not _covers(described.components, device)]
     broken = {f"device plug-in {name}": reason for name, reason in installed().broken.items()}
     return merge(
@@ -66,15 +66,15 @@ def _findings(heard: Heard) -> Findings:
     return Findings(components, unread)
 
 
-def _without_repeats(found: list[Findings]) -> Findings:
+def _without_repeats(sources: list[Findings]) -> Findings:
     """Drop devices that an earlier source described: by address, or by maker if a tool prints no addresses."""
     kept: list[Findings] = []
-    for one in found:
+    for source in sources:
         before = [part for findings in kept for part in findings.components]
         addresses = {part.details["pci_address"] for part in before if "pci_address" in part.details}
         makers = {part.vendor for part in before}
-        new = tuple(part for part in one.components if not _known(part, addresses, makers))
-        kept.append(replace(one, components=new))
+        new = tuple(part for part in source.components if not _known(part, addresses, makers))
+        kept.append(replace(source, components=new))
     return merge(kept)
 
 
@@ -85,7 +85,7 @@ def _known(part: Component, addresses: set[str], makers: set[str | None]) -> boo
 
 def _with_pci(part: Component, devices: list[PciDevice]) -> Component:
     """Add what the kernel knows about the device at the component's address; the vendor's own facts take precedence."""
-    device = next((one for one in devices if one.address == part.details.get("pci_address")), None)
+    device = next((candidate for candidate in devices if candidate.address == part.details.get("pci_address")), None)
     if device is None:
         return part
     known = {"pci_id": f"{device.vendor_id}:{device.device_id}", **device.link}

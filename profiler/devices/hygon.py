@@ -26,10 +26,10 @@ _TABLE_ROW = re.compile(r"^\s*(\d{1,4})\s+\S+C\s+\S+W\s", re.ASCII)
 def cards(answers: Answers) -> tuple[Card, ...]:
     """Read one card for each that is named, from the JSON answers or else from the table."""
     questions = {question: text for question, text in answers.items() if question}
-    found = smi_cards(questions, "hy-smi")
+    named = smi_cards(questions, "hy-smi")
     if fields.json_object(answers.get(BOARD, "")):
-        found = tuple(replace(card, component=replace(card.component, note=DOCUMENTED)) for card in found)
-    return found or tuple(_from_table(answers.get("", "")))
+        named = tuple(replace(card, component=replace(card.component, note=DOCUMENTED)) for card in named)
+    return named or tuple(_from_table(answers.get("", "")))
 
 
 def _from_table(text: str) -> Iterator[Card]:

@@ -27,10 +27,10 @@ _TABLE = Table(
 
 def cards(answers: Answers) -> tuple[Card, ...]:
     """Read one card a GPU. If a GPU reports no power, that of another GPU may cover both."""
-    found = _TABLE.cards(answers)
-    if all(card.sensors.power_w is not None for card in found):
-        return found
-    return tuple(card.with_power_scope(SHARED_POWER) for card in found)
+    read = _TABLE.cards(answers)
+    if all(card.sensors.power_w is not None for card in read):
+        return read
+    return tuple(card.with_power_scope(SHARED_POWER) for card in read)
 
 
 TOOL = Tool("ixsmi", MAKER, ("",), cards, device_types=("cuda",), visible=("CUDA_VISIBLE_DEVICES",))

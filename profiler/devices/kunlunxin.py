@@ -39,13 +39,13 @@ _BOXES = Table(
 
 def cards(answers: Answers) -> tuple[Card, ...]:
     """Read one card a device. Both chips of a K200 have one address and print the same watts: the board's."""
-    found = _BOXES.cards(answers) or tuple(_from_table(answers.get("", "")))
-    at = Counter(card.component.details.get("pci_address") for card in found)
+    read = _BOXES.cards(answers) or tuple(_from_table(answers.get("", "")))
+    at = Counter(card.component.details.get("pci_address") for card in read)
     del at[None]
-    shared = [at[card.component.details.get("pci_address")] for card in found]
+    shared = [at[card.component.details.get("pci_address")] for card in read]
     return tuple(
         card.with_power_scope(f"board of {chips} chips") if chips > 1 else card
-        for card, chips in zip(found, shared, strict=True)
+        for card, chips in zip(read, shared, strict=True)
     )
 
 

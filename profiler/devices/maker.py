@@ -42,8 +42,8 @@ def maker_behind(accelerator: str) -> str | None:
 
 
 def _pytorchs_name(word: str, number: int) -> str:
-    found = ask_pytorch(word)
-    return "" if isinstance(found, str) or number >= len(found) else found[number].name
+    devices = ask_pytorch(word)
+    return "" if isinstance(devices, str) or number >= len(devices) else devices[number].name
 
 
 def _described(devices: list[PciDevice]) -> list[tuple[str, str]]:

@@ -119,12 +119,12 @@ def _driver(files: Files, folder: str) -> str | None:
 
 
 def _link(files: Files, folder: str) -> dict[str, int]:
-    found = {}
+    link = {}
     for key, prefix in (("link", "current"), ("max_link", "max")):
         width = files.number(f"{folder}/{prefix}_link_width")
         if width:
-            found[f"{key}_width_lanes"] = width
+            link[f"{key}_width_lanes"] = width
         speed = (files.text(f"{folder}/{prefix}_link_speed") or "").split(" ")[0]
         if speed in _GENERATIONS:
-            found[f"{key}_generation"] = _GENERATIONS[speed]
-    return found
+            link[f"{key}_generation"] = _GENERATIONS[speed]
+    return link

@@ -41,13 +41,13 @@ def check_load(machine: Machine) -> list[Finding]:
 
 def _processes() -> list[psutil.Process]:
     """Return all other processes, with their processor time noted for the next look."""
-    found = []
+    others = []
     for process in psutil.process_iter():
         if process.pid != os.getpid():
             with contextlib.suppress(psutil.Error):
                 process.cpu_percent()
-                found.append(process)
-    return found
+                others.append(process)
+    return others
 
 
 def _busiest(processes: list[psutil.Process]) -> str:

@@ -40,7 +40,7 @@ class Measurable:
 def measurable(files: Files, environment: Mapping[str, str]) -> tuple[Measurable, ...]:
     """List every kind of figure, available or not. ``environment`` is that of a worker."""
     clock = "the monotonic clock, and CUDA events where a device times its tokens"
-    found = [
+    rows = [
         Measurable("speed: TTFT, TPOT, throughput", "every target", "measured", clock),
         Measurable("memory of the worker", HOST, "measured", "the kernel's high-water mark (VmHWM)"),
     ]
@@ -51,26 +51,26 @@ def measurable(files: Files, environment: Mapping[str, str]) -> tuple[Measurable
             how = f"{kind.name}, covers the {probe.scope}" if probe.available else f"{kind.name}: {probe.reason}"
             grade = probe.grade if probe.available else "unavailable"
             remedy = "" if probe.available else probe.remedy
-            found.append(Measurable("energy and power", accelerator or HOST, grade, how, remedy))
+            rows.append(Measurable("energy and power", accelerator or HOST, grade, how, remedy))
     wall = probe_wall_meter(os.environ.get(ENVIRONMENT, ""))
     how = f"{WALL}, sampled in parallel" if wall.available else f"{WALL}: {wall.reason}"
     grade = wall.grade if wall.available else "unavailable"
-    found.append(Measurable("energy and power", "the whole machine", grade, how, wall.remedy))
+    rows.append(Measurable("energy and power", "the whole machine", grade, how, wall.remedy))
     boards = {accelerator for kind in METERS for accelerator in kind.candidates(environment) if accelerator}
     for accelerator in sorted(boards):
         kinds = [kind for kind in MONITORS if accelerator.partition(":")[0] in kind.device_types]
         absent = [kind for kind in kinds if issubclass(kind, VendorTool) and not kind.is_installed()]
         if absent:
             how = f"not on PATH: {', '.join(kind.name for kind in absent)}"
-            found.append(Measurable("state of the device", accelerator, "unavailable", how, REMEDY))
+            rows.append(Measurable("state of the device", accelerator, "unavailable", how, REMEDY))
         for monitor in [kind for kind in kinds if kind not in absent]:
             probe = monitor.probe(accelerator, environment)
             how = f"{monitor.name}: clocks, heat, limits, memory, processes" if probe.available else probe.reason
             grade = "measured" if probe.available else "unavailable"
-            found.append(Measurable("state of the device", accelerator, grade, how, probe.remedy))
+            rows.append(Measurable("state of the device", accelerator, grade, how, probe.remedy))
     for name, (path, remedy) in DISTURBANCES.items():
         if files.raw(path) is not None:
-            found.append(Measurable(f"disturbance: {name}", HOST, "measured", f"/{path}"))
+            rows.append(Measurable(f"disturbance: {name}", HOST, "measured", f"/{path}"))
         else:
-            found.append(Measurable(f"disturbance: {name}", HOST, "unavailable", files.why_not(path), remedy))
-    return tuple(found)
+            rows.append(Measurable(f"disturbance: {name}", HOST, "unavailable", files.why_not(path), remedy))
+    return tuple(rows)

@@ -44,10 +44,10 @@ class Files:
     def names(self, path: str, pattern: str = "*") -> Iterator[str]:
         """Return the folder's entries that match ``pattern``, in natural order: cpu2 before cpu10."""
         try:
-            found = [entry.name for entry in (self.root / path).glob(pattern)]
+            entries = [entry.name for entry in (self.root / path).glob(pattern)]
         except OSError:
-            found = []
-        yield from sorted(found, key=lambda name: (len(name), name))
+            entries = []
+        yield from sorted(entries, key=lambda name: (len(name), name))
 
     def why_not(self, path: str) -> str:
         """Return why :meth:`raw` returned None."""

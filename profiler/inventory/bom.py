@@ -94,12 +94,12 @@ def document_time(created: str | None) -> datetime.datetime | None:
 
 def packages(host: Host) -> dict[str, str]:
     """Return name and version of the Python packages in the inventory."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for component in host.components:
         listed = component.details.get("packages") if component.kind == "python" else None
         if isinstance(listed, dict):
-            found.update({str(name): str(version) for name, version in listed.items() if name})
-    return found
+            versions.update({str(name): str(version) for name, version in listed.items() if name})
+    return versions
 
 
 def _subject(host: Host) -> str:

@@ -24,8 +24,8 @@ def read_operating_system(files: Files) -> Findings:
     }
     unread = {} if release else {"distribution": files.why_not("etc/os-release")}
     name = release.get("PRETTY_NAME") or platform.system() or "unknown system"
-    found = {key: value for key, value in details.items() if value is not None}
-    return Findings((Component("operating-system", name, details=found, source="/etc/os-release, uname"),), unread)
+    known = {key: value for key, value in details.items() if value is not None}
+    return Findings((Component("operating-system", name, details=known, source="/etc/os-release, uname"),), unread)
 
 
 def _release(files: Files) -> dict[str, str]:

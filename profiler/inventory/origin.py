@@ -63,9 +63,9 @@ def _names(match: Match) -> dict[str, Any]:
 
 def _shared(chips: Sequence[Chip]) -> dict[str, Any]:
     """Return the established facts of origin on which all of ``chips`` agree."""
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     for name in _SHARED:
         values = [getattr(chip, name) for chip in chips]
         if values and values[0] not in (None, ()) and all(value == values[0] for value in values):
-            found[name] = list(values[0]) if isinstance(values[0], tuple) else values[0]
-    return found
+            facts[name] = list(values[0]) if isinstance(values[0], tuple) else values[0]
+    return facts

@@ -139,12 +139,12 @@ def _node_bytes(files: Files, folder: str) -> int | None:
 
 def parse_cpu_list(text: str) -> list[int]:
     """Return the processors in the kernel's list format, such as "0-3,8"; empty if it is malformed."""
-    found: list[int] = []
+    processors: list[int] = []
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
         if not first.isdecimal() or (last and not last.isdecimal()):
             return []
         if int(last or first) - int(first) > 1 << 16:
             return []
-        found.extend(range(int(first), int(last or first) + 1))
-    return found
+        processors.extend(range(int(first), int(last or first) + 1))
+    return processors

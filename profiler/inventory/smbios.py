@@ -69,24 +69,24 @@ def structures(table: bytes) -> Iterator[Structure]:
 def memory_modules(table: bytes) -> list[dict[str, Any]]:
     """Return the populated memory slots: place, size, type, speed and maker."""
     modules = []
-    for found in structures(table):
-        size = _module_bytes(found) if found.kind == _MEMORY_DEVICE else None
+    for entry in structures(table):
+        size = _module_bytes(entry) if entry.kind == _MEMORY_DEVICE else None
         if not size:
             continue
-        configured = _extended(found.word(0x20), found.double(0x58))
-        rated = _extended(found.word(0x15), found.double(0x54))
+        configured = _extended(entry.word(0x20), entry.double(0x58))
+        rated = _extended(entry.word(0x15), entry.double(0x54))
         modules.append(
             {
-                "locator": found.string(0x10),
+                "locator": entry.string(0x10),
                 "size_bytes": size,
-                "type": _MEMORY_TYPES.get(found.byte(0x12) or 0),
+                "type": _MEMORY_TYPES.get(entry.byte(0x12) or 0),
                 "rated_mt_per_s": rated,
                 "configured_mt_per_s": configured,
-                "manufacturer": found.string(0x17),
-                "part_number": found.string(0x1A),
-                "serial": found.string(0x18),
-                "data_width_bits": _known(found.word(0x0A)),
-                "total_width_bits": _known(found.word(0x08)),
+                "manufacturer": entry.string(0x17),
+                "part_number": entry.string(0x1A),
+                "serial": entry.string(0x18),
+                "data_width_bits": _known(entry.word(0x0A)),
+                "total_width_bits": _known(entry.word(0x08)),
             }
         )
     return [{key: value for key, value in module.items() if value is not None} for module in modules]
@@ -94,7 +94,7 @@ def memory_modules(table: bytes) -> list[dict[str, Any]]:
 
 def processor_names(table: bytes) -> list[str]:
     """Return the processors' names in the firmware: on Arm servers the only source of the chip's name."""
-    names = (found.string(0x10) for found in structures(table) if found.kind == _PROCESSOR)
+    names = (entry.string(0x10) for entry in structures(table) if entry.kind == _PROCESSOR)
     return [name for name in names if name]
 
 

@@ -35,17 +35,17 @@ _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 def read_packages() -> Findings:
     """Return the interpreter as one component; ``details["packages"]`` maps name to version, sorted by name."""
-    found = {**_requirements(), **_installed_engines()}
+    versions = {**_requirements(), **_installed_engines()}
     details = {
         "version": platform.python_version(),
         "implementation": platform.python_implementation(),
         "compiler": platform.python_compiler(),
         "virtual_environment": sys.prefix != sys.base_prefix,
-        "packages": dict(sorted(found.items(), key=lambda pair: pair[0].casefold())),
+        "packages": dict(sorted(versions.items(), key=lambda pair: pair[0].casefold())),
     }
     unread = (
         {}
-        if ROOT in found
+        if ROOT in versions
         else {"packages": f"{ROOT} is not installed as a distribution: its requirements are unknown"}
     )
     name = f"{platform.python_implementation()} {platform.python_version()}"
@@ -70,7 +70,7 @@ def canonical(name: str) -> str:
 
 def _requirements() -> dict[str, str]:
     """Return chipassay and its requirements, direct and indirect; extras are left out."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     seen: set[str] = set()
     waiting = [ROOT]
     while waiting:
@@ -82,9 +82,9 @@ def _requirements() -> dict[str, str]:
             here = distribution(name)
         except PackageNotFoundError:
             continue
-        found[canonical(name)] = here.version
+        versions[canonical(name)] = here.version
         waiting.extend(_needs(here))
-    return found
+    return versions
 
 
 def _needs(here: Distribution) -> Iterator[str]:
@@ -97,13 +97,13 @@ def _needs(here: Distribution) -> Iterator[str]:
 
 def _installed_engines() -> dict[str, str]:
     """Return the installed engines, judged by the folder's name first: opening the metadata is slow."""
-    found = {}
+    versions = {}
     for here in distributions():
         folder = getattr(here, "_path", None)
         guess = folder.name.partition("-")[0] if folder is not None else here.name
         if is_engine(guess.replace("_", "-")) or is_engine(guess):
-            found[canonical(here.name)] = here.version
-    return found
+            versions[canonical(here.name)] = here.version
+    return versions
 
 
 _MAPS = Path("/proc/self/maps")
@@ -181,8 +181,8 @@ def _torch(torch: Any) -> dict[str, Any]:
 
 
 def _setting(text: str, key: str) -> str | None:
-    found = re.search(rf"\b{key}=(\w+)", text)
-    return found[1] if found else None
+    match = re.search(rf"\b{key}=(\w+)", text)
+    return match[1] if match else None
 
 
 def _onnxruntime(onnxruntime: Any) -> dict[str, Any]:

@@ -56,9 +56,9 @@ def take_inventory(
         read_packages(),
         read_engines(load=engines),
     ]
-    found = merge([*parts[:2], read_accelerators(tools, devices), *parts[2:]])
-    components = tuple(with_origin(part, catalogue) for part in found.components)
-    shown, unread = _concealed(components, found, include_serials)
+    findings = merge([*parts[:2], read_accelerators(tools, devices), *parts[2:]])
+    components = tuple(with_origin(part, catalogue) for part in findings.components)
+    shown, unread = _concealed(components, findings, include_serials)
     return Host(fingerprint(components, devices), shown, unread)
 
 

@@ -65,35 +65,35 @@ def read_virtualisation(files: Files, environment: Mapping[str, str] | None = No
     name = f"virtual machine ({named or 'hypervisor unknown'})" if virtual else "no hypervisor seen"
     if container:
         name += f", in a container ({container})"
-    found = {key: value for key, value in details.items() if value is not None}
+    known = {key: value for key, value in details.items() if value is not None}
     note = "the hardware that the hypervisor presents may differ from the real part" if virtual else ""
     return Findings(
-        (Component("virtualisation", name, details=found, source="CPUID, DMI, ACPI, cgroup", note=note),), unread
+        (Component("virtualisation", name, details=known, source="CPUID, DMI, ACPI, cgroup", note=note),), unread
     )
 
 
 def _evidence(files: Files) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    evidence: dict[str, Any] = {}
     cpuinfo = files.text("proc/cpuinfo") or ""
     if any(line.startswith("flags") and " hypervisor" in line for line in cpuinfo.splitlines()):
-        found["cpuid_hypervisor"] = True
+        evidence["cpuid_hypervisor"] = True
     if (kind := files.text("sys/hypervisor/type")) is not None:
-        found["xen"] = kind
+        evidence["xen"] = kind
     for table in ("DSDT", "FACP"):
         header = files.raw(f"sys/firmware/acpi/tables/{table}")
         mark = header[10:16].decode("ascii", "replace").strip() if header else ""
         if mark in _ACPI_MARKS:
-            found["acpi"] = _ACPI_MARKS[mark]
+            evidence["acpi"] = _ACPI_MARKS[mark]
     if (tree := files.text("proc/device-tree/hypervisor/compatible")) is not None:
-        found["device_tree"] = tree
+        evidence["device_tree"] = tree
     for field in ("product_name", "sys_vendor", "board_vendor", "bios_vendor"):
         text = files.text(f"{DMI}/{field}") or ""
         name = next((name for start, name in _DMI_NAMES.items() if text.startswith(start)), None)
-        if name and "dmi" not in found:
-            found["dmi"] = name
+        if name and "dmi" not in evidence:
+            evidence["dmi"] = name
     if "microsoft" in (files.text("proc/sys/kernel/osrelease") or "").lower():
-        found["wsl"] = "Windows Subsystem for Linux"
-    return found
+        evidence["wsl"] = "Windows Subsystem for Linux"
+    return evidence
 
 
 def _container(files: Files, environment: Mapping[str, str]) -> str | None:

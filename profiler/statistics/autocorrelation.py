@@ -39,8 +39,8 @@ def effective_samples(samples: Sequence[float]) -> float:
     count = len(samples)
     if count < FEWEST:
         return float(count)
-    found = lag_one(samples)
-    if found <= _ONE_SIDED_95 / math.sqrt(count):
+    correlation = lag_one(samples)
+    if correlation <= _ONE_SIDED_95 / math.sqrt(count):
         return float(count)
-    corrected = min(_LARGEST, found + (1 + 3 * found) / count)
+    corrected = min(_LARGEST, correlation + (1 + 3 * correlation) / count)
     return max(1.0, count * (1 - corrected) / (1 + corrected))

@@ -33,11 +33,11 @@ def resampled_together(*series: Sequence[float]) -> list[np.ndarray]:
     The draws depend on the numbers of samples alone, so thousands of series of the same sizes share them.
     """
     shapes = tuple((len(samples), max(1, round(effective_samples(samples)))) for samples in series)
-    found = []
+    medians = []
     for samples, (lower, upper) in zip(series, _middle_draws(shapes), strict=True):
         values = np.sort(np.asarray(samples, dtype=np.float64))
-        found.append((values[lower] + values[upper]) / 2)
-    return found
+        medians.append((values[lower] + values[upper]) / 2)
+    return medians
 
 
 @lru_cache(maxsize=64)

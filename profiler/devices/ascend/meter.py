@@ -63,10 +63,10 @@ class NpuSmi(StreamedPower):
     @classmethod
     def probe(cls, accelerator: str | None, environment: Mapping[str, str]) -> MeterProbe:
         """Return whether the tool is installed and lists the device; :meth:`open` checks that it reports power."""
-        found = _find(accelerator, environment)
-        if isinstance(found, str):
-            return MeterProbe(False, found, "install the Ascend driver, with its tools on PATH")
-        return MeterProbe(True, scope=_scope(found), grade="derived")
+        place = _find(accelerator, environment)
+        if isinstance(place, str):
+            return MeterProbe(False, place, "install the Ascend driver, with its tools on PATH")
+        return MeterProbe(True, scope=_scope(place), grade="derived")
 
     @classmethod
     def candidates(cls, environment: Mapping[str, str]) -> tuple[str | None, ...]:
@@ -77,10 +77,10 @@ class NpuSmi(StreamedPower):
     @classmethod
     def open(cls, accelerator: str | None, environment: Mapping[str, str]) -> NpuSmi:
         """Start watching, and wait for the first reading."""
-        found = _find(accelerator, environment)
-        if isinstance(found, str):
-            raise MeterLostError(found)
-        return cls(found)
+        place = _find(accelerator, environment)
+        if isinstance(place, str):
+            raise MeterLostError(place)
+        return cls(place)
 
     def __init__(self, place: _Place) -> None:
         command = [TOOL, "info", "watch", "-i", str(place.card), "-c", str(place.chip), "-d", str(PERIOD_S)]

@@ -47,7 +47,7 @@ def cards(answers: Answers) -> tuple[Card, ...]:
     numbers = mapping(answers.get("info -m", ""))
     chips = _chips(text)
     together = Counter(chip.card for chip in chips)
-    found = []
+    read = []
     for chip in chips:
         board = fields.pairs(answers.get(f"info -t board -i {chip.card}", ""))
         detail = fields.pairs(answers.get(f"info -t board -i {chip.card} -c {chip.chip}", "")) or board
@@ -67,8 +67,8 @@ def cards(answers: Answers) -> tuple[Card, ...]:
         }
         card = make_card("npu-smi", MAKER, _name(chip, detail), details, chip.sensors)
         count = together[chip.card]
-        found.append(card if count == 1 else card.with_power_scope(f"board of {count} chips"))
-    return tuple(found)
+        read.append(card if count == 1 else card.with_power_scope(f"board of {count} chips"))
+    return tuple(read)
 
 
 def follow_up(answers: Answers) -> tuple[str, ...]:
@@ -135,15 +135,15 @@ def _is_number(text: str) -> bool:
 
 def mapping(text: str) -> dict[tuple[int, int], int]:
     """Return (card, chip) to the logical number, by which frameworks count; the header names the columns."""
-    found: dict[tuple[int, int], int] = {}
+    logical_numbers: dict[tuple[int, int], int] = {}
     rows = (re.split(r"\s{2,}", line.strip()) for line in text.splitlines())
     for row in fields.rows_under(lambda cells: cells[0] == "NPU ID", rows):
         logical = row.get("Chip Logic ID", row.get("Chip Phy-ID", ""))
         keys = (row["NPU ID"], row.get("Chip ID", ""), logical)
         if all(_is_number(key) for key in keys):
             card, chip, number = map(int, keys)
-            found[card, chip] = number
-    return found
+            logical_numbers[card, chip] = number
+    return logical_numbers
 
 
 def _soc(detail: dict[str, str]) -> str | None:

@@ -74,7 +74,7 @@ class Sensor:
 
 def sensors(root: Path) -> list[Sensor]:
     """Return every sensor of power or energy below ``root``."""
-    found = []
+    listed = []
     for device in sorted(root.glob("hwmon*")):
         driver = _text(device / "name")
         named = _text(device / "label")
@@ -82,17 +82,17 @@ def sensors(root: Path) -> list[Sensor]:
         powers |= {file.name.partition("_")[0]: file for file in sorted(device.glob("power*_input"))}
         for channel, file in sorted(powers.items()):
             age_s = _age_s(device / f"{channel}_average_interval", device / "update_interval")
-            found.append(Sensor(driver, _text(device / f"{channel}_label") or named, (file,), age_s))
+            listed.append(Sensor(driver, _text(device / f"{channel}_label") or named, (file,), age_s))
         for file in sorted(device.glob("energy*_input")):
-            found.append(Sensor(driver, _text(device / file.name.replace("_input", "_label")) or named, (file,), 0.0))
+            listed.append(Sensor(driver, _text(device / file.name.replace("_input", "_label")) or named, (file,), 0.0))
         if not powers:
             for current in sorted(device.glob("curr*_input")):
                 number = current.name.removeprefix("curr").removesuffix("_input")
                 voltage = device / f"in{number}_input"
                 if MONITOR.match(driver) and voltage.is_file():
                     label = _text(device / f"in{number}_label") or named
-                    found.append(Sensor(driver, label, (current, voltage), _age_s(device / "update_interval")))
-    return found
+                    listed.append(Sensor(driver, label, (current, voltage), _age_s(device / "update_interval")))
+    return listed
 
 
 def _age_s(*intervals: Path) -> float:
@@ -122,13 +122,13 @@ class _Choice:
 
 def _choose(root: Path) -> _Choice | MeterProbe:
     """Return the best sensors, or why there are none."""
-    found = sensors(root)
+    listed = sensors(root)
     for kind in KNOWN:
-        fitting = [s for s in found if s.driver == kind.driver and re.fullmatch(kind.label, s.label)]
+        fitting = [s for s in listed if s.driver == kind.driver and re.fullmatch(kind.label, s.label)]
         counting = [s for s in fitting if s.counts]
         if fitting:
             return _Choice(tuple(counting or fitting), kind.scope)
-    rails = [sensor for sensor in found if MONITOR.match(sensor.driver)]
+    rails = [sensor for sensor in listed if MONITOR.match(sensor.driver)]
     if len(rails) == 1:
         return _Choice((rails[0],), f"one rail ({rails[0]})")
     if rails:
@@ -138,7 +138,7 @@ def _choose(root: Path) -> _Choice | MeterProbe:
             f"hwmon shows {len(rails)} rails ({names}), and none is known to supply the whole processor or module",
             "read the machine at the wall: chipassay profile --wall-meter",
         )
-    other = sorted({sensor.driver for sensor in found})
+    other = sorted({sensor.driver for sensor in listed})
     seen = f"; those of {', '.join(other)} measure other parts" if other else ""
     return MeterProbe(
         False,

@@ -28,12 +28,12 @@ class _Package:
 
 def packages(root: Path) -> list[Path]:
     """Return the package domains below ``root``, one per processor package."""
-    found = []
+    zones = []
     for zone in sorted(root.glob("intel-rapl:*")):
         name = zone / "name"
         if zone.name.count(":") == 1 and name.is_file() and name.read_text().strip().startswith("package-"):
-            found.append(zone)
-    return found
+            zones.append(zone)
+    return zones
 
 
 class Rapl(Meter):

@@ -148,8 +148,8 @@ def _identity(nvml: Any, handle: Any) -> dict[str, str]:
         "uuid": lambda: nvml.nvmlDeviceGetUUID(handle),
         "pci_address": lambda: pci_address(text_of(nvml.nvmlDeviceGetPciInfo(handle).busId)),
     }
-    found = {key: ask(nvml, read) for key, read in readers.items()}
-    return {key: text_of(value) for key, value in found.items() if value}
+    values = {key: ask(nvml, read) for key, read in readers.items()}
+    return {key: text_of(value) for key, value in values.items() if value}
 
 
 def _on_superchip(nvml: Any, handle: Any) -> bool:

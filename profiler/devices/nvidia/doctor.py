@@ -14,10 +14,10 @@ def check_boards(machine: Machine) -> list[Finding]:
     """Check every board in NVML; return nothing without one."""
     try:
         with nvml_session() as nvml:
-            found = []
+            findings = []
             for index in range(nvml.nvmlDeviceGetCount()):
-                found += _board(nvml, index)
-            return found
+                findings += _board(nvml, index)
+            return findings
     except NvmlUnavailableError:
         return []
 

@@ -56,7 +56,7 @@ def _component(name: str, details: dict[str, Any]) -> Component:
 
 def _collect(nvml: Any, name: str, readers: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the readable fields, and the reason for each other under ``name: field``, once for equal boards."""
-    found: dict[str, Any] = {}
+    details: dict[str, Any] = {}
     unread: dict[str, str] = {}
     for key, read in readers.items():
         try:
@@ -67,8 +67,8 @@ def _collect(nvml: Any, name: str, readers: dict[str, Callable[[], Any]]) -> tup
             unread[f"{name}: {key}"] = "this version of nvidia-ml-py does not read it"
         else:
             if value not in (None, "", []):
-                found[key] = value
-    return found, unread
+                details[key] = value
+    return details, unread
 
 
 def _common(nvml: Any) -> dict[str, Callable[[], Any]]:
@@ -114,20 +114,20 @@ def _mig_devices(nvml: Any, handle: Any) -> list[dict[str, Any]]:
             return []
     except nvml.NVMLError:
         return []
-    found = []
+    instances = []
     for index in range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
         try:
             instance = nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, index)
         except nvml.NVMLError:
             continue
-        found.append(
+        instances.append(
             {
                 "name": nvml.nvmlDeviceGetName(instance),
                 "uuid": nvml.nvmlDeviceGetUUID(instance),
                 "total_bytes": nvml.nvmlDeviceGetMemoryInfo(instance).total,
             }
         )
-    return found
+    return instances
 
 
 def _cuda(version: int) -> str:

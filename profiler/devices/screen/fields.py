@@ -27,41 +27,41 @@ def known(text: object) -> str | None:
 
 def number(text: object, pattern: str = FIGURE) -> float | None:
     """Return the first figure that ``pattern`` captures in ``text``."""
-    found = re.search(pattern, text, re.ASCII) if isinstance(text, str) else None
-    return float(found[1]) if found and len(found[1]) < 20 else None
+    match = re.search(pattern, text, re.ASCII) if isinstance(text, str) else None
+    return float(match[1]) if match and len(match[1]) < 20 else None
 
 
 def mebibytes(text: object, pattern: str = COUNT) -> int | None:
     """Return the bytes of a count of MiB (tools print "MB" and mean MiB)."""
-    found = number(text, pattern)
-    return int(found) << 20 if found is not None else None
+    size = number(text, pattern)
+    return int(size) << 20 if size is not None else None
 
 
 def watts(text: object, pattern: str = FIGURE) -> float | None:
     """Return a power in watts; None for what no card draws (tools print 65535 for an unknown power)."""
-    found = number(text, pattern)
-    return found if found is not None and found < MOST_POWER_W else None
+    power = number(text, pattern)
+    return power if power is not None and power < MOST_POWER_W else None
 
 
 def celsius(text: object, pattern: str = FIGURE) -> float | None:
     """Return a temperature in degrees Celsius; None for what silicon does not survive."""
-    found = number(text, pattern)
-    return found if found is not None and found < MOST_TEMPERATURE_C else None
+    degrees = number(text, pattern)
+    return degrees if degrees is not None and degrees < MOST_TEMPERATURE_C else None
 
 
 def share(text: object, pattern: str = FIGURE) -> float | None:
     """Return a percentage as a number from 0 to 1; None past 100 %."""
-    found = number(text, pattern)
-    return found / 100 if found is not None and found <= 100 else None
+    percent = number(text, pattern)
+    return percent / 100 if percent is not None and percent <= 100 else None
 
 
 def pci_address(text: object) -> str | None:
     """Return a PCI address as the kernel writes it: four digits of domain, lower case."""
-    found = _PCI_ADDRESS.search(text) if isinstance(text, str) else None
-    if not found:
+    match = _PCI_ADDRESS.search(text) if isinstance(text, str) else None
+    if not match:
         return None
-    domain = (found[1] or "0000")[-4:]
-    return f"{domain}:{found[2]}:{found[3]}.{found[4]}".lower()
+    domain = (match[1] or "0000")[-4:]
+    return f"{domain}:{match[2]}:{match[3]}.{match[4]}".lower()
 
 
 def cells(line: str) -> list[str]:
@@ -71,12 +71,12 @@ def cells(line: str) -> list[str]:
 
 def pairs(text: str) -> dict[str, str]:
     """Return ``Key : value`` lines, the first of each key; values may hold colons."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for line in text.splitlines():
         key, colon, value = line.partition(":")
         if colon and key.strip():
-            found.setdefault(key.strip(), value.strip())
-    return found
+            values.setdefault(key.strip(), value.strip())
+    return values
 
 
 def rows_under(header: Callable[[list[str]], bool], rows: Iterable[list[str]]) -> Iterator[dict[str, str]]:

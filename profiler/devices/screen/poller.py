@@ -50,13 +50,13 @@ class Poller:
         wait_s = self.period_s - self._took_s
         while not self._stop.wait(max(wait_s, 0.0)):
             began = time.thread_time()
-            found = self._ask()
-            self._took_s = 0.8 * self._took_s + 0.2 * found.took_s
+            answer = self._ask()
+            self._took_s = 0.8 * self._took_s + 0.2 * answer.took_s
             self.calls += 1
-            self.failed += bool(found.failure)
-            self.cpu_s += found.cpu_s + time.thread_time() - began
-            self._fresh = found
-            wait_s = self.period_s - found.took_s
+            self.failed += bool(answer.failure)
+            self.cpu_s += answer.cpu_s + time.thread_time() - began
+            self._fresh = answer
+            wait_s = self.period_s - answer.took_s
 
     def close(self) -> None:
         """Stop polling; a call under way ends within its limit."""

@@ -91,9 +91,9 @@ def three_cells(first: str) -> Callable[[Lines], Start | None]:
 
     def start(lines: Lines) -> Start | None:
         upper = lines.upper
-        found = pattern.match(upper[0])
-        if found is None or len(upper) < 2 or fields.pci_address(upper[1]) is None or len(lines.lower) != 3:
+        match = pattern.match(upper[0])
+        if match is None or len(upper) < 2 or fields.pci_address(upper[1]) is None or len(lines.lower) != 3:
             return None
-        return int(found[1]), found[2], {}
+        return int(match[1]), match[2], {}
 
     return start

@@ -96,16 +96,16 @@ class CsvTail(WallSource):
         return [cell.strip().strip('"').casefold() for cell in line.split(self._separator)]
 
     def _rows(self, lines: Sequence[str]) -> list[WallRow]:
-        found = []
+        readings = []
         for line in lines:
             cells = self._cells(line)
             if cells == self._columns or not line.strip():
                 continue
             try:
-                found.append(_row(dict(zip(self._columns, cells, strict=True))))
+                readings.append(_row(dict(zip(self._columns, cells, strict=True))))
             except ValueError:
                 self.refused = f"{line[:80]!r} is not a reading"
-        return found
+        return readings
 
 
 def _row(cells: dict[str, str]) -> WallRow:
@@ -121,7 +121,7 @@ def _row(cells: dict[str, str]) -> WallRow:
 def _optional(text: str) -> float | None:
     if not text:
         return None
-    found = number(float(text))
-    if found is None:
+    figure = number(float(text))
+    if figure is None:
         raise ValueError(f"{text} is not a quantity")
-    return found
+    return figure

@@ -62,10 +62,10 @@ def seconds(value: Any) -> float:
         except ValueError:
             at = datetime.datetime.fromisoformat(text)
             return (at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).timestamp()
-    found = number(value)
-    if found is None or found >= LATEST_UNIX_S:
+    instant = number(value)
+    if instant is None or instant >= LATEST_UNIX_S:
         raise ValueError(f"{value!r} is not a time in seconds")
-    return found
+    return instant
 
 
 def number(value: Any) -> float | None:
