@@ -1,4 +1,4 @@
-"""The catalogue of Qwen presets: ``models.yaml``, validated when loaded."""
+"""The Qwen presets: ``models.yaml``, validated when loaded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the model's authors state, in billions, exactly as printed."""
+    """The parameter counts that the model's authors state, in billions, as printed."""
 
     parameters_b: float
     non_embedding_parameters_b: float
@@ -56,7 +56,7 @@ class _Backing:
 
 @cache
 def presets() -> dict[str, Preset]:
-    """Every preset by its name, in the order of the file."""
+    """Return every preset by its name, in the order of the file."""
     path = files("profiler.models").joinpath("models.yaml")
     return load_presets(path.read_text(), "models.yaml")
 
@@ -78,9 +78,9 @@ def _preset(entry: Located) -> Preset:
 
 
 def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
-    """The model a user means: a preset by name (synthetic weights), or the folder of a local checkpoint.
+    """Return the model a user means: a preset by name (synthetic weights), or the folder of a local checkpoint.
 
-    ``layers`` cuts a preset short; a checkpoint is taken whole.
+    ``layers`` shortens a preset; a checkpoint runs whole.
     """
     preset = presets().get(name_or_path.lower())
     if preset is not None:
@@ -92,7 +92,7 @@ def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
         return read_checkpoint(folder)
     if "/" in name_or_path or name_or_path.startswith("."):
         raise InputError(
-            f"{name_or_path} is no folder; give a preset (chipassay models) or the folder of a downloaded checkpoint"
+            f"{name_or_path} is not a folder; give a preset (chipassay models) or the folder of a downloaded checkpoint"
         )
     raise unknown("model", name_or_path, presets())
 

@@ -92,9 +92,9 @@ def _module(module: dict[str, Any]) -> str:
 
 
 def _packages(found: dict[str, str]) -> str:
-    from profiler.inventory.packages import ENGINES
+    from profiler.inventory.software import is_engine
 
-    main = [f"{name} {version}" for name, version in found.items() if name == "chipassay" or ENGINES.match(name)]
+    main = [f"{name} {version}" for name, version in found.items() if name == "chipassay" or is_engine(name)]
     return f"{len(found)} packages (--format json lists all), among them {', '.join(main)}"
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from profiler.chips import Chip
 from profiler.disturbance.verdict import disturbance
-from profiler.statistics.medians import MIN_FOR_INTERVAL
+from profiler.statistics.intervals import MIN_FOR_INTERVAL
 from reports.document import notation
 from reports.document.language import ENGLISH, Words
 from reports.document.sections.boards import board_sentence
