@@ -80,7 +80,7 @@ def _table(host: Host, model: Model | None, *, plain: bool) -> str:
 
     console = Console(width=80, no_color=True) if plain else Console()
     with console.capture() as captured:
-        console.print(inventory_table(host, model.spec.name if model else None))
+        console.print(inventory_table(host, console.width, model.spec.name if model else None))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 

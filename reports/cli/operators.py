@@ -58,7 +58,7 @@ def operators(
     matrix = portability(spec, chosen, prompt_tokens, context_tokens or prompt_tokens + 1, dtype, asked, recorded)
     if as_json:
         from profiler.records.codec import encode
-        from reports.render.operator_matrix import matrix_document
+        from reports.render.operators_json import matrix_document
 
         click.echo(encode(matrix_document(matrix)).decode(), nl=False)
         return

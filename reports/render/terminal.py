@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from profiler.disturbance.verdict import disturbance
@@ -15,6 +14,7 @@ from reports.document.sections.brief import brief
 from reports.document.sections.catalogue import panels
 from reports.document.sections.comparison import Line, Table, comparison_table
 from reports.document.sections.difference import difference
+from reports.document.sections.grids import Panel
 from reports.document.sections.modelled_wording import expected
 from reports.document.sections.operators import sentence as operators_of
 from reports.document.sections.roofline import verdict_of
@@ -96,24 +96,22 @@ def print_panels(judgement: Judgement, console: Console) -> None:
 
 
 def _panels(judged: GroupJudgement, width: int) -> list[RenderableType]:
-    from rich.text import Text
+    shown = [panel for panel in panels(judged, ENGLISH) if panel.in_terminal]
+    return [part for panel in shown for part in panel_parts(panel, width)]
 
-    parts: list[RenderableType] = []
-    for panel in (one for one in panels(judged, ENGLISH) if one.in_terminal):
-        parts += [Text(), paragraph(panel.title, width, f"bold {PANEL_STYLE}"), paragraph(panel.intro, width)]
-        for grid in panel.grids:
-            most = MOST_PANEL_ROWS if grid.most_open is None else grid.most_open
-            shown = replace(grid, rows=grid.rows[:most])
-            parts += [
-                Text(),
-                paragraph(grid.caption, width, "bold"),
-                *tables(shown.head, shown.rows, width, cell_ink=PANEL_STYLE),
-            ]
-            if len(grid.rows) > most:
-                more = ENGLISH("page.more_rows", count=len(grid.rows) - most)
-                parts.append(paragraph(f"{more}: report.md and report.json have all", width, "dim"))
-        parts += [Text(), *(paragraph(note, width, "dim") for note in panel.notes)]
-    return parts
+
+def panel_parts(panel: Panel, width: int) -> list[RenderableType]:
+    """Return a panel's title, introduction, grids and notes."""
+    parts: list[RenderableType] = ["", paragraph(panel.title, width, f"bold {PANEL_STYLE}")]
+    parts.append(paragraph(panel.intro, width))
+    for grid in panel.grids:
+        most = MOST_PANEL_ROWS if grid.most_open is None else grid.most_open
+        shown = tables(grid.head, grid.rows[:most], width, cell_ink=PANEL_STYLE)
+        parts += ["", paragraph(grid.caption, width, "bold"), *shown]
+        if len(grid.rows) > most:
+            more = ENGLISH("page.more_rows", count=len(grid.rows) - most)
+            parts.append(paragraph(f"{more}: report.md and report.json have all", width, "dim"))
+    return [*parts, "", *(paragraph(note, width, "dim") for note in panel.notes)]
 
 
 def _tables(laid_out: Table, width: int) -> list[RenderableType]:

@@ -32,9 +32,11 @@ _MOST_RUNS = 4
 
 def projection_panel(judged: GroupJudgement, say: Words) -> Panel | None:
     """The table of figures, the track record below it, and what must be known of each chip."""
-    found = judged.projection
-    if found is None:
-        return None
+    return None if judged.projection is None else panel_of(judged.projection, say)
+
+
+def panel_of(found: Projection, say: Words) -> Panel:
+    """Return the panel of a projection."""
     record = track_record()
     work = say(
         "projection.intro", model=found.model, precision=found.precision, batch=found.batch,
