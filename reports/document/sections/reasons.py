@@ -9,19 +9,19 @@ from reports.judge.reason import Reason
 
 def note_text(note: Reason, say: Words) -> str:
     """Return a note on a projected chip, as a clause without a full stop."""
-    return _text("projection.note", note, say)
+    return say(f"projection.note.{note.code}", **note.values)
 
 
 def why_open(found: Standing, say: Words) -> str:
     """Return why the label or the need of a licence is open; empty if neither is."""
-    return _text("standing.open", found.open, say) if found.open else "; ".join(found.meanings)
+    if found.open is None:
+        return "; ".join(found.meanings)
+    values = found.open.values
+    if rules := values.get("rules"):
+        values = {"rules": say.clauses(rules)}
+    return say(f"standing.open.{found.open.code}", **values)
 
 
 def why_labelled(found: Standing) -> str:
     """Return why a label is open, in English: of a known chip, what the rules say."""
     return "; ".join(found.meanings) if found.chip else why_open(found, ENGLISH)
-
-
-def _text(stem: str, reason: Reason, say: Words) -> str:
-    values = {name: say.clauses(value) if isinstance(value, tuple) else value for name, value in reason.values.items()}
-    return say(f"{stem}.{reason.code}", **values)
