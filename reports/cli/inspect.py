@@ -35,8 +35,8 @@ def inspect(
 ) -> None:
     """List hardware, firmware and software with their origin, and what could not be read and why.
 
-    Nothing needs a privilege; as root, memory modules and serial numbers are read too. Serial numbers and UUIDs are
-    printed as salted hashes that only you can match between bundles.
+    No privilege is needed. As root, memory modules and serial numbers are read too. Serial numbers and UUIDs are
+    printed as salted hashes, which only you can match between bundles.
     """
     from backends.common.errors import InputError, unknown
     from profiler.inventory import take_inventory

@@ -52,8 +52,8 @@ def project(
 ) -> None:
     """Project BUNDLE's model and workload, or a preset, on chips of the catalogue.
 
-    Every figure is modelled and carries an 80 % interval; none is a measurement. --backtest says how far the same
-    model was off on published results that it had not seen.
+    Every figure is modelled and has an 80 % interval. None is a measurement. --backtest shows how far the same model
+    was off on published results that it had not seen.
     """
     # Many small solves: threads of the linear algebra library would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
