@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from profiler.disturbance.verdict import disturbance
 from reports.document import notation
@@ -15,6 +14,7 @@ from reports.document.sections.brief import brief
 from reports.document.sections.catalogue import panels
 from reports.document.sections.comparison import Line, Table, comparison_table
 from reports.document.sections.difference import difference
+from reports.document.sections.grids import Panel
 from reports.document.sections.modelled_wording import expected
 from reports.document.sections.operators import sentence as operators_of
 from reports.document.sections.roofline import verdict_of
@@ -26,7 +26,6 @@ from reports.judge.placement import placed_rows
 from reports.render.terminal_table import paragraph, tables
 
 if TYPE_CHECKING:
-    from rich.box import Box
     from rich.console import Console, RenderableType
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -36,8 +35,6 @@ PANEL_STYLE = "magenta"
 """Colour of what is projected; nothing measured is shown in it."""
 MODELLED_STYLE = "cyan"
 """Colour of what a vendor's tools say of a chip that is not here; nothing measured is shown in it."""
-_DASHED = "\n".join(["    ", "    ", " ┄┄ ", "    ", "    ", " ┄┄ ", "    ", "    ", ""])
-"""The lines of a table of modelled figures, dashed where those of a measured one are solid."""
 _LONGEST_TARGET = 28
 
 
@@ -99,42 +96,36 @@ def print_panels(judgement: Judgement, console: Console) -> None:
 
 
 def _panels(judged: GroupJudgement, width: int) -> list[RenderableType]:
-    from rich.text import Text
+    shown = [panel for panel in panels(judged, ENGLISH) if panel.in_terminal]
+    return [part for panel in shown for part in panel_parts(panel, width)]
 
-    parts: list[RenderableType] = []
-    for panel in (one for one in panels(judged, ENGLISH) if one.in_terminal):
-        parts += [Text(), paragraph(panel.title, width, f"bold {PANEL_STYLE}"), paragraph(panel.intro, width)]
-        for grid in panel.grids:
-            most = MOST_PANEL_ROWS if grid.most_open is None else grid.most_open
-            shown = replace(grid, rows=grid.rows[:most])
-            parts += [
-                Text(),
-                paragraph(grid.caption, width, "bold"),
-                *tables(shown.head, shown.rows, width, cell_style=PANEL_STYLE),
-            ]
-            if len(grid.rows) > most:
-                more = ENGLISH("page.more_rows", count=len(grid.rows) - most)
-                parts.append(paragraph(f"{more}: report.md and report.json have all", width, "dim"))
-        parts += [Text(), *(paragraph(note, width, "dim") for note in panel.notes)]
-    return parts
+
+def panel_parts(panel: Panel, width: int) -> list[RenderableType]:
+    """Return a panel's title, introduction, grids and notes."""
+    parts: list[RenderableType] = ["", paragraph(panel.title, width, f"bold {PANEL_STYLE}")]
+    parts.append(paragraph(panel.intro, width))
+    for grid in panel.grids:
+        most = MOST_PANEL_ROWS if grid.most_open is None else grid.most_open
+        shown = tables(grid.head, grid.rows[:most], width, cell_ink=PANEL_STYLE)
+        parts += ["", paragraph(grid.caption, width, "bold"), *shown]
+        if len(grid.rows) > most:
+            more = ENGLISH("page.more_rows", count=len(grid.rows) - most)
+            parts.append(paragraph(f"{more}: report.md and report.json have all", width, "dim"))
+    return [*parts, "", *(paragraph(note, width, "dim") for note in panel.notes)]
 
 
 def _tables(laid_out: Table, width: int) -> list[RenderableType]:
     """Measured targets, in as many tables as the width asks for; each repeats the target's name."""
-    from rich import box
-
     lines = (*laid_out.comparable, *laid_out.set_apart)
     shown = laid_out.measured_columns
     titles = ["Target", "vs fastest", *(laid_out.metrics[at].title for at in shown), "Parity"]
     every = [[line.row.label for line in lines], *_columns(lines)]
     columns = [*every[:2], *(every[at + 2] for at in shown), every[-1]]
-    return _paged(lines, titles, columns, width, box.SIMPLE_HEAD, section_after=len(laid_out.comparable))
+    return _paged(lines, titles, columns, width, "solid", section_after=len(laid_out.comparable))
 
 
 def _modelled(laid_out: Table, width: int) -> list[RenderableType]:
     """Modelled targets under a heading of their own, with the columns that any of them fills."""
-    from rich.box import Box
-
     lines = laid_out.modelled
     if not lines:
         return []
@@ -143,20 +134,19 @@ def _modelled(laid_out: Table, width: int) -> list[RenderableType]:
     every = [[line.row.label for line in lines], *_columns(lines)]
     columns = [every[0], *(every[at + 2] for at in shown), every[-1]]
     head = paragraph(ENGLISH("modelled.block"), width, f"bold {MODELLED_STYLE}")
-    return [head, *_paged(lines, titles, columns, width, Box(_DASHED), MODELLED_STYLE)]
+    return [head, *_paged(lines, titles, columns, width, "dashed", MODELLED_STYLE)]
 
 
 def _paged(
-    lines: Sequence[Line], titles: list[str], columns: list[list[str]], width: int, lined: Box, ink: str = "",
-    section_after: int = 0,
+    lines: Sequence[Line], titles: list[str], columns: list[list[str]], width: int,
+    lined: Literal["solid", "dashed"], ink: str = "", section_after: int = 0,
 ) -> list[RenderableType]:  # fmt: skip
     styles = [
         ink if line.row.conclusive or line.row.record.status == "modelled" else f"dim {ink}".strip() for line in lines
     ]
     return tables(
-        titles, list(zip(*columns, strict=True)), width, box=lined, header_style=f"bold {ink}".strip(),
-        border_style=ink, row_styles=styles, longest_first=_LONGEST_TARGET, section_after=section_after,
-        left=("Parity",),
+        titles, list(zip(*columns, strict=True)), width, lines=lined, ink=ink, row_styles=styles,
+        longest_first=_LONGEST_TARGET, line_after=(section_after,), left=(len(titles) - 1,),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from reports.document.language import ENGLISH, Words
 from reports.document.sections.boards import board_sentence
 from reports.document.sections.dependence import gap_sentence, loss_sentences, open_processors, percent
 from reports.document.sections.modelled_wording import brief_sentences
+from reports.document.sections.reasons import why_open
 from reports.document.sections.summary import MOST_NAMED, decode_verdict, missing, modelled_verdict
 from reports.judge.comparison.comparison import Comparison, Group
 from reports.judge.comparison.samples import counted
@@ -128,7 +129,7 @@ def _changes(group: Group, study: Study, comparison: Comparison, say: Words) -> 
     said = []
     loss = study.decode.loss
     for name, rows in list(open_processors(study).items())[:MOST_NAMED]:
-        why = study.standings[rows[0].place].why(say)
+        why = why_open(study.standings[rows[0].place], say)
         if loss.reason or len(loss.worlds) != 2:
             said.append(say("brief.change_open_only", processor=name, why=why, count=len(rows)))
             continue

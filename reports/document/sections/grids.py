@@ -21,6 +21,7 @@ from reports.document.sections.dependence import (
     world_name,
 )
 from reports.document.sections.provenance import restricted_text
+from reports.document.sections.reasons import why_open
 from reports.document.sections.roofline import share_of
 from reports.document.sections.summary import named
 from reports.judge.comparison.comparison import Comparison, Group, Row
@@ -231,7 +232,7 @@ def standing_grid(rows: Sequence[Row], study: Study, comparison: Comparison, say
         possible = standing.possible_labels
         label = say.listing(possible) if standing.label == "indeterminate" and possible else standing.label
         chip = those[0].chip.name if those[0].chip else say("facts.not_read")
-        why = standing.why(say)
+        why = why_open(standing, say)
         restricted = restricted_text(standing.restricted, say)
         answer = f"{restricted}: {why}" if why and standing.restricted is None else restricted
         found.append((chip, named(those, say), label or notation.DASH, answer))

@@ -12,6 +12,7 @@ from reports.document import notation
 from reports.document.language import Words
 from reports.document.model import Grid
 from reports.document.sections.grids import Panel
+from reports.document.sections.reasons import note_text
 from reports.judge.judgement import GroupJudgement
 from reports.judge.projection.backtest import Score
 from reports.judge.projection.groups import chip_family
@@ -31,15 +32,17 @@ _MOST_RUNS = 4
 
 def projection_panel(judged: GroupJudgement, say: Words) -> Panel | None:
     """The table of figures, the track record below it, and what must be known of each chip."""
-    found = judged.projection
-    if found is None:
-        return None
+    return None if judged.projection is None else panel_of(judged.projection, say)
+
+
+def panel_of(found: Projection, say: Words) -> Panel:
+    """Return the panel of a projection."""
     record = track_record()
     work = say(
         "projection.intro", model=found.model, precision=found.precision, batch=found.batch,
         prompt=found.prompt_tokens, output=found.output_tokens,
     )  # fmt: skip
-    notes = [f"{chip.chip_id}: {say.clauses([note.text(say) for note in chip.notes])}" for chip in found.chips]
+    notes = [f"{chip.chip_id}: {say.clauses([note_text(note, say) for note in chip.notes])}" for chip in found.chips]
     if any(chip.figures["energy_per_output_token"].interval_80 for chip in found.chips):
         notes.append(say("projection.energy"))
     counts = {name: record.rows[name] for name in ("rows", "used", "converted", "excluded")}

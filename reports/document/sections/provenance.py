@@ -17,6 +17,7 @@ from reports.document.language import ENGLISH, Words
 from reports.document.sections.comparison import parity_verdict
 from reports.document.sections.modelled_facts import examined_facts
 from reports.document.sections.modelled_wording import parity_scope
+from reports.document.sections.reasons import why_open
 from reports.judge.comparison.comparison import Comparison, Group, Row
 from reports.judge.comparison.samples import counted
 from reports.judge.comparison.standing import standing
@@ -237,7 +238,7 @@ def standing_facts(row: Row, comparison: Comparison, say: Words = ENGLISH) -> li
     if label == "indeterminate" and found.possible_labels:
         label = say("facts.label_open", label=label, possible=say.listing(found.possible_labels))
     under = f" [{found.rule}: {found.citation}]" if found.rule else ""
-    because = found.why(say)
+    because = why_open(found, say)
     why = f"; {because}" if because else ""
     when = say("facts.as_of", day=found.as_of.isoformat(), destination=found.destination)
     facts.append((say("facts.export_control"), f"{label}{under}, {when}{why}"))
