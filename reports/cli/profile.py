@@ -155,9 +155,9 @@ def profile(
 
         click.echo(encode({"bundle": str(outcome.path), "index": bundle.index, "targets": bundle.targets}).decode())
     else:
-        from reports.render.terminal import print_comparison
+        from reports.render.terminal import print_report
 
-        print_comparison(judgement, Console())
+        print_report(judgement, Console())
         click.echo(f"bundle  {outcome.path}")
         for path in written:
             click.echo(f"report  {path}")

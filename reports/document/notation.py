@@ -25,6 +25,10 @@ GRADE_MARKS = {"measured": "", "derived": "", "modelled": "≈", "declared": "�
 
 DASH = "—"
 
+NOT_FINITE = 1e308
+"""The recorder writes the largest double for a logit that is not a number; readings from here on are not finite."""
+_MOST_DECIMALS = 9
+
 
 def scale_of(value: float, unit: str) -> tuple[float, str]:
     """The factor and the unit that keep ``value`` between 1 and 1000 where the unit has one; a bare ratio is in %."""
@@ -48,7 +52,7 @@ def number(value: float, decimals: int | None = None) -> str:
     """
     if value != 0 and decimals is None and not 1e-3 <= abs(value) < 1e7:
         mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{mantissa}{THIN_SPACE}×{THIN_SPACE}10{_superscript(int(exponent))}"
+        return f"{mantissa}{THIN_SPACE}×{THIN_SPACE}10{superscript(int(exponent))}"
     text = f"{value:,.{decimals_for(value) if decimals is None else decimals}f}"
     return text.replace(",", THIN_SPACE)
 
@@ -79,6 +83,33 @@ def interval(figure: Quantity) -> str:
     return f"{number(bounds[0], decimals)}–{number(bounds[1], decimals)}"
 
 
+def count(value: float) -> str:
+    """Return a whole number with its thousands separated."""
+    return f"{value:,.15g}".replace(",", THIN_SPACE)
+
+
+def percent(share: float) -> str:
+    """Return a share of one with three significant digits."""
+    return f"{number(100 * share)}{THIN_SPACE}%"
+
+
+def percent_below_all(share: float) -> str:
+    """Return a share of one with three significant digits, or as many as keep it below 100 %."""
+    decimals = decimals_for(100 * share)
+    while share < 1 <= round(share, decimals + 2) and decimals < _MOST_DECIMALS:
+        decimals += 1
+    return f"{number(100 * share, decimals)}{THIN_SPACE}%"
+
+
+def percent_to_a_tenth(share: float) -> str:
+    """Return a share of one to 0.1 %; only exactly none and exactly all are written as 0 % and 100 %."""
+    if share in (0, 1):
+        return f"{100 * share:.0f}{THIN_SPACE}%"
+    if share < 0.0005:
+        return f"<0.1{THIN_SPACE}%"
+    return f">99.9{THIN_SPACE}%" if share > 0.9995 else f"{100 * share:.1f}{THIN_SPACE}%"
+
+
 def times(value: float, ci95: tuple[float, float] | None) -> str:
     """A ratio such as ``1.49×``, with its interval in brackets if it has one."""
     decimals = max(2, _decimals(value, ci95) or 0) if abs(value) < 100 else 0
@@ -106,5 +137,6 @@ def _decimals(value: float, ci95: tuple[float, float] | None) -> int | None:
     return decimals + 2
 
 
-def _superscript(exponent: int) -> str:
-    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def superscript(value: int) -> str:
+    """Return the digits of ``value`` raised."""
+    return str(value).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from reports.document.charts.theme import DASHES, PALETTE, palette_css
 from reports.document.language import ENGLISH, Words
-from reports.document.model import Part
-from reports.document.sections.caps import MOST_CARDS, MOST_LISTED
+from reports.document.model import MOST_CARDS, MOST_LISTED, Part
 from reports.document.sections.catalogue import document
 from reports.judge.comparison.comparison import Group
 from reports.judge.judgement import Judgement

@@ -8,7 +8,7 @@ from profiler.records.quantity import Quantity
 from reports.document.language import ENGLISH
 from reports.document.sections.brief import brief
 from reports.document.sections.dependence import reason_text
-from reports.document.sections.grids import no_gap_text
+from reports.document.sections.gaps import no_gap_text
 from reports.document.sections.roofline import verdict_of
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.standing import Standing

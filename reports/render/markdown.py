@@ -23,6 +23,7 @@ from reports.document.model import (
     Section,
     Several,
     Table,
+    shown_in,
 )
 from reports.document.sections.catalogue import document
 from reports.judge.judgement import Judgement
@@ -53,12 +54,12 @@ def plain(text: str) -> str:
 
 def _section(section: Section, say: Words) -> list[str]:
     head = [f"## {plain(section.title)}", ""] if section.title else []
-    shown = _blocks(section.blocks, say)
+    shown = _blocks(section.blocks_in("markdown"), say)
     return [*head, *shown] if shown else []
 
 
 def _blocks(blocks: Iterable[Block], say: Words) -> list[str]:
-    return [line for block in blocks if "markdown" in block.formats for line in _block(block, say)]
+    return [line for block in shown_in("markdown", blocks) for line in _block(block, say)]
 
 
 def _block(block: Block, say: Words) -> list[str]:

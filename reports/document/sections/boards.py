@@ -45,12 +45,13 @@ def board_grid(row: Row, group: Group, say: Words) -> Grid | None:
             notation.with_unit(one.published.value, one.published.unit),
             f"{notation.GRADE_MARKS['modelled']}{notation.with_unit(one.estimate, one.published.unit)}",
             notation.times(one.ratio, None),
-            say.clauses([*([one.scaled] if one.scaled else []), *one.differences]), one.published.source.where,
+            say.clauses([say.quoted(text) for text in (one.scaled, *one.differences) if text]),
+            one.published.source.where,
         )
         for one in found
     ]  # fmt: skip
     caption = say("modelled.boards", label=row.label, model=found[0].published.model)
-    return Grid(caption, tuple(say(f"modelled.board.{name}") for name in _HEAD), tuple(rows), prose=True)
+    return Grid(caption, tuple(say(f"modelled.board.{name}") for name in _HEAD), tuple(rows), kind="text prose")
 
 
 def board_sentence(row: Row, group: Group, say: Words) -> str:

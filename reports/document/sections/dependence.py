@@ -13,20 +13,11 @@ from reports.judge.dependence.loss import World
 from reports.judge.dependence.study import PhaseStudy, Study
 from reports.judge.roofline.arithmetic import Phase
 
-_MOST_DECIMALS = 9
 _MOST_NAMED = 3
 _MOST_SCOPES = 8
 
 _UNTOLD = 0.005
 """A term within half a per cent of no difference is left out of a sentence; the table shows it."""
-
-
-def percent(share: float) -> str:
-    """A share of one as a percentage with three significant digits, never rounded up to all of it."""
-    decimals = notation.decimals_for(100 * share)
-    while share < 1 <= round(share, decimals + 2) and decimals < _MOST_DECIMALS:
-        decimals += 1
-    return f"{notation.number(100 * share, decimals)}{notation.THIN_SPACE}%"
 
 
 def share_text(value: float) -> str:
@@ -85,14 +76,14 @@ def _throughput_sentence(one: PhaseStudy, study: Study, say: Words) -> str:
     low, high = loss.bounds
     if low != high:
         return say(
-            "dependence.verdict.range", phase=phase, **_open(study, say), low_percent=percent(low),
-            high_percent=percent(high), low=share_text(low), high=share_text(high),
+            "dependence.verdict.range", phase=phase, **_open(study, say), low_percent=notation.percent_below_all(low),
+            high_percent=notation.percent_below_all(high), low=share_text(low), high=share_text(high),
         )  # fmt: skip
     world = loss.worlds[0]
     if low == 0:
         return say("dependence.verdict.zero", phase=phase, best=world.best, count=len(one.candidates))
     return say(
-        "dependence.verdict.point", phase=phase, percent=percent(low), value=share_text(low),
+        "dependence.verdict.point", phase=phase, percent=notation.percent_below_all(low), value=share_text(low),
         interval=interval_text(world, say), unrestricted=world.best_unrestricted, best=world.best,
     )  # fmt: skip
 

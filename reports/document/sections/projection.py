@@ -10,9 +10,18 @@ from dataclasses import replace
 
 from reports.document import notation
 from reports.document.language import Words
-from reports.document.model import Grid
-from reports.document.sections.grids import Panel
-from reports.judge.judgement import GroupJudgement
+from reports.document.model import (
+    EVERY_FORMAT,
+    MOST_LISTED,
+    Block,
+    Grid,
+    GroupView,
+    Heading,
+    Paragraph,
+    Section,
+    Several,
+)
+from reports.document.sections.explained import explained
 from reports.judge.projection.backtest import Score
 from reports.judge.projection.groups import chip_family
 from reports.judge.projection.projection import ChipProjection, Projected, Projection
@@ -29,9 +38,9 @@ _MOST_RUNS = 4
 """Measured runs that are named before the rest is counted."""
 
 
-def projection_panel(judged: GroupJudgement, say: Words) -> Panel | None:
-    """The table of figures, the track record below it, and what must be known of each chip."""
-    found = judged.projection
+def projection(view: GroupView, say: Words) -> Section | None:
+    """Return the table of figures, the track record below it, and what must be known of each chip."""
+    found = view.judged.projection
     if found is None:
         return None
     record = track_record()
@@ -39,19 +48,19 @@ def projection_panel(judged: GroupJudgement, say: Words) -> Panel | None:
         "projection.intro", model=found.model, precision=found.precision, batch=found.batch,
         prompt=found.prompt_tokens, output=found.output_tokens,
     )  # fmt: skip
-    notes = [f"{chip.chip_id}: {say.clauses([note.text(say) for note in chip.notes])}" for chip in found.chips]
+    blocks: list[Block] = [Paragraph(say.together([work, _anchoring(found, say)]))]
+    for grid in (_figures(found, say), *_track_record(found, record, say)):
+        blocks += [Heading(grid.caption), grid]
+    notes = [
+        say("projection.of_chip", chip=chip.chip_id, notes=say.clauses([note.text(say) for note in chip.notes]))
+        for chip in found.chips
+    ]
     if any(chip.figures["energy_per_output_token"].interval_80 for chip in found.chips):
         notes.append(say("projection.energy"))
     counts = {name: record.rows[name] for name in ("rows", "used", "converted", "excluded")}
     notes += [say("projection.record.meaning"), say("projection.record.rows", **counts)]
-    return Panel(
-        "projection",
-        say("projection.head"),
-        say.together([work, _anchoring(found, say)]),
-        (_figures(found, say), *_track_record(found, record, say)),
-        tuple(notes),
-        _TERMS,
-    )
+    blocks += [Several(tuple(Paragraph(note, "note") for note in notes), MOST_LISTED), explained(say, _TERMS)]
+    return Section("projection", say("projection.head"), tuple(blocks), beside=True, terms=_TERMS, formats=EVERY_FORMAT)
 
 
 def _anchoring(found: Projection, say: Words) -> str:
@@ -70,7 +79,8 @@ def _figures(found: Projection, say: Words) -> Grid:
         (chip.chip_id, f"{chip.devices}\u00a0× {chip.stack}", *(_cell(chip.figures[name]) for name in FIGURES))
         for chip in found.chips
     ]
-    return Grid(say("projection.figures"), tuple(say(f"projection.column.{name}") for name in head), tuple(rows))
+    titles = tuple(say(f"projection.column.{name}") for name in head)
+    return Grid(say("projection.figures"), titles, tuple(rows), kind="dense")
 
 
 def _cell(figure: Projected) -> str:
@@ -114,7 +124,7 @@ def _scores(scores: Sequence[Score], caption: str, say: Words, *, families: bool
         )
         for score in scores
     ]
-    return Grid(caption, tuple(say(f"projection.record.{name}") for name in names), tuple(rows))
+    return Grid(caption, tuple(say(f"projection.record.{name}") for name in names), tuple(rows), kind="dense")
 
 
 def _family(chip: ChipProjection) -> str:

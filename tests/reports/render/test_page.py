@@ -16,11 +16,10 @@ from reports.document.charts.roof import Point, RoofLine, roofline_chart
 from reports.document.charts.theme import Theme
 from reports.document.charts.waterfall import steps_between, waterfall_chart
 from reports.document.language import ENGLISH
-from reports.document.sections import catalogue as panel_module
+from reports.document.model import Grid, Section
+from reports.document.sections import catalogue
 from reports.document.sections.brief import brief
-from reports.document.sections.catalogue import Panel
 from reports.document.sections.figures import MOST_DRAWN
-from reports.document.sections.grids import Grid
 from reports.judge.comparison.comparison import compare
 from reports.judge.comparison.samples import counted
 from reports.judge.judgement import judge
@@ -73,15 +72,15 @@ def test_a_chart_holds_no_more_targets_than_can_be_read(crowd):
 
 @pytest.fixture
 def projected():
-    """A panel as a projection would add it."""
+    """A section beside the measured ones, as a projection would add it."""
     grid = Grid("Made up", ("Chip", "Decode"), (("huawei-ascend-910b3", "≈123 tok/s"),))
 
-    def make(judged, say):
-        return Panel("projection", "Projection", "Not measured.", (grid,), ("Track record.",))
+    def make(view, say):
+        return Section("projection", "Projection", (grid,), beside=True)
 
-    panel_module.PANELS.append(make)
+    catalogue.SECTIONS.append(make)
     yield
-    panel_module.PANELS.remove(make)
+    catalogue.SECTIONS.remove(make)
 
 
 @pytest.mark.usefixtures("projected")
