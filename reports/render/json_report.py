@@ -17,6 +17,7 @@ from profiler.records.target import ParityScore
 from reports.document import notation
 from reports.document.language import ENGLISH
 from reports.document.sections.difference import difference
+from reports.document.sections.reasons import why_labelled
 from reports.document.sections.summary import summary
 from reports.judge.comparison.comparison import Comparison, Row, compare
 from reports.judge.comparison.ratio import Ratio
@@ -132,7 +133,7 @@ def _target(row: Row, judged: GroupJudgement) -> dict[str, Any]:
             "export_control": {
                 "label": found.label, "possible_labels": list(found.possible_labels), "rule": found.rule,
                 "citation": found.citation, "as_of": found.as_of.isoformat(), "destination": found.destination,
-                "restricted": found.restricted, "reason": found.reason,
+                "restricted": found.restricted, "reason": why_labelled(found),
             },
         },
         "parity": _parity(record.parity, row) if record.parity else None,

@@ -17,7 +17,7 @@ from reports.document.language import ENGLISH, Words
 from reports.document.sections.boards import board_sentence
 from reports.document.sections.dependence import gap_sentence, loss_sentences, open_processors
 from reports.document.sections.modelled_facts import brief_sentences
-from reports.document.sections.standing import why_open
+from reports.document.sections.reasons import why_open
 from reports.document.sections.summary import MOST_NAMED, decode_verdict, disturbed_text, missing, modelled_verdict
 from reports.judge.comparison.comparison import Comparison, Group
 from reports.judge.comparison.samples import counted

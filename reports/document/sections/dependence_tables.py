@@ -29,7 +29,8 @@ from reports.document.sections.dependence import (
 )
 from reports.document.sections.explained import explained
 from reports.document.sections.operators import shares_grid
-from reports.document.sections.standing import restricted_text, why_open
+from reports.document.sections.reasons import why_open
+from reports.document.sections.standing import restricted_text
 from reports.document.sections.summary import named
 from reports.judge.comparison.comparison import Comparison, Group, Row
 from reports.judge.dependence import Loss, Study, World

@@ -22,6 +22,7 @@ from reports.document.model import (
     Several,
 )
 from reports.document.sections.explained import explained
+from reports.document.sections.reasons import note_text
 from reports.judge.projection.backtest import Score
 from reports.judge.projection.groups import chip_family
 from reports.judge.projection.projection import ChipProjection, Projected, Projection
@@ -52,7 +53,7 @@ def projection(view: GroupView, say: Words) -> Section | None:
     for grid in (_figures(found, say), *_track_record(found, record, say)):
         blocks += [Heading(grid.caption), grid]
     notes = [
-        say("projection.of_chip", chip=chip.chip_id, notes=say.clauses([note.text(say) for note in chip.notes]))
+        say("projection.of_chip", chip=chip.chip_id, notes=say.clauses([note_text(note, say) for note in chip.notes]))
         for chip in found.chips
     ]
     if any(chip.figures["energy_per_output_token"].interval_80 for chip in found.chips):

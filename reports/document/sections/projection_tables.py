@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports.document import notation
+from reports.document.language import ENGLISH
+from reports.document.sections.reasons import note_text
 from reports.judge.projection.explain import Explanation
 from reports.judge.projection.groups import TITLES, WANTED_PERCENT
 from reports.judge.projection.projection import ChipProjection, Projected, Projection
@@ -57,8 +59,8 @@ def print_projection(found: Projection, record: TrackRecord) -> None:
 
 
 def _notes(chip: ChipProjection) -> list[str]:
-    reasons = [f.quantity.method for f in chip.figures.values() if f.quantity.value is None]
-    return list(dict.fromkeys([*(note.text() for note in chip.notes), *reasons]))
+    reasons = [figure.why for figure in chip.figures.values() if figure.why]
+    return list(dict.fromkeys(note_text(note, ENGLISH) for note in (*chip.notes, *reasons)))
 
 
 def _cell(figure: Projected) -> str:

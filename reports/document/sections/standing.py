@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from reports.document import inventory_text as inventory
 from reports.document.language import Words
+from reports.document.sections.reasons import why_open
 from reports.judge.comparison.comparison import Comparison, Row
-from reports.judge.comparison.standing import Standing, standing
-
-
-def why_open(found: Standing, say: Words) -> str:
-    """Return why the label or the need of a licence is open; empty if neither is."""
-    return found.why(say)
+from reports.judge.comparison.standing import standing
 
 
 def standing_facts(row: Row, comparison: Comparison, say: Words) -> list[tuple[str, str]]:
@@ -32,7 +28,7 @@ def standing_facts(row: Row, comparison: Comparison, say: Words) -> list[tuple[s
     facts.append((say("facts.export_control"), say.clauses([f"{label}{under}, {when}", *because])))
     facts.append((say("facts.licence"), restricted_text(found.restricted, say)))
     if found.sources:
-        facts.append((say("facts.sources"), say.clauses(found.sources)))
+        facts.append((say("facts.sources"), say.clauses([say.quoted(source) for source in found.sources])))
     return facts
 
 

@@ -15,6 +15,7 @@ from backends.common.errors import InputError
 from reports.cli.report import write_reports
 from reports.document.language import ENGLISH, words
 from reports.document.sections.projection import FIGURES
+from reports.document.sections.reasons import note_text
 from reports.judge.comparison.comparison import compare
 from reports.judge.judgement import judge
 from reports.judge.projection import project, track_record
@@ -79,7 +80,9 @@ def test_json_holds_every_figure_of_the_projection_field_by_field(comparison, do
         for name, figure in chip["figures"].items():
             quantity = wanted.figures[name].quantity
             assert figure["value"] == quantity.value and figure["unit"] == quantity.unit
-            assert (figure["grade"], figure["method"], figure["n"]) == (quantity.grade, quantity.method, quantity.n)
+            why = wanted.figures[name].why
+            method = note_text(why, ENGLISH) if why else quantity.method
+            assert (figure["grade"], figure["method"], figure["n"]) == (quantity.grade, method, quantity.n)
             assert figure["grade"] == ("unavailable" if quantity.value is None else "modelled")
             if figure["value"] is None:
                 assert figure["interval_80"] is None
@@ -87,7 +90,7 @@ def test_json_holds_every_figure_of_the_projection_field_by_field(comparison, do
                 low, high = figure["interval_80"]
                 assert (low, high) == wanted.figures[name].interval_80 and low <= figure["value"] <= high
         assert (chip["stack"], chip["devices"], chip["fits"]) == (wanted.stack, wanted.devices, wanted.fits)
-        assert chip["notes"] == [note.text() for note in wanted.notes]
+        assert chip["notes"] == [note_text(note, ENGLISH) for note in wanted.notes]
     assert [chip["anchored_to"] for chip in found["chips"]] == [None, "h200/cuda:0@bfloat16", None]
     assert "no memory bandwidth of Rockchip RK3576" in found["chips"][2]["figures"]["tpot"]["method"]
 
