@@ -56,7 +56,10 @@ def _machine(bundle: Bundle, comparison: Comparison, say: Words) -> Fold:
     )  # fmt: skip
     blocks: list[Block] = [Grid(name, head, rows, most_open=len(rows), kind="text")]
     if bundle.host.unread:
-        unread = [say("page.unread_part", part=part, why=say.quoted(why)) for part, why in bundle.host.unread.items()]
+        unread = [
+            say("page.unread_part", part=say.quoted(part), why=say.quoted(why))
+            for part, why in bundle.host.unread.items()
+        ]
         blocks.append(Paragraph(say("page.unread_parts", parts=say.clauses(unread)), "note"))
     facts = (
         (say("facts.run"), f"{bundle.path.name}, {bundle.index.created}, {say(f'facts.run.{bundle.index.state}')}"),

@@ -113,9 +113,9 @@ def energy_scopes(study: Study, say: Words) -> str:
     """What each meter of the energy dependence saw: a board and a package are not the same. Empty without one."""
     if study.energy.reason:
         return ""
-    told = [f"{one.label}: {one.energy.method}" for one in study.decode.candidates if one.energy]
+    told = [f"{one.label}: {say.quoted(one.energy.method)}" for one in study.decode.candidates if one.energy]
     few = len(told) <= _MOST_SCOPES
-    return say("dependence.energy_scopes", scopes=say.clauses(told[:_MOST_SCOPES]), more="" if few else "; …")
+    return say("dependence.energy_scopes", scopes=say.clauses(told[:_MOST_SCOPES]), more="" if few else " …")
 
 
 def term_key(term: Term, gap: Gap, study: Study) -> str:

@@ -65,13 +65,14 @@ def dependence_tables(view: GroupView, say: Words) -> Section | None:
 
 def loss_grid(study: Study, say: Words) -> Grid:
     """Throughput dependence by phase and energy dependence, a row for each world."""
-    head = ("what", "world", "loss", "best", "unrestricted", "grade")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in sorted(study.phases, key=lambda one: one.phase):
         name = say("dependence.throughput_row", phase=phase_name(one.phase, say))
         rows += _loss_rows(name, one.loss, study, say)
     rows += _loss_rows(say("dependence.energy_row"), study.energy, study, say)
-    return _grid(say("dependence.head"), "dependence.column", head, rows, say)
+    names = ("what", "world", "loss", "best", "unrestricted", "grade")
+    head = tuple(say(f"dependence.column.{name}") for name in names)
+    return Grid(say("dependence.head"), head, tuple(rows), kind="text")
 
 
 def _loss_rows(name: str, loss: Loss, study: Study, say: Words) -> list[tuple[str, ...]]:
@@ -103,8 +104,9 @@ def match_grid(study: Study, say: Words) -> Grid | None:
             needs = say("dependence.match.count", count=match.devices, label=match.by)
             ratio = notation.times(match.ratio, match.ci95)
             rows.append((match.matched, phase_name(one.phase, say), needs, ratio, power, memory))
-    head = ("one_of", "phase", "needs", "ratio", "power", "memory")
-    return _grid(say("dependence.match.head"), "dependence.match", head, rows, say) if rows else None
+    names = ("one_of", "phase", "needs", "ratio", "power", "memory")
+    head = tuple(say(f"dependence.match.{name}") for name in names)
+    return Grid(say("dependence.match.head"), head, tuple(rows), kind="text") if rows else None
 
 
 def _against(those: Quantity, one: Quantity, say: Words) -> str:
@@ -154,7 +156,3 @@ def _why_apart(row: Row, say: Words) -> str:
     if row.rejected:
         return say("operators.rejects", operators=say.listing(row.rejected))
     return say(f"status.{row.record.status}")
-
-
-def _grid(caption: str, prefix: str, head: Sequence[str], rows: Sequence[tuple[str, ...]], say: Words) -> Grid:
-    return Grid(caption, tuple(say(f"{prefix}.{name}") for name in head), tuple(rows), kind="text")

@@ -21,7 +21,7 @@ def origins(view: GroupView, say: Words) -> Section | None:
         return None
     grid = origin_grid(rows, study, say)
     blocks: list[Block] = [Paragraph(say("origin.intro"), formats=HTML), grid]
-    if sources := origin_sources(rows, study):
+    if sources := origin_sources(rows, study, say):
         blocks.append(Fold(say("origin.sources"), (Items(tuple(sources)),), formats=HTML))
     return Section("origin", say("origin.head"), tuple(blocks))
 
@@ -52,11 +52,13 @@ def _part(part: Part | None, say: Words) -> str:
     return f"{shown} ({part.country or unknown}{also})"
 
 
-def origin_sources(rows: Sequence[Row], study: Study) -> list[str]:
-    """Every document behind the origins, once, with the confidence where one is given."""
-    told = []
-    for row in rows:
-        for part in origin_of(row, study.standings[row.place]).parts:
-            confidence = f" ({part.confidence})" if part.confidence else ""
-            told += [f"{source}{confidence}" for source in part.sources]
-    return list(dict.fromkeys(told))
+def origin_sources(rows: Sequence[Row], study: Study, say: Words) -> list[str]:
+    """Return every document behind the origins, once, with the confidence where one is given."""
+    parts = [part for row in rows for part in origin_of(row, study.standings[row.place]).parts]
+    sources = dict.fromkeys((source, part.confidence) for part in parts for source in part.sources)
+    return [
+        say("origin.source", source=say.quoted(source), confidence=say(f"confidence.{confidence}"))
+        if confidence
+        else say.quoted(source)
+        for source, confidence in sources
+    ]

@@ -192,7 +192,9 @@ def figure_text(figure: Quantity, say: Words) -> str:
 
 def details(facts: Mapping[str, object], say: Words) -> str:
     """Return what an engine or a device reported, as ``key: value`` pairs in one line."""
-    return say.enumeration([f"{key.replace('_', ' ')}: {_plain(value, say)}" for key, value in facts.items()])
+    return say.enumeration(
+        [f"{say.quoted(key.replace('_', ' '))}: {_plain(value, say)}" for key, value in facts.items()]
+    )
 
 
 def _plain(value: object, say: Words) -> str:

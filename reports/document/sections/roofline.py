@@ -112,7 +112,7 @@ def _sentence(place: Position, say: Words) -> str:
         reached = declared
     if reached.bound is None or not reached.share.value:
         reason = (place.measured.mbu if place.measured.mbu.value is None else place.measured.mfu).method
-        return say("roofline.verdict_open", reason=reason, **values)
+        return say("roofline.verdict_open", reason=say.quoted(reason), **values)
     same = declared.mbu if reached.bound == "bandwidth" else declared.mfu
     shown = notation.percent(same.value) if same.value is not None and reached is not declared else ""
     share = reached.share.value
@@ -136,4 +136,11 @@ def _published(row: Row, place: Position, standing: Standing, say: Words, batch:
         high=notation.percent(usual.shares[-1]), slowest=slowest, fastest=fastest, share=notation.percent(share),
     )  # fmt: skip
     prefill = sum(figure.includes_prefill for figure in usual.figures)
-    return [placed, say("roofline.published.sources", sources=say.clauses(usual.sources), prefill=prefill)]
+    return [
+        placed,
+        say(
+            "roofline.published.sources",
+            sources=say.clauses([say.quoted(source) for source in usual.sources]),
+            prefill=prefill,
+        ),
+    ]
