@@ -105,5 +105,5 @@ def _facts(row: Row, group: Group, comparison: Comparison, say: Words) -> Grid:
         boards = board_sentence(row, group, say) or say("modelled.no_board")
         facts.append((say("modelled.fact.boards"), boards))
     facts += [(name, under[name]) for name in names]
-    head = (say("modelled.column.what"), say("modelled.column.told"))
+    head = (say("modelled.column.what"), say("modelled.column.value"))
     return Grid(say("modelled.facts", label=row.label), head, tuple(facts), most_open=len(facts), kind="text prose")

@@ -23,17 +23,17 @@ def titles(*records):
 
 
 def test_what_no_target_has_takes_no_column_and_no_sentence():
-    shown = titles()
-    assert "Energy" in shown
-    assert not {"Device memory", "Allocated memory", "Prefill energy", "Power", "Idle power"} & set(shown)
+    columns = titles()
+    assert "Energy" in columns
+    assert not {"Device memory", "Allocated memory", "Prefill energy", "Power", "Idle power"} & set(columns)
     named = [title for titles in unavailable_reasons(group(), ENGLISH).values() for title in titles]
     assert named == ["Energy", "Net energy"]
 
 
 def test_one_target_that_has_them_brings_the_columns():
-    shown = titles(metered_target(), target("torch-cpu", "float32", 1.42, 0.18))
-    assert {"Device memory", "Energy", "Net energy", "Prefill energy", "Decode energy", "Power"} <= set(shown)
-    assert not {"Allocated memory", "Idle power", "Energy by power"} & set(shown), "these are details"
+    columns = titles(metered_target(), target("torch-cpu", "float32", 1.42, 0.18))
+    assert {"Device memory", "Energy", "Net energy", "Prefill energy", "Decode energy", "Power"} <= set(columns)
+    assert not {"Allocated memory", "Idle power", "Energy by power"} & set(columns), "these are details"
     line = shown.table(compare([bundle(targets=(metered_target(),))])).bodies[0].lines[0]
     texts = dict(zip(titles(metered_target()), (cell.text for cell in line.cells[1:-1]), strict=True))
     assert texts["Device memory"].replace("\u202f", " ") == "18.3 GB"
