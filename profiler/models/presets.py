@@ -12,7 +12,7 @@ import msgspec
 
 from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import Located, load_located
-from backends.qwen.checkpoint import read_checkpoint
+from backends.qwen.checkpoint import read_checkpoint, read_spec
 from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import synthetic_model
 
@@ -105,6 +105,15 @@ def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
             f"{name_or_path} is no folder; give a preset (chipassay models) or the folder of a downloaded checkpoint"
         )
     raise unknown("model", name_or_path, presets())
+
+
+def find_spec(name_or_path: str) -> ModelSpec:
+    """Return the dimensions of a preset, or of the checkpoint in a folder, without its weights."""
+    preset = presets().get(name_or_path.lower())
+    if preset is not None:
+        return preset.spec
+    folder = Path(name_or_path).expanduser()
+    return read_spec(folder) if folder.is_dir() else find_model(name_or_path, None, 0).spec
 
 
 def _cut(spec: ModelSpec, layers: int | None) -> ModelSpec:

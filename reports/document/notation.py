@@ -12,14 +12,14 @@ from profiler.records.quantity import Quantity
 THIN_SPACE = "\u202f"
 """Narrow no-break space: between a number and its unit, and between thousands."""
 
-_SCALES: dict[str, tuple[tuple[float, str], ...]] = {
-    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
-    "B": ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
-    "B/s": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1.0, "B/s")),
-    "FLOP/s": ((1e15, "PFLOP/s"), (1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
-    "FLOP": ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1.0, "FLOP")),
-    "J": ((1e3, "kJ"), (1.0, "J"), (1e-3, "mJ")),
-}
+SI_PREFIXES = {
+    "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
+}  # fmt: skip
+_PREFIXES_OF = {
+    "s": ("", "m", "µ"), "B": ("T", "G", "M", "k", ""), "B/s": ("T", "G", "M", ""), "FLOP/s": ("P", "T", "G", "M", ""),
+    "FLOP": ("P", "T", "G", "M", ""), "J": ("k", "", "m"),
+}  # fmt: skip
+"""Unit -> the prefixes it is written with, largest first."""
 GRADE_MARKS = {"measured": "", "derived": "", "modelled": "≈", "declared": "†", "unavailable": ""}
 """What stands before a figure that is neither measured nor derived from measured ones."""
 
@@ -34,10 +34,9 @@ def scale_of(value: float, unit: str) -> tuple[float, str]:
     """The factor and the unit that keep ``value`` between 1 and 1000 where the unit has one; a bare ratio is in %."""
     if unit == "1":
         return 0.01, "%"
-    for factor, name in _SCALES.get(unit, ((1.0, unit),)):
-        if abs(value) >= factor:
-            return factor, name
-    return _SCALES.get(unit, ((1.0, unit),))[-1]
+    prefixes = _PREFIXES_OF.get(unit, ("",))
+    prefix = next((one for one in prefixes if abs(value) >= SI_PREFIXES[one]), prefixes[-1])
+    return SI_PREFIXES[prefix], prefix + unit
 
 
 def decimals_for(value: float, digits: int = 3) -> int:

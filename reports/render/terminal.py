@@ -50,8 +50,13 @@ def print_report(judgement: Judgement, console: Console, say: Words = ENGLISH, o
             console.print(paragraph(part.difference, console.width, "yellow"))
         for section in part.sections:
             if not only or section.name in only:
-                for shown in _Renderer(section, console.width, say).section():
+                for shown in section_parts(section, console.width, say):
                     console.print(shown)
+
+
+def section_parts(section: Section, width: int, say: Words) -> list[RenderableType]:
+    """Return what a terminal shows of a section; nothing if it has no block for it."""
+    return _Renderer(section, width, say).section()
 
 
 class _Renderer:

@@ -49,19 +49,34 @@ def projection(view: GroupView, say: Words) -> Section | None:
         "projection.intro", model=found.model, precision=found.precision, batch=found.batch,
         prompt=found.prompt_tokens, output=found.output_tokens,
     )  # fmt: skip
-    blocks: list[Block] = [Paragraph(say.together([work, _anchoring(found, say)]))]
-    for grid in (_figures(found, say), *_track_record(found, record, say)):
-        blocks += [Heading(grid.caption), grid]
-    notes = [
+    blocks: list[Block] = [
+        Paragraph(say.together([work, _anchoring(found, say)])),
+        *figures(found, say),
+        *(block for grid in _track_record(found, record, say) for block in (Heading(grid.caption), grid)),
+        *notes(found, say),
+        explained(say, _TERMS),
+    ]
+    return Section("projection", say("projection.head"), tuple(blocks), beside=True, terms=_TERMS, formats=EVERY_FORMAT)
+
+
+def figures(found: Projection, say: Words) -> list[Block]:
+    """Return the table of figures with its heading."""
+    grid = _figures(found, say)
+    return [Heading(grid.caption), grid]
+
+
+def notes(found: Projection, say: Words) -> list[Block]:
+    """Return what must be known of each chip, of energy, and of the track record."""
+    said = [
         say("projection.of_chip", chip=chip.chip_id, notes=say.clauses([note_text(note, say) for note in chip.notes]))
         for chip in found.chips
     ]
     if any(chip.figures["energy_per_output_token"].interval_80 for chip in found.chips):
-        notes.append(say("projection.energy"))
-    counts = {name: record.rows[name] for name in ("rows", "used", "converted", "excluded")}
-    notes += [say("projection.record.meaning"), say("projection.record.rows", **counts)]
-    blocks += [Several(tuple(Paragraph(note, "note") for note in notes), MOST_LISTED), explained(say, _TERMS)]
-    return Section("projection", say("projection.head"), tuple(blocks), beside=True, terms=_TERMS, formats=EVERY_FORMAT)
+        said.append(say("projection.energy"))
+    rows = track_record().rows
+    counts = {name: rows[name] for name in ("rows", "used", "converted", "excluded")}
+    said += [say("projection.record.meaning"), say("projection.record.rows", **counts)]
+    return [Several(tuple(Paragraph(text, "note") for text in said), MOST_LISTED)]
 
 
 def _anchoring(found: Projection, say: Words) -> str:

@@ -147,4 +147,4 @@ def test_devices_shows_a_compiler_as_what_it_is(chipassay):
     assert rows["test-compiler"]["figures"] == "modelled" and rows["test-compiler"]["chips"][0] == "chip"
     assert rows["test-unimportable"]["figures"] is None
     text = chipassay("devices").out
-    assert "runs nothing here: its figures are modelled and stand apart; chips: chip, unlisted" in text
+    assert "shown separately; chips: chip, unlisted" in text

@@ -33,7 +33,7 @@ def test_every_board_with_its_figures_and_what_is_not_told(run):
     lines = said.splitlines()
     first = lines.index("ixsmi        Iluvatar BI-V150 at 0000:13:00.0, device 0 (cuda)")
     assert lines[first + 1].strip() == (
-        "temperature 32 °C; utilisation 0 %; memory in use 0.113 GiB of 32 GiB; it does not tell power"
+        "temperature 32 °C; utilisation 0 %; memory in use 0.113 GiB of 32 GiB; not reported: power"
     )
     assert lines[first + 3].strip().startswith("power 93 W of 350 W (board, which it may share")
     assert "cnmon" in said and "names no device in a form known here" in said
