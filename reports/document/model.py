@@ -66,7 +66,7 @@ class Paragraph(Block):
 
 @dataclass(frozen=True, slots=True)
 class Items(Block):
-    """Sentences under a title of their own, or numbered footnotes."""
+    """Sentences under a title, or numbered footnotes."""
 
     lines: tuple[str, ...]
     title: str = ""

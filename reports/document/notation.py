@@ -40,7 +40,7 @@ def scale_of(value: float, unit: str) -> tuple[float, str]:
 
 
 def decimals_for(value: float, digits: int = 3) -> int:
-    """Decimals that show ``digits`` significant digits of ``value``."""
+    """Return how many decimals show ``digits`` significant digits of ``value``."""
     return 0 if value == 0 else max(0, digits - 1 - math.floor(math.log10(abs(value))))
 
 
@@ -63,7 +63,7 @@ def with_unit(value: float, unit: str) -> str:
 
 
 def quantity(figure: Quantity) -> str:
-    """The value with its unit and grade mark; a dash if it is unavailable."""
+    """Return the value with its unit and grade mark; a dash if it is unavailable."""
     if figure.value is None:
         return DASH
     factor, name = scale_of(figure.value, figure.unit)
@@ -72,7 +72,7 @@ def quantity(figure: Quantity) -> str:
 
 
 def interval(figure: Quantity) -> str:
-    """The 95 % interval in the unit that :func:`quantity` chose, without the unit; empty if there is none."""
+    """Return the 95 % interval in the unit that :func:`quantity` chose, without the unit; empty if there is none."""
     if figure.value is None or figure.ci95 is None:
         return ""
     factor, _ = scale_of(figure.value, figure.unit)
@@ -110,7 +110,7 @@ def percent_to_a_tenth(share: float) -> str:
 
 
 def times(value: float, ci95: tuple[float, float] | None) -> str:
-    """A ratio such as ``1.49×``, with its interval in brackets if it has one."""
+    """Return a ratio such as ``1.49×``, with its interval in brackets if it has one."""
     decimals = max(2, _decimals(value, ci95) or 0) if abs(value) < 100 else 0
     text = f"{number(value, decimals)}×"
     return f"{text} ({number(ci95[0], decimals)}–{number(ci95[1], decimals)})" if ci95 else text

@@ -32,7 +32,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
 def render_markdown(judgement: Judgement, say: Words = ENGLISH) -> str:
-    """The whole document, in the language of ``say``."""
+    """Return the whole document, in the language of ``say``."""
     found = document(judgement, say)
     lines: list[str] = []
     for at, part in enumerate(found.parts):
@@ -92,7 +92,7 @@ def _block(block: Block, say: Words) -> list[str]:
 
 
 def _table(table: Table) -> list[str]:
-    """A table for the bodies that fill the same columns."""
+    """Return a table for the bodies that fill the same columns."""
     shown: list[str] = []
     every = tuple(range(len(table.columns)))
     for columns, bodies in groupby(table.bodies, lambda body: body.columns or every):
@@ -124,7 +124,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _code(text: str) -> str:
-    """An indented-safe fence that ``text`` itself cannot close."""
+    """Return an indented-safe fence that ``text`` itself cannot close."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"

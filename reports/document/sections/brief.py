@@ -38,7 +38,7 @@ class Brief:
 
 
 def brief(judged: GroupJudgement, say: Words = ENGLISH) -> Brief:
-    """What a careful reader should take from one group."""
+    """Return what a careful reader should take from one group."""
     group, comparison, study = judged.group, judged.comparison, judged.study
     gap = study.decode.gap
     speed, loss = decode_verdict(group, say), loss_sentences(study, say)
@@ -185,7 +185,7 @@ def _noise(group: Group, say: Words) -> list[str]:
 
 
 def _software(study: Study, loss: Loss, say: Words) -> list[str]:
-    """What better software on the best unrestricted target, or on the fastest of all, could change at most."""
+    """Return what better software on the best unrestricted target, or on the fastest of all, could change at most."""
     world = loss.worlds[0] if loss.worlds else None
     label = world.best_unrestricted if world and world.best_unrestricted else None
     row = next((one for one in study.rows if one.label == label), study.rows[0] if study.rows else None)
@@ -218,7 +218,7 @@ def _software(study: Study, loss: Loss, say: Words) -> list[str]:
 
 
 def _date(chip: Chip, comparison: Comparison, say: Words) -> list[str]:
-    """The nearest day before and after the one asked about on which the chip's label changes."""
+    """Return the nearest day before and after the one asked about on which the chip's label changes."""
     labels: list[tuple[date, str]] = []
     for period in _timeline(chip, comparison.destination):
         label = period.classification.eccn.label

@@ -79,7 +79,7 @@ def _complain(name: str, value: str, error: Exception) -> None:
 
 
 def document(judgement: Judgement, say: Words = ENGLISH) -> Document:
-    """The whole report, in the language of ``say``."""
+    """Return the whole report, in the language of ``say``."""
     compared, others = judgement.comparison, plugged_in()
     parts = tuple(_part(at, judged, others, say) for at, judged in enumerate(judgement.groups))
     count = len(compared.groups)

@@ -34,7 +34,7 @@ TERMS = (
 
 
 def closing(comparison: Comparison, parts: tuple[Part, ...], say: Words) -> tuple[Section, ...]:
-    """The closing sections in their order."""
+    """Return the closing sections in their order."""
     return (_machines(comparison, say), _again(comparison, say), _terms(parts, say), _limits(comparison, say))
 
 

@@ -66,7 +66,7 @@ def comparison(view: GroupView, say: Words) -> Section | None:
 
 
 def has_column(metric: Metric, rows: Sequence[Row]) -> bool:
-    """Whether tables show ``metric``; one that few targets can have shows only where one has it."""
+    """Return whether tables show ``metric``; one that few targets can have shows only where one has it."""
     if metric.column == "where known":
         return any(row.metric(metric.name).value is not None for row in rows)
     return metric.column == "always"
@@ -196,7 +196,7 @@ def _fold(ordered: list[Metric], rows: list[Row]) -> tuple[list[Metric], dict[st
 
 
 def _warnings(group: Group, say: Words) -> list[str]:
-    """Which targets take no part in conclusions, and which were disturbed too much, with the reasons."""
+    """Return which targets are excluded from conclusions, and which were disturbed too much, with the reasons."""
     said = []
     for row in (*(row for row in group.rows if not row.modelled), *group.modelled):
         if row.conclusive or not row.reported or row.record.status == "modelled":

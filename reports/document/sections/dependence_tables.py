@@ -116,7 +116,7 @@ def _against(those: Quantity, one: Quantity, say: Words) -> str:
 
 
 def standing_grid(rows: Sequence[Row], study: Study, comparison: Comparison, say: Words) -> Grid:
-    """How each processor stands under the export rules, and which targets ran on it."""
+    """Return how each processor stands under the export rules, and which targets ran on it."""
     on: dict[str, list[Row]] = {}
     for row in rows:
         on.setdefault(processor_key(row, study.standings[row.place]), []).append(row)
@@ -136,7 +136,7 @@ def standing_grid(rows: Sequence[Row], study: Study, comparison: Comparison, say
 
 
 def feasible_sentences(group: Group, study: Study, say: Words, most: int) -> list[str]:
-    """Who takes part, who does not and why, and what the energy meters saw."""
+    """Return who is feasible, who is not and why, and what the energy meters measure."""
     said = []
     names = [row.label for row in study.rows]
     if 0 < len(names) <= most:

@@ -75,7 +75,7 @@ class GroupFigures:
         return made
 
     def waterfall(self, one: PhaseStudy) -> Figure | None:
-        """The gap of a phase, step by step; None if there is none."""
+        """Return the gap of a phase, step by step; None if there is none."""
         gap, say = one.gap, self.say
         if gap is None:
             return None
@@ -93,7 +93,7 @@ class GroupFigures:
         )
 
     def roofline(self) -> Figure | None:
-        """The points of the drawn targets under their measured roofs; None if no roof is known."""
+        """Return the points of the drawn targets under their measured roofs; None if no roof is known."""
         say, study = self.say, self.study
         roofs: dict[tuple[str, str, str], RoofLine] = {}
         points, nearest = [], (0.0, "")

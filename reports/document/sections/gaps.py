@@ -16,7 +16,7 @@ from reports.judge.dependence.study import PhaseStudy
 
 
 def gaps(view: GroupView, say: Words) -> Section | None:
-    """A chart and a table for each phase with a gap; why there is none where neither has one."""
+    """Return a chart and a table for each phase with a gap; why there is none where neither has one."""
     study = view.study
     if not study.rows:
         return None
@@ -40,7 +40,7 @@ def gaps(view: GroupView, say: Words) -> Section | None:
 
 
 def gap_grid(gap: Gap, study: Study, say: Words) -> Grid:
-    """The terms of one gap, and their sum."""
+    """Return the terms of one gap, and their sum."""
     rows = [
         (
             say(f"gap.term.{term_key(term, gap, study)}"), notation.times(term.factor, None), _log(term.log_ratio),
@@ -58,7 +58,7 @@ def gap_grid(gap: Gap, study: Study, say: Words) -> Grid:
 
 
 def no_gap_text(one: PhaseStudy, say: Words) -> str:
-    """Why no gap of a phase is taken apart; empty if one is."""
+    """Return why no gap of a phase is decomposed; empty if one is."""
     if not one.no_gap:
         return ""
     count = len(one.candidates) if one.no_gap == "one_target" else len(one.factors)
@@ -66,7 +66,7 @@ def no_gap_text(one: PhaseStudy, say: Words) -> str:
 
 
 def factors_grid(one: PhaseStudy, say: Words) -> Grid | None:
-    """Every target taken apart, fastest first; None if none could be."""
+    """Return the decomposition of every target, fastest first; None if none could be."""
     if not one.factors or one.basis is None:
         return None
     rows = []
@@ -91,7 +91,7 @@ def _log(value: float) -> str:
 
 
 def _share_of_gap(value: float, gap: Gap) -> str:
-    """A term's share of the whole, where the whole is worth dividing."""
+    """Return a term's share of the whole, where the whole is worth dividing."""
     if abs(gap.log_ratio) < 0.01:
         return notation.DASH
     return f"{100 * value / gap.log_ratio:.0f}{notation.THIN_SPACE}%".replace("-", "−")

@@ -80,12 +80,12 @@ def _graph(graph: CompiledGraph, say: Words) -> tuple[str, ...]:
 
 
 def _figure(value: float | None, unit: str) -> str:
-    """A figure of the tool's own model or plan, with its mark."""
+    """Return a figure of the tool's own model or plan, with its mark."""
     return notation.DASH if value is None else f"{notation.GRADE_MARKS['modelled']}{notation.with_unit(value, unit)}"
 
 
 def _error(graph: CompiledGraph, say: Words) -> str:
-    """The largest error, of the largest value that was right."""
+    """Return the largest error, of the largest value that was right."""
     if graph.max_abs_error is None:
         return notation.DASH
     if graph.max_abs_error >= notation.NOT_FINITE:

@@ -20,7 +20,7 @@ def tool_of(row: Row) -> str:
 
 
 def chip_name(row: Row) -> str:
-    """The chip in question, by its name in the catalogue or in the target."""
+    """Return the chip in question, by its name in the catalogue or in the target."""
     return row.chip.name if row.chip else row.label
 
 
@@ -33,7 +33,7 @@ def brief_sentences(group: Group, say: Words) -> list[str]:
 
 
 def expected(row: Row, say: Words) -> str:
-    """What the tools expect of the chip, in one sentence."""
+    """Return what the tools expect of the chip, in one sentence."""
     compiled = row.compiled
     values = {"label": row.label, "chip": chip_name(row), "tool": tool_of(row), "simulated": _simulated(row, say)}
     decode, ttft = row.metric("decode_throughput"), row.metric("ttft")
@@ -55,7 +55,7 @@ def _simulated(row: Row, say: Words) -> str:
 
 
 def rewrites_text(graphs: tuple[CompiledGraph, ...], say: Words) -> str:
-    """Each rewrite with the places it changed, over all graphs."""
+    """Return each rewrite with the places it changed, over all graphs."""
     places: dict[str, int] = {}
     for graph in graphs:
         for name, count in graph.rewrites.items():
@@ -65,7 +65,7 @@ def rewrites_text(graphs: tuple[CompiledGraph, ...], say: Words) -> str:
 
 
 def figure_facts(row: Row, say: Words) -> Facts:
-    """What the figures of one modelled target rest on and leave out; what tools said is shown as recorded."""
+    """Return what the figures of one modelled target rest on and leave out; what tools said is shown as recorded."""
     compiled = row.compiled
     sizes = [
         f"{graph.name} {notation.with_unit(graph.artefact_bytes, 'B')}"
@@ -112,7 +112,7 @@ def _parity(row: Row, say: Words) -> str:
 
 
 def _gaps(gaps: tuple[str, ...], say: Words) -> str:
-    """The gaps as recorded."""
+    """Return the gaps as recorded."""
     return say.clauses([say.quoted(gap) for gap in gaps]) if gaps else say("modelled.no_gap")
 
 

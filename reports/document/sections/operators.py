@@ -1,4 +1,4 @@
-"""The operators of the model, and where each runs on every path whose record tells."""
+"""The operators of the model, and where each runs, on every path that recorded it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ ROLES: tuple[Role, ...] = ("design", "fabrication", "memory", "engine", "stack")
 
 
 def origins(view: GroupView, say: Words) -> Section | None:
-    """A row for each comparable target, and the documents behind it."""
+    """Return a row for each comparable target, and the documents behind it."""
     study, rows = view.study, view.group.conclusive
     if not study.rows:
         return None

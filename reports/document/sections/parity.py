@@ -68,7 +68,7 @@ def parity_scope(row: Row, say: Words) -> str:
 
 
 def _line(row: Row, score: ParityScore, group: Group, say: Words) -> Line:
-    """Each measure with its limit in brackets."""
+    """Return each measure with its limit in brackets."""
     limits = score.thresholds
     least = limits.get("top1_agreement_min")
     agreement = notation.percent(score.top1_agreement)

@@ -11,7 +11,7 @@ from reports.judge.origin import placement as placement_of
 
 
 def placement(view: GroupView, say: Words) -> Section | None:
-    """A table for each target whose record tells; None if none does."""
+    """Return a table for each target whose record places operators; None if none does."""
     found = [grid for row in view.group.conclusive if (grid := placement_grid(row, say))]
     each: list[Block] = [Box("", (Heading(grid.caption), grid)) for grid in found]
     return Section("placement", say("placement.head"), (Several(tuple(each), len(each)),)) if found else None

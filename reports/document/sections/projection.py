@@ -1,4 +1,4 @@
-"""The projections of a report: chips asked for, in a box of their own, and how well such projections have held.
+"""The projections of a report: the chips asked for, in a separate box, and the track record of such projections.
 
 Each group of the report gives its model, its workload and its measured figures, as evidence beside the published ones.
 """
@@ -100,7 +100,7 @@ def _figures(found: Projection, say: Words) -> Grid:
 
 
 def _cell(figure: Projected) -> str:
-    """The figure, and on a line of its own its interval."""
+    """Return the figure, and its interval on a second line."""
     quantity = figure.quantity
     if quantity.value is None or figure.interval_80 is None:
         return notation.DASH

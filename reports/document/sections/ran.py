@@ -24,7 +24,7 @@ _UNITS = {"hz": (1e-6, "MHz"), "c": (1.0, "°C"), "w": (1.0, "W"), "bytes": (1e-
 
 
 def how_ran(view: GroupView, say: Words) -> Section | None:
-    """Return engine, software, meters and processor of each target; None if no target tells."""
+    """Return engine, software, meters and processor of each target; None if no target reported any."""
     rows = [row for row in view.group.rows if row.reported]
     folds = [
         Fold(

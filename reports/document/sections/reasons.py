@@ -14,6 +14,11 @@ def note_text(note: Reason, say: Words) -> str:
     return say(f"projection.note.{note.code}", **_values(note, say))
 
 
+def difference_text(difference: Reason, say: Words) -> str:
+    """Return in what an estimate and a published result of a board differ, as a clause without a full stop."""
+    return say(f"modelled.differs.{difference.code}", **_values(difference, say))
+
+
 def why_open(found: Standing, say: Words) -> str:
     """Return why the label or the need of a licence is open; empty if neither is."""
     if found.open:

@@ -55,7 +55,7 @@ def rooflines(view: GroupView, say: Words) -> Section | None:
 
 
 def roofline_grid(rows: Sequence[Row], study: Study, say: Words) -> Grid:
-    """What each phase of each target needs, and what was reached of the ceilings."""
+    """Return what each phase of each target needs, and what was reached of the ceilings."""
     found = []
     for row in rows:
         for phase in reversed(PHASES):
@@ -87,7 +87,7 @@ def _share(figure: Quantity) -> str:
 
 
 def verdict_of(row: Row, study: Study, group: Group, say: Words) -> list[str]:
-    """The sentences about one target of a group."""
+    """Return the sentences about one target of a group."""
     places = {
         str(phase): study.positions[row.place, phase] for phase in PHASES if (row.place, phase) in study.positions
     }
@@ -97,7 +97,7 @@ def verdict_of(row: Row, study: Study, group: Group, say: Words) -> list[str]:
 def verdict_sentences(
     row: Row, places: dict[str, Position], standing: Standing, say: Words, batch: int
 ) -> list[str]:  # fmt: skip
-    """Which ceiling binds in each phase, how far it is, and where published figures put the decode speed."""
+    """Return which ceiling binds in each phase, how far it is, and where published figures put the decode speed."""
     said = [_sentence(places[phase], say) for phase in reversed(PHASES) if phase in places]
     decode = places.get("decode")
     if decode is not None:

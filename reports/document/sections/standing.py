@@ -10,7 +10,7 @@ from reports.judge.comparison.standing import standing
 
 
 def standing_facts(row: Row, comparison: Comparison, say: Words) -> list[tuple[str, str]]:
-    """The processor a target ran on, where it comes from, and its standing under the export rules."""
+    """Return the processor a target ran on, where it comes from, and its standing under the export rules."""
     part = row.chip
     found = standing(part, comparison.as_of, comparison.destination)
     facts = [(say("facts.processor"), inventory.headline(part, say) if part else say("facts.not_read"))]

@@ -22,7 +22,7 @@ MOST_NAMED = 3
 
 
 def work_done(group: Group, say: Words) -> str:
-    """What was run: model, weights, workload."""
+    """Return what was run: model, weights, workload."""
     spec, work = group.model.spec, group.workload
     return say(
         "summary.work",
@@ -37,7 +37,7 @@ def work_done(group: Group, say: Words) -> str:
 
 
 def summary(group: Group, comparison: Comparison, say: Words) -> tuple[str, ...]:
-    """What was run, who was fastest, and what could not be had: a sentence each."""
+    """Return what was run, who was fastest, and what is unavailable: a sentence each."""
     return (what_ran(group, comparison, say), *decode_verdict(group, say), *modelled_verdict(group, say),
             *_ceiling(group, say), *_parity(group, say), *missing(group, say))  # fmt: skip
 
@@ -85,7 +85,7 @@ def speed_title(group: Group, what: str, say: Words) -> str:
 
 
 def latency_title(group: Group, say: Words) -> str:
-    """How long a token after the first typically took; the two extremes where there are many targets."""
+    """Return how long a token after the first typically took; the two extremes where there are many targets."""
     rows = group.conclusive
     many = len(rows) > MOST_NAMED
     said = []
@@ -101,7 +101,7 @@ def latency_title(group: Group, say: Words) -> str:
 
 
 def latency_drift(group: Group, say: Words) -> str:
-    """How the time per token changed from the first to the last quarter of the output.
+    """Return how the time per token changed from the first to the last quarter of the output.
 
     Empty for a short output, or too many targets for a sentence.
     """
@@ -119,7 +119,7 @@ def latency_drift(group: Group, say: Words) -> str:
 
 
 def memory_title(group: Group, say: Words) -> str:
-    """Who held the most memory at its peak, a single reading each."""
+    """Return who held the most memory at its peak, a single reading each."""
     readings = []
     for row in group.rows:
         peak = row.metric("peak_memory").value
@@ -158,7 +158,7 @@ def _rates(group: Group, what: str) -> Callable[[Row], list[float]]:
 
 
 def decode_verdict(group: Group, say: Words) -> list[str]:
-    """Who decodes fastest, and whether the repetitions carry that."""
+    """Return who decodes fastest, and whether the repetitions carry that."""
     rows, fastest = group.conclusive, group.fastest
     if fastest is None:
         only_asked = bool(group.rows) and all(row.record.compiler_path for row in group.rows)
@@ -236,7 +236,7 @@ def _parity(group: Group, say: Words) -> list[str]:
 
 
 def missing(group: Group, say: Words) -> list[str]:
-    """What could not be had, and which targets did not finish."""
+    """Return which figures are unavailable, and which targets did not finish."""
     said = []
     comparable = sum(row.conclusive for row in group.rows)
     for (reason, labels), titles in unavailable_reasons(group, say).items():

@@ -22,7 +22,7 @@ from reports.judge.comparison.comparison import Row
 
 
 def verdict(view: GroupView, say: Words) -> Section:
-    """What ran, the verdict sentence by sentence, then the cards."""
+    """Return what ran, the verdict sentence by sentence, then the cards."""
     group, comparison = view.group, view.comparison
     head: list[Block] = [Paragraph(what_ran(group, comparison, say), "muted")]
     head.append(Heading(say("page.verdict"), 2, unseen=True, formats=HTML))

@@ -219,7 +219,8 @@ def test_one_that_nothing_was_simulated_of_has_no_verdict():
 def test_the_terminal_prints_the_block_below_with_dashed_lines_and_cuts_nothing(width, capsys):
     out = terminal([modelled_bundle()], width, capsys)
     assert max(map(len, out.splitlines())) <= width and "…" not in out
-    above, _, below = out.partition("Modelled by the vendor's tools; not run")
+    above, _, below = out.partition(ENGLISH("modelled.block"))
+    above = above[above.index(f"\n{ENGLISH('page.comparison')}\n") :]
     assert "onnx-cpu@float32" in above and "tpu-mlir" not in above and "Device memory" not in above
     block = below[: below.index("¹")]
     assert "┄┄┄" in block and "──" not in block and "vs fastest" not in block and "onnx-cpu" not in block
