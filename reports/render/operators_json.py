@@ -15,11 +15,6 @@ from reports.judge.placement import dependences, toolchain_of
 MATRIX_SCHEMA = "chipassay.operators/1"
 
 
-def operators_document(row: Row) -> list[dict[str, Any]]:
-    """Every placement, as recorded."""
-    return [asdict(one) for one in row.record.operators]
-
-
 def operator_dependence_document(rows: Iterable[Row]) -> list[dict[str, Any]]:
     """For each target and phase: shares of FLOPs and bytes by place, and outside the accelerator.
 

@@ -71,19 +71,7 @@ def track_record_json(record: TrackRecord) -> dict[str, Any]:
         "conversions": record.conversions,
         "exclusions": record.exclusions,
         "shared_figures": record.shared_rows,
-        "groups": [
-            {
-                "leave_out": score.leave_out,
-                "chip_family": score.chip_family,
-                "phase": score.phase,
-                "group": score.group,
-                "title": TITLES[score.group],
-                "n": score.n,
-                "median_absolute_percentage_error": score.median_absolute_percentage_error,
-                "interval_coverage": score.interval_coverage,
-            }
-            for score in record.scores
-        ],
+        "groups": [{**asdict(score), "title": TITLES[score.group]} for score in record.scores],
     }
 
 
