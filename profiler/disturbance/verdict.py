@@ -34,22 +34,9 @@ class Disturbance:
         return self.marked > TOO_MANY * self.counted
 
     @property
-    def remedies(self) -> tuple[str, ...]:
-        """What to do, for the most frequent disturbance first."""
-        return tuple(dict.fromkeys(_REMEDIES[name] for name in self.by_detector if name in _REMEDIES))
-
-    @property
-    def verdict(self) -> str:
-        """The verdict in words; empty for an undisturbed run."""
-        if not self.marked:
-            return ""
-        named = ", ".join(f"{name.replace('_', ' ')} in {count}" for name, count in self.by_detector.items())
-        if not self.too_much:
-            return f"{named} of {self.counted} repetitions; they are counted"
-        return (
-            f"too much to conclude from: {named} of {self.counted} repetitions; "
-            f"{'; '.join(self.remedies) or 'find what else ran'}; then measure again"
-        )
+    def remedies(self) -> dict[str, str]:
+        """What to do against each detector's find, the most frequent first."""
+        return {name: _REMEDIES[name] for name in self.by_detector if name in _REMEDIES}
 
 
 def disturbance(repetitions: Sequence[Repetition]) -> Disturbance:
