@@ -1,4 +1,4 @@
-"""``docs/plugin`` installed as a user installs it: its backend, device and section at work in an untouched chipassay."""
+"""``docs/plugin`` installed as a user installs it: its backend, device and section at work in the product as it is."""
 
 import json
 import os
