@@ -21,6 +21,7 @@ autodoc_default_options = {"members": True, "undoc-members": True, "member-order
 autodoc_typehints_format = "short"
 autodoc_inherit_docstrings = False
 nitpicky = True
+nitpick_ignore = [("py:meth", "str.format"), ("py:meth", "Backend.accelerator")]  # no module that they are named in
 suppress_warnings = ["ref.python"]  # two classes of one name in a signature: either link will do
 
 

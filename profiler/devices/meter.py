@@ -77,7 +77,7 @@ class Meter(ABC):
     def probe(cls, accelerator: str | None, environment: Mapping[str, str]) -> MeterProbe:
         """Look, without opening anything that could disturb a run.
 
-        ``accelerator`` is what ``Backend.accelerator`` gives (None: the host's processor); ``environment`` is the
+        ``accelerator`` is what :meth:`Backend.accelerator` gives (None: the host's processor); ``environment`` is the
         worker's, which may renumber accelerators.
         """
 

@@ -1,6 +1,6 @@
 """The words of a report, in English or Simplified Chinese. Every sentence it can say stands in ``messages/*.yaml``.
 
-A message is a template of ``str.format``; its English may distinguish ``one`` and ``other`` by ``count``. What a
+A message is a template of :meth:`str.format`; its English may distinguish ``one`` and ``other`` by ``count``. What a
 bundle recorded (names, reasons, methods, commands) is shown as it was recorded, in any language.
 """
 
