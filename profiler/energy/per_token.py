@@ -9,7 +9,8 @@ from typing import Literal
 from profiler.devices.metering.faults import IMPRECISE, LARGEST_ERROR
 from profiler.energy.window import IdlePower, NoEnergyError, WindowEnergy, disagreement_text, idle_power, window_energy
 from profiler.records.quantity import Grade
-from profiler.records.target import EnergyReading, EnergyWindow, Repetition, WorkerReport
+from profiler.records.readings import EnergyReading
+from profiler.records.target import EnergyWindow, Repetition, WorkerReport
 from profiler.statistics.medians import median, median_ci95
 
 Phase = Literal["generate", "prefill", "decode"]

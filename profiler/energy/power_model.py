@@ -12,7 +12,7 @@ from typing import Any
 from profiler.chips import Chip, load_chips
 from profiler.devices.identity import same_device
 from profiler.records.host import Component
-from profiler.records.target import PowerModel
+from profiler.records.readings import PowerModel
 
 NAME = "design-power-bounds/1"
 LEAST_SHARE = 0.1

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from profiler.devices.metering.faults import DISAGREEMENT, EDGE_MISSING, FAULTS, LOST, POWER_GAP
-from profiler.records.target import EnergyReading, MeterFault, PowerSample
+from profiler.records.readings import EnergyReading, MeterFault, PowerSample
 
 
 class NoEnergyError(Exception):

@@ -9,14 +9,15 @@ from typing import ClassVar
 from profiler.devices.metering.faults import DISAGREEMENT, DISAGREES
 from profiler.energy.per_token import PerToken, Phase, Work, cross_check, joules_per_token
 from profiler.energy.window import NoEnergyError, idle_power, window_energy
-from profiler.metrics.contract import Evidence, Metric
+from profiler.metrics.contract import Context, Metric
 from profiler.records.quantity import Grade, Quantity
-from profiler.records.target import EnergyReading, PowerModel
+from profiler.records.readings import HOST, SECOND, TARGET, WALL, EnergyReading, PowerModel
+from profiler.records.target import Measured, WorkerReport
 from profiler.statistics.medians import median, median_ci95
 
 
-def _work(evidence: Evidence) -> Work:
-    return Work(evidence.counted, evidence.worker.energy_windows, evidence.prompt_tokens)
+def _work(worker: WorkerReport, context: Context) -> Work:
+    return Work(worker.counted, worker.energy_windows, context.prompt_tokens)
 
 
 def _source(reading: EnergyReading) -> str:
@@ -36,35 +37,36 @@ def _words(model: PowerModel) -> str:
 class _EnergyMetric(Metric):
     """A figure taken from the meter of the hardware that executed."""
 
-    def compute(self, evidence: Evidence) -> Quantity:
-        """The figure, or why it cannot be had."""
-        reading, missing = evidence.energy, ""
-        if reading is None and evidence.wall_energy is not None:
-            reading, missing = evidence.wall_energy, evidence.energy_reason
+    def compute(self, measured: Measured, context: Context) -> Quantity:
+        """Return the figure, or why there is none."""
+        own, wall = measured.reading(TARGET), measured.reading(WALL)
+        reading = own.energy or wall.energy
         if reading is None:
-            bounds = self._bounds(evidence, evidence.power_model) if evidence.power_model else None
-            if bounds is None or evidence.power_model is None:
-                return Quantity.unavailable(self.unit, evidence.energy_reason)
-            method = f"{_words(evidence.power_model)}; nothing was metered: {evidence.energy_reason}"
-            return Quantity(sum(bounds) / 2, self.unit, "modelled", method, len(evidence.counted), bounds)
+            model = measured.power_model
+            bounds = self._bounds(measured.worker, context, model) if model else None
+            if bounds is None or model is None:
+                return Quantity.unavailable(self.unit, own.reason)
+            method = f"{_words(model)}; nothing was metered: {own.reason}"
+            return Quantity(sum(bounds) / 2, self.unit, "modelled", method, len(measured.worker.counted), bounds)
+        missing = own.reason if own.energy is None else ""
         try:
-            found = self._figure(evidence, reading)
+            found = self._figure(measured.worker, context, reading)
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, f"{error}; {missing}" if missing else str(error))
         return replace(found, method=f"{found.method}; no meter of its own: {missing}") if missing else found
 
-    def instrument(self, evidence: Evidence) -> str:
-        """The meter with its scope, or the model that stands in for one."""
-        reading = evidence.energy or evidence.wall_energy
+    def instrument(self, measured: Measured) -> str:
+        """Return the meter with its scope, or the model that stands in for one."""
+        reading = measured.reading(TARGET).energy or measured.reading(WALL).energy
         if reading is not None:
             return _source(reading)
-        return f"model {evidence.power_model.name}" if evidence.power_model else ""
+        return f"model {measured.power_model.name}" if measured.power_model else ""
 
     @abstractmethod
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
         """The figure from the meter's reading; raises :class:`NoEnergyError` with the reason if there is none."""
 
-    def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float] | None:
+    def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float] | None:
         """Lowest and highest value by the model; None for a figure that it cannot give."""
         return None
 
@@ -76,15 +78,15 @@ class _TokenEnergy(_EnergyMetric):
     phase: ClassVar[Phase]
     net: ClassVar[bool] = False
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        found = joules_per_token(reading, _work(evidence), self.phase, net=self.net)
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        found = joules_per_token(reading, _work(worker, context), self.phase, net=self.net)
         return Quantity(
             found.value, self.unit, found.grade, self._method(reading, found), len(found.joules), found.interval
         )
 
-    def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float] | None:
+    def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float] | None:
         """Power times the median time of the phase; what is above idle the model cannot say."""
-        work = _work(evidence)
+        work = _work(worker, context)
         tokens = work.tokens(self.phase)
         if self.net or tokens == 0:
             return None
@@ -160,8 +162,8 @@ class IntegratedEnergy(_EnergyMetric):
         "counter, to be believed less than it, since polling sees only part of the time."
     )
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        found = joules_per_token(reading, _work(evidence), "generate")
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        found = joules_per_token(reading, _work(worker, context), "generate")
         both = [window for window in found.windows if window.integrated_j is not None]
         counted_j = sum(window.energy_j for window in both)
         if not both or counted_j <= 0:
@@ -178,17 +180,18 @@ class HostEnergy(Metric):
     column = "details"
     definition = "Energy of the host's processor packages per output token, for a target on an accelerator."
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Gross."""
-        if evidence.accelerator is None:
+        if context.accelerator is None:
             return Quantity.unavailable(self.unit, "the host's processor is the target itself: see Energy")
-        if evidence.host_energy is None:
+        reading = measured.reading(HOST).energy
+        if reading is None:
             return Quantity.unavailable(self.unit, "no meter of the host's processor could be read")
         try:
-            found = joules_per_token(evidence.host_energy, _work(evidence), "generate")
+            found = joules_per_token(reading, _work(measured.worker, context), "generate")
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
-        method = f"{_source(evidence.host_energy)}, {found.origin}"
+        method = f"{_source(reading)}, {found.origin}"
         return Quantity(found.value, self.unit, found.grade, method, len(found.joules), found.interval)
 
 
@@ -199,21 +202,22 @@ class SecondEnergy(Metric):
     column = "details"
     definition = "Energy per output token by another meter of the same hardware, over the same windows: a check."
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Gross, with how far it is from the first."""
-        if evidence.energy is None or evidence.second_energy is None:
+        own, second = measured.reading(TARGET).energy, measured.reading(SECOND).energy
+        if own is None or second is None:
             return Quantity.unavailable(self.unit, "no two meters here read the same hardware")
         try:
-            first = joules_per_token(evidence.energy, _work(evidence), "generate")
-            found = joules_per_token(evidence.second_energy, _work(evidence), "generate")
+            first = joules_per_token(own, _work(measured.worker, context), "generate")
+            found = joules_per_token(second, _work(measured.worker, context), "generate")
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
         part = found.value / first.value - 1
-        apart = f"{100 * part:+.1f} % from {evidence.energy.meter}"
+        apart = f"{100 * part:+.1f} % from {own.meter}"
         doubt = (found.error_j + first.error_j) / first.value
         if abs(part) > DISAGREEMENT + doubt:
             apart = f"{DISAGREES}: {apart}, more than the {100 * DISAGREEMENT:g} % and the resolution allow"
-        method = f"{_source(evidence.second_energy)}, {found.origin}; {apart}"
+        method = f"{_source(second)}, {found.origin}; {apart}"
         return Quantity(found.value, self.unit, found.grade, method, len(found.joules), found.interval)
 
 
@@ -222,13 +226,13 @@ class _WallEnergy(_TokenEnergy):
 
     phase = "generate"
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Of the wall meter and no other."""
-        if evidence.wall_energy is None:
-            reason = evidence.wall_reason or "no wall meter was named (--wall-meter)"
-            return Quantity.unavailable(self.unit, reason)
+        wall = measured.reading(WALL)
+        if wall.energy is None:
+            return Quantity.unavailable(self.unit, wall.reason or "no wall meter was named (--wall-meter)")
         try:
-            return self._figure(evidence, evidence.wall_energy)
+            return self._figure(measured.worker, context, wall.energy)
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
 
@@ -258,15 +262,15 @@ class MeanPower(_EnergyMetric):
     column = "where known"
     definition = "Mean power of the meter's scope over whole generations, prefill and decode, idle power included."
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        found = joules_per_token(reading, _work(evidence), "generate")
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        found = joules_per_token(reading, _work(worker, context), "generate")
         powers = [window.power_w for window in found.windows]
         error_w = max(window.error_j / window.duration_s for window in found.windows)
         spread = median_ci95(powers)
         interval = (spread[0] - error_w, spread[1] + error_w) if spread else None
         return self._graded(median(powers), found.grade, f"{_source(reading)}, {found.origin}", len(powers), interval)
 
-    def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float]:
+    def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float]:
         return model.least_w, model.most_w
 
     def _graded(
@@ -284,7 +288,7 @@ class IdlePower(_EnergyMetric):
         "Mean power of the meter's scope in the idle windows before and after the worker: what net figures subtract."
     )
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
         found = idle_power(reading)
         method = f"{_source(reading)}; before {found.before_w:.3g} W, after {found.after_w:.3g} W"
         bounds = (found.power_w - found.error_w, found.power_w + found.error_w)
@@ -298,8 +302,8 @@ class LoadedIdlePower(_EnergyMetric):
     column = "details"
     definition = "Mean power of the meter's scope while the worker holds the model and does nothing."
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        windows = [window for window in evidence.worker.energy_windows if window.phase == "idle"]
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        windows = [window for window in worker.energy_windows if window.phase == "idle"]
         if not windows:
             return Quantity.unavailable(self.unit, "the worker made no idle window")
         found = window_energy(reading, windows[0].begin_ns, windows[0].end_ns)

@@ -28,7 +28,7 @@ from backends.common.errors import InputError, StorageError, storage_errors
 from profiler.records.ceilings import Ceilings
 from profiler.records.codec import decode, encode
 from profiler.records.host import Host
-from profiler.records.index import BUNDLE_SCHEMA, BundleIndex
+from profiler.records.index import BundleIndex
 from profiler.records.reference import ReferenceRecord
 from profiler.records.target import TargetRecord
 
@@ -82,8 +82,6 @@ def read_bundle(path: Path) -> Bundle:
     if not is_bundle(path):
         raise InputError(f"{path} is not a run bundle: it has no {INDEX}")
     index = decode((path / INDEX).read_bytes(), BundleIndex, path / INDEX)
-    if index.schema != BUNDLE_SCHEMA:
-        raise InputError(f"{path} has schema {index.schema!r}; this version reads {BUNDLE_SCHEMA!r}")
     for name, digest in index.files.items():
         _check(path / name, digest)
 

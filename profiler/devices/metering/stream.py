@@ -22,7 +22,7 @@ from profiler.devices.metering.faults import (
 )
 from profiler.devices.metering.update_period import infer_update_period_s
 from profiler.records.quantity import Grade
-from profiler.records.target import EnergyReading, MeterFault, PowerSample
+from profiler.records.readings import EnergyReading, MeterFault, PowerSample
 
 MOST_KEPT = 300
 """Samples kept beside those at the edges of windows."""
@@ -39,6 +39,7 @@ class MeterStream:
         self.meter = meter
         self.update_period_s: float | None = None
         self.reads = 0
+        self.cpu_s = 0.0
         self._clock = clock
         self._samples: list[PowerSample] = []
         self._faults: list[MeterFault] = []
@@ -47,6 +48,33 @@ class MeterStream:
         self._integrated_j = 0.0
         self._changed_ns = 0
         self._longest_gap_ns = 0
+
+    @property
+    def device(self) -> dict[str, str]:
+        """Return which board is read; empty for none."""
+        return self.meter.device
+
+    @property
+    def period_s(self) -> float:
+        """Return how far apart readings are: of the counter, or of power where the counter's is not known."""
+        return self.update_period_s or self.meter.power_period_s
+
+    @property
+    def sample_interval_s(self) -> float:
+        """Return how often the meter wants to be sampled."""
+        return self.meter.sample_interval_s
+
+    @property
+    def max_interval_s(self) -> float:
+        """Return the longest time between two samples."""
+        return self.meter.max_interval_s
+
+    def settle(self) -> None:
+        """Do nothing: the last sample is past the end of the work."""
+
+    def close(self) -> None:
+        """Release the meter."""
+        self.meter.close()
 
     def find_update_period(self) -> None:
         """Read back to back: only while nothing runs."""

@@ -16,7 +16,7 @@ from profiler.devices.screen.visible import visible_number
 
 MHZ = 1_000_000
 VISIBLE = ("MUSA_VISIBLE_DEVICES",)
-GRADE = "read as MTML's documentation has it; not seen on a board"
+CAVEAT = "read as MTML's documentation has it; not seen on a board"
 REMEDY = "pip install 'chipassay[musa]', and the driver of Moore Threads"
 
 
@@ -24,6 +24,7 @@ class MtmlMonitor(LibraryMonitor):
     """One board."""
 
     library, binding = "MTML", "mthreads-ml-py"
+    caveat = CAVEAT
 
     name, device_types, makers = "mtml", ("musa",), ("Moore Threads",)
     columns = ("gpu_clock_hz", "power_w", "temperature_c", "utilisation")
@@ -62,7 +63,7 @@ class MtmlMonitor(LibraryMonitor):
             self._board = self._mtml.mtmlLibraryInitDeviceByIndex(number)
             self._gpu = self._mtml.mtmlDeviceInitGpu(self._board)
             self._memory = self._mtml.mtmlDeviceInitMemory(self._board)
-            self.device = {"name": str(self._mtml.mtmlDeviceGetName(self._board)), "grade": GRADE}
+            self.device = {"name": str(self._mtml.mtmlDeviceGetName(self._board))}
         except self.error as error:
             self.close()
             raise MeterLostError(f"MTML: board {number}: {error}") from error

@@ -10,7 +10,8 @@ from profiler.disturbance.verdict import disturbance
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import CPU, Bundle
 from profiler.records.host import Component
-from profiler.records.target import ParityScore, Telemetry
+from profiler.records.readings import Telemetry
+from profiler.records.target import ParityScore
 from reports.document import inventory_text as wording
 from reports.document import notation
 from reports.document.language import ENGLISH, Words
@@ -203,14 +204,13 @@ def telemetry_words(seen: Telemetry) -> str:
         scale, symbol = known.get(unit, (1.0, ""))
         values = notation.number(low * scale) + ("" if low == high else f"–{notation.number(high * scale)}")
         parts.append(f"{(name if unit in known else column).replace('_', ' ')} {values} {symbol}".strip())
-    device = seen.device
-    if "power_scope" in device:
-        parts.append(f"the power is of the {device['power_scope']}")
-    if "grade" in device:
-        parts.append(device["grade"])
-    if "period_s" in device:
-        failed = f", {device['failed_calls']} failed" if "failed_calls" in device else ""
-        parts.append(f"asked every {device['period_s']} s, {device['call_s']} s a call{failed}")
+    if seen.power_scope:
+        parts.append(f"the power is of the {seen.power_scope}")
+    if seen.caveat:
+        parts.append(seen.caveat)
+    if polling := seen.polling:
+        failed = f", {polling.failed_calls} failed" if polling.failed_calls else ""
+        parts.append(f"asked every {polling.period_s:.3g} s, {polling.call_s:.3g} s a call{failed}")
     if seen.processes:
         parts.append("other processes " + ", ".join(f"{p.pid} {p.name}".strip() for p in seen.processes))
     if seen.unresolved_processes:

@@ -56,7 +56,7 @@ def cut(folder):
 
 SPOILED = {
     "newer": (edit("bundle.json", lambda d: d.update(schema="chipassay.bundle/2", chipassay_version="0.9.0", new=1)),
-              "written by a newer chipassay (0.9.0, schema chipassay.bundle/2)"),
+              "written by a newer chipassay (0.9.0, schema chipassay.bundle/3)"),
     "unknown": (edit("bundle.json", lambda d: d.update(schema="somebody.else/1")), "unknown schema 'somebody.else/1'"),
     "no schema": (edit("bundle.json", lambda d: d.pop("schema")), "unknown schema None"),
     "truncated": (cut, "bundle.json is not a valid BundleIndex"),

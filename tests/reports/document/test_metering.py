@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 from profiler.devices.metering.faults import FROZEN
-from profiler.records.target import MeterFault, Spoiler
+from profiler.records.readings import MeterFault
+from profiler.records.target import Spoiler
 from reports.document.sections.comparison import comparison_table
 from reports.document.sections.provenance import metering_facts, run_facts
 from reports.document.sections.summary import unavailable_reasons
 from reports.judge.comparison.comparison import compare
 from reports.judge.judgement import judge
 from reports.render.terminal import print_comparison
+from tests.outcomes import altered
 from tests.reports.bundles import bundle, target
 from tests.reports.metered import S, metered_target, reading
 
@@ -61,7 +63,7 @@ def test_a_run_that_was_mostly_disturbed_says_so_in_the_terminal_and_what_to_do(
     def said(*spoilers):
         record = target("torch-cpu", "float32", 1.42, 0.18)
         runs = tuple(replace(run, spoilers=spoilers) for run in record.worker.repetitions)
-        made = bundle(targets=(replace(record, worker=replace(record.worker, repetitions=runs)),))
+        made = bundle(targets=(altered(record, worker=replace(record.worker, repetitions=runs)),))
         console = Console(width=400)
         with console.capture() as captured:
             print_comparison(judge(compare([made])), console)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from profiler.models.presets import presets
 from profiler.records.host import Component, Host
+from profiler.records.target import Failed, Failure
 from reports.document.language import ENGLISH, words
 from reports.document.notation import DASH
 from reports.document.sections.brief import brief
@@ -33,6 +34,7 @@ from reports.render.html import render_html
 from reports.render.json_report import render_json, report_schema
 from reports.render.markdown import render_markdown
 from reports.render.terminal import print_comparison
+from tests.outcomes import altered
 from tests.reports.bundles import bundle, h200_bundle, host, known_chip, modelled_bundle, modelled_target, target
 
 IDS = ("tpu-mlir:bm1684x@float16", "nncase:k230@float32", "tpu-mlir:bm1690@int4")
@@ -70,7 +72,7 @@ def test_the_processor_is_the_catalogues_chip_and_not_the_hosts():
 
 
 def test_of_a_failed_compiler_too_it_is_the_chip():
-    failed = replace(modelled_target(), examined=None, status="failed", metrics={})
+    failed = replace(modelled_target(), outcome=Failed(Failure("it broke")))
     assert processor_of(failed, host()).name == "Sophgo BM1684X"
 
 
@@ -283,7 +285,7 @@ def test_an_output_that_is_not_a_number_is_said_to_be_none():
     record = modelled_target(passed=False)
     compiled = record.examined.compiled
     graphs = tuple(replace(graph, max_abs_error=1.7976931348623157e308) for graph in compiled.graphs)
-    record = replace(record, examined=replace(record.examined, compiled=replace(compiled, graphs=graphs)))
+    record = altered(record, report=replace(record.examined, compiled=replace(compiled, graphs=graphs)))
     comparison = compare([bundle(targets=(record,))])
     panel = modelled_panel(judge(comparison).groups[0], ENGLISH)
     assert {row[8] for row in panel.grids[0].rows} == {"not finite"}
