@@ -24,7 +24,7 @@ from backends.common.errors import WorkerError
 from profiler.records.bundle import CPU
 from profiler.records.ceilings import Ceilings, CeilingSample
 from profiler.records.quantity import Quantity
-from profiler.run.plan import told
+from profiler.run.plan import in_one_line
 from profiler.statistics.medians import median, median_ci95
 
 READ_BYTES = 256 * 1024 * 1024
@@ -235,4 +235,4 @@ if __name__ == "__main__":
     try:
         main()
     except Exception as failure:  # noqa: BLE001 - a device that is lost or full is told to the parent in one line
-        _say(told(failure))
+        _say(in_one_line(failure))

@@ -21,7 +21,7 @@ import msgspec
 from backends.common.errors import ChipassayError
 from backends.contract.backend import Execution
 from profiler.records.bundle import CPU
-from profiler.run.plan import Event, Message, Plan, told
+from profiler.run.plan import Edge, Event, Message, Pause, Plan, Refusal, Result, in_one_line
 
 REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
                       "CUDA_DEVICE_ORDER")  # fmt: skip
@@ -40,17 +40,13 @@ class Channel:
         """Write one line."""
         self._stream.write(msgspec.json.encode(message) + b"\n")
 
-    def emit(self, event: Event) -> None:
-        """Report progress."""
-        self.send(Message(event=event))
-
     def pause(self) -> None:
         """Stand still until the parent has measured the machine."""
-        self._wait(Message(pause=True))
+        self._wait(Pause())
 
     def edge(self) -> None:
         """Stand still until the parent has read its meters: much shorter than :meth:`pause`."""
-        self._wait(Message(edge=True))
+        self._wait(Edge())
 
     def _wait(self, message: Message) -> None:
         self._go.clear()
@@ -71,30 +67,30 @@ def main() -> int:
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
     threading.Thread(target=channel.listen, daemon=True).start()
     try:
-        result = msgspec.to_builtins(TASKS[plan.task](plan, channel))
+        result = Result(msgspec.Raw(msgspec.json.encode(TASKS[plan.task](plan, channel))))
     except ChipassayError as error:
-        channel.send(Message(error=str(error), error_kind=error.kind))
+        channel.send(Refusal(str(error), error.kind))
         return 1
     except OSError as error:
         traceback.print_exc()
         where = f"{error.filename}: " if error.filename else ""
-        channel.send(Message(error=f"{where}{error.strerror or error}; free some room or use another folder"))
+        channel.send(Refusal(f"{where}{error.strerror or error}; free some room or use another folder"))
         return 1
     except MemoryError:
-        channel.send(Message(error="out of memory while running; use a smaller model, batch or prompt"))
+        channel.send(Refusal("out of memory while running; use a smaller model, batch or prompt"))
         return 1
     except Exception as error:  # noqa: BLE001 - any failure of an engine becomes a failed target, told in one line
         traceback.print_exc()
-        channel.send(Message(error=told(error)))
+        channel.send(Refusal(in_one_line(error)))
         return 1
-    channel.send(Message(result=result))
+    channel.send(result)
     return 0
 
 
 def _prepare(plan: Plan, channel: Channel) -> dict[str, Any]:
     from backends.contract.registry import load_running
 
-    return load_running(plan.backend).prepare(_execution(plan), lambda text: channel.emit(Event("prepare", text)))
+    return load_running(plan.backend).prepare(_execution(plan), lambda text: channel.send(Event("prepare", text)))
 
 
 def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
@@ -108,7 +104,7 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
         plan.workload,
         plan.scored_positions,
         plan.threads,
-        lambda text: channel.emit(Event("reference", text)),
+        lambda text: channel.send(Event("reference", text)),
         plan.device or CPU,
     )
     assert plan.reference_path is not None
@@ -133,21 +129,21 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     assert plan.reference_path is not None
     backend = load_running(plan.backend)()
     began = time.perf_counter()
-    engine = backend.load(_execution(plan), lambda text: channel.emit(Event("load", text)))
+    engine = backend.load(_execution(plan), lambda text: channel.send(Event("load", text)))
     load_s = time.perf_counter() - began
 
-    channel.emit(Event("parity", f"{len(plan.scored_positions)} positions against the float32 reference"))
+    channel.send(Event("parity", f"{len(plan.scored_positions)} positions against the float32 reference"))
     with np.load(plan.reference_path) as reference:
         tokens, expected = reference["tokens"], reference["logits"]
     prompt = np.asarray(plan.workload.prompt_ids, dtype=np.int64)
     logits = backend.score(prompt, tokens, list(plan.scored_positions))
 
-    done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.emit, channel.pause)
+    done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.send, channel.pause)
     memory, device_memory = read_memory(), backend.device_memory()
     windows: tuple[EnergyWindow, ...] = ()
     if plan.energy_window_s is not None:
         windows = make_windows(
-            backend, plan.workload, done.repetitions, plan.energy_window_s, channel.edge, channel.emit
+            backend, plan.workload, done.repetitions, plan.energy_window_s, channel.edge, channel.send
         )
     return WorkerReport(
         engine=engine,
@@ -179,7 +175,7 @@ def _examine(plan: Plan, channel: Channel) -> Any:
 
     path = load_backend(plan.backend)()
     assert isinstance(path, CompilerPath)
-    found = path.examine(_execution(plan), plan.workload, lambda text: channel.emit(Event("examine", text)))
+    found = path.examine(_execution(plan), plan.workload, lambda text: channel.send(Event("examine", text)))
     parity = None
     if found.logits is not None and found.expected is not None:
         parity = score(found.logits, found.expected, plan.precision, (), ())
