@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -192,12 +192,17 @@ class ExamineReport:
 
 
 class Outcome(msgspec.Struct, frozen=True, tag_field="kind"):
-    """What came of a target. Each way it can end is one subclass; these properties are for what a subclass lacks."""
+    """What came of a target; each way it can end is one subclass.
+
+    ``word`` is the status of an outcome whose logits do not differ too much from the reference.
+    """
+
+    word: ClassVar[Status]
 
     @property
-    def status(self) -> Status:
-        """Return the outcome in one word."""
-        raise NotImplementedError
+    def report(self) -> WorkerReport | ExamineReport | None:
+        """Return what the worker sent; None if it sent no report."""
+        return None
 
     @property
     def metrics(self) -> dict[str, Quantity]:
@@ -207,36 +212,23 @@ class Outcome(msgspec.Struct, frozen=True, tag_field="kind"):
     @property
     def failure(self) -> Failure | None:
         """Return why there are no figures, or why they take no part in conclusions."""
-        return None
+        return Failure(self.parity.shortfall) if self.parity is not None and not self.parity.passed else None
+
+    @property
+    def status(self) -> Status:
+        """Return the outcome in one word."""
+        return "not_comparable" if self.parity is not None and not self.parity.passed else self.word
 
     @property
     def parity(self) -> ParityScore | None:
         """Return how close the target came to the reference; None where nothing was computed."""
-        return None
-
-    @property
-    def operators(self) -> tuple[OperatorPlacement, ...]:
-        """Return where each operator runs, as far as it is known."""
-        return ()
-
-    @property
-    def inventory(self) -> Host | None:
-        """Return the machine as the worker saw it."""
-        return None
+        return self.report.parity if self.report is not None else None
 
 
-class _Scored(Outcome, frozen=True):
-    """An outcome whose logits may have been compared with the reference: too large a difference sets it apart."""
-
-    @property
-    def failure(self) -> Failure | None:
-        """Return what the parity score lacks; None where it passed."""
-        return Failure(self.parity.shortfall) if self.parity is not None and not self.parity.passed else None
-
-
-class Measured(_Scored, frozen=True, tag="measured"):
+class Measured(Outcome, frozen=True, tag="measured"):
     """The target ran here: its raw samples, what meters and monitor saw meanwhile, and the figures from all that."""
 
+    word: ClassVar[Status] = "ok"
     worker: WorkerReport
     metrics: dict[str, Quantity] = {}
     readings: tuple[Reading, ...] = ()
@@ -250,78 +242,36 @@ class Measured(_Scored, frozen=True, tag="measured"):
     preparation: dict[str, Any] = {}
 
     @property
-    def status(self) -> Status:
-        """Return ``ok``, or ``not_comparable`` where the logits differ too much from the reference."""
-        return "ok" if self.worker.parity.passed else "not_comparable"
-
-    @property
-    def parity(self) -> ParityScore:
-        """Return the worker's score."""
-        return self.worker.parity
-
-    @property
-    def operators(self) -> tuple[OperatorPlacement, ...]:
-        """Return what the engine told."""
-        return self.worker.operators
-
-    @property
-    def inventory(self) -> Host | None:
-        """Return what the worker saw."""
-        return self.worker.inventory
+    def report(self) -> WorkerReport:
+        """Return the worker's report."""
+        return self.worker
 
     def reading(self, role: str) -> Reading:
         """Return what the meter of ``role`` saw; an empty reading if no meter had that role."""
         return next((reading for reading in self.readings if reading.role == role), Reading(role))
 
 
-class Examined(_Scored, frozen=True, tag="examined"):
+class Examined(Outcome, frozen=True, tag="examined"):
     """The chip is not here: what its vendor's compiler and simulator say, and the modelled figures from that."""
 
+    word: ClassVar[Status] = "modelled"
     report: ExamineReport
     metrics: dict[str, Quantity] = {}
 
-    @property
-    def status(self) -> Status:
-        """Return ``modelled``, or ``not_comparable`` where the simulator computed something else."""
-        return "modelled" if self.failure is None else "not_comparable"
-
-    @property
-    def parity(self) -> ParityScore | None:
-        """Return the simulator's score."""
-        return self.report.parity
-
-    @property
-    def operators(self) -> tuple[OperatorPlacement, ...]:
-        """Return what the compiler told."""
-        return self.report.operators
-
-    @property
-    def inventory(self) -> Host | None:
-        """Return the machine that the compiler ran on."""
-        return self.report.inventory
-
 
 class Failed(Outcome, frozen=True, tag="failed"):
-    """The target broke: why."""
+    """The target broke."""
 
+    word: ClassVar[Status] = "failed"
     failure: Failure
-
-    @property
-    def status(self) -> Status:
-        """Return ``failed``."""
-        return "failed"
 
 
 class Unavailable(Outcome, frozen=True, tag="unavailable"):
     """The target cannot run here: why, and what would make it run."""
 
+    word: ClassVar[Status] = "unavailable"
     reason: str
     remedy: str = ""
-
-    @property
-    def status(self) -> Status:
-        """Return ``unavailable``."""
-        return "unavailable"
 
     @property
     def failure(self) -> Failure:
@@ -380,7 +330,7 @@ class TargetRecord:
     @property
     def operators(self) -> tuple[OperatorPlacement, ...]:
         """Return where its operators run, as far as it is known."""
-        return self.outcome.operators
+        return self.outcome.report.operators if self.outcome.report is not None else ()
 
     @property
     def measured(self) -> Measured | None:

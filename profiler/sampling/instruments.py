@@ -22,29 +22,22 @@ Opened = TypeVar("Opened", bound=Any)
 class Stream(Protocol):
     """What a watch does with a meter, whether it samples the meter or the meter's own thread collects readings."""
 
-    @property
-    def device(self) -> Mapping[str, str]:
-        """Return which board is read; empty for none."""
+    device: dict[str, str]
+    """Which board is read; empty for none."""
+    cpu_s: float
+    """Processor seconds spent outside :meth:`sample`."""
+    sample_interval_s: float
+    """How often it wants to be sampled."""
+    max_interval_s: float
+    """The longest time between two samples."""
 
     @property
     def reads(self) -> int:
         """Return how often the meter was read."""
 
     @property
-    def cpu_s(self) -> float:
-        """Return processor seconds spent outside :meth:`sample`."""
-
-    @property
     def period_s(self) -> float:
         """Return how far apart its readings are."""
-
-    @property
-    def sample_interval_s(self) -> float:
-        """Return how often it wants to be sampled."""
-
-    @property
-    def max_interval_s(self) -> float:
-        """Return the longest time between two samples."""
 
     def find_update_period(self) -> None:
         """Find out how far apart readings are, while nothing runs."""

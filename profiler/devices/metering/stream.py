@@ -37,9 +37,10 @@ class MeterStream:
 
     def __init__(self, meter: Meter, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self.meter = meter
+        self.device, self.cpu_s = meter.device, 0.0
+        self.sample_interval_s, self.max_interval_s = meter.sample_interval_s, meter.max_interval_s
         self.update_period_s: float | None = None
         self.reads = 0
-        self.cpu_s = 0.0
         self._clock = clock
         self._samples: list[PowerSample] = []
         self._faults: list[MeterFault] = []
@@ -50,24 +51,9 @@ class MeterStream:
         self._longest_gap_ns = 0
 
     @property
-    def device(self) -> dict[str, str]:
-        """Return which board is read; empty for none."""
-        return self.meter.device
-
-    @property
     def period_s(self) -> float:
         """Return how far apart readings are: of the counter, or of power where the counter's is not known."""
         return self.update_period_s or self.meter.power_period_s
-
-    @property
-    def sample_interval_s(self) -> float:
-        """Return how often the meter wants to be sampled."""
-        return self.meter.sample_interval_s
-
-    @property
-    def max_interval_s(self) -> float:
-        """Return the longest time between two samples."""
-        return self.meter.max_interval_s
 
     def settle(self) -> None:
         """Do nothing: the last sample is past the end of the work."""
