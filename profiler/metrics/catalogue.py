@@ -1,6 +1,6 @@
 """The figures of a target: one class a metric, each with its unit, definition and formula over the raw samples.
 
-Tables, report and schema take titles and definitions from here; a new metric is one new class in :data:`METRICS`.
+Tables, report and schema take titles and definitions from here; a new metric is one class in :data:`METRICS`.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _beside(samples: Sequence[CeilingSample], repetition: Repetition) -> float |
 
 
 def decode_step_bytes(engine: EngineFacts, context: Context, repetition: Repetition) -> float:
-    """Bytes one decode step must read on average: all weights once, and every sequence's cache at mean length."""
+    """Return the bytes that a decode step reads on average: all weights, and every sequence's cache at mean length."""
     length = context.prompt_tokens + len(repetition.token_ns) / 2
     cache = context.spec.kv_bytes_per_token(engine.cache_precision)
     weights = engine.step_weight_bytes

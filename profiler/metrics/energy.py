@@ -21,7 +21,7 @@ def _work(worker: WorkerReport, context: Context) -> Work:
 
 
 def _source(reading: EnergyReading) -> str:
-    """The meter and what its joules cover; how they came to be where it does not count them."""
+    """Return the meter and what its joules cover, and what was integrated where it counts none."""
     integrated = f", {reading.power_source} integrated" if reading.grade == "derived" else ""
     return f"{reading.meter} ({reading.scope}{integrated})"
 
@@ -50,10 +50,10 @@ class _EnergyMetric(Metric):
             return Quantity(sum(bounds) / 2, self.unit, "modelled", method, len(measured.worker.counted), bounds)
         missing = own.reason if own.energy is None else ""
         try:
-            found = self._figure(measured.worker, context, reading)
+            figure = self._figure(measured.worker, context, reading)
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, f"{error}; {missing}" if missing else str(error))
-        return replace(found, method=f"{found.method}; no meter of its own: {missing}") if missing else found
+        return replace(figure, method=f"{figure.method}; its hardware has no meter: {missing}") if missing else figure
 
     def instrument(self, measured: Measured) -> str:
         """Return the meter with its scope, or the model that stands in for one."""
@@ -64,10 +64,13 @@ class _EnergyMetric(Metric):
 
     @abstractmethod
     def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
-        """The figure from the meter's reading; raises :class:`NoEnergyError` with the reason if there is none."""
+        """Return the figure from the meter's reading.
+
+        Raises:
+            NoEnergyError: If there is none, with the reason."""
 
     def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float] | None:
-        """Lowest and highest value by the model; None for a figure that it cannot give."""
+        """Return lowest and highest value by the model; None for a figure that it cannot give."""
         return None
 
 
@@ -79,13 +82,13 @@ class _TokenEnergy(_EnergyMetric):
     net: ClassVar[bool] = False
 
     def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
-        found = joules_per_token(reading, _work(worker, context), self.phase, net=self.net)
+        energy = joules_per_token(reading, _work(worker, context), self.phase, net=self.net)
         return Quantity(
-            found.value, self.unit, found.grade, self._method(reading, found), len(found.joules), found.interval
+            energy.value, self.unit, energy.grade, self._method(reading, energy), len(energy.joules), energy.interval
         )
 
     def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float] | None:
-        """Power times the median time of the phase; what is above idle the model cannot say."""
+        """Return power times the median time of the phase; a model knows no idle power to subtract."""
         work = _work(worker, context)
         tokens = work.tokens(self.phase)
         if self.net or tokens == 0:
@@ -93,12 +96,12 @@ class _TokenEnergy(_EnergyMetric):
         seconds = work.median_time_s(self.phase)
         return model.least_w * seconds / tokens, model.most_w * seconds / tokens
 
-    def _method(self, reading: EnergyReading, found: PerToken) -> str:
+    def _method(self, reading: EnergyReading, energy: PerToken) -> str:
         idle = ", idle power subtracted" if self.net else ""
         period = f", {reading.update_period_s * 1000:.3g} ms a step" if reading.update_period_s else ""
         clock = f" and {reading.clock_uncertainty_s:.2g} s of the meter's clock" if reading.clock_uncertainty_s else ""
-        doubt = f"±{found.error_j:.2g} {self.unit} from resolution{period}{clock}" if found.error_j else ""
-        return "; ".join(filter(None, [f"{_source(reading)}{idle}, {found.origin}", doubt, cross_check(found)]))
+        doubt = f"±{energy.error_j:.2g} {self.unit} from resolution{period}{clock}" if energy.error_j else ""
+        return "; ".join(filter(None, [f"{_source(reading)}{idle}, {energy.origin}", doubt, cross_check(energy)]))
 
 
 class Energy(_TokenEnergy):
@@ -163,13 +166,13 @@ class IntegratedEnergy(_EnergyMetric):
     )
 
     def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
-        found = joules_per_token(reading, _work(worker, context), "generate")
-        both = [window for window in found.windows if window.integrated_j is not None]
+        energy = joules_per_token(reading, _work(worker, context), "generate")
+        both = [window for window in energy.windows if window.integrated_j is not None]
         counted_j = sum(window.energy_j for window in both)
         if not both or counted_j <= 0:
             return Quantity.unavailable(self.unit, f"{reading.meter} has no second source for these windows")
-        value = found.value * sum(window.integrated_j or 0.0 for window in both) / counted_j
-        method = f"{reading.power_source} integrated by trapezoid, {found.origin}; {cross_check(found)}"
+        value = energy.value * sum(window.integrated_j or 0.0 for window in both) / counted_j
+        method = f"{reading.power_source} integrated by trapezoid, {energy.origin}; {cross_check(energy)}"
         return Quantity(value, self.unit, "derived", method, len(both))
 
 
@@ -188,11 +191,11 @@ class HostEnergy(Metric):
         if reading is None:
             return Quantity.unavailable(self.unit, "no meter of the host's processor could be read")
         try:
-            found = joules_per_token(reading, _work(measured.worker, context), "generate")
+            energy = joules_per_token(reading, _work(measured.worker, context), "generate")
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
-        method = f"{_source(reading)}, {found.origin}"
-        return Quantity(found.value, self.unit, found.grade, method, len(found.joules), found.interval)
+        method = f"{_source(reading)}, {energy.origin}"
+        return Quantity(energy.value, self.unit, energy.grade, method, len(energy.joules), energy.interval)
 
 
 class SecondEnergy(Metric):
@@ -209,16 +212,16 @@ class SecondEnergy(Metric):
             return Quantity.unavailable(self.unit, "no two meters here read the same hardware")
         try:
             first = joules_per_token(own, _work(measured.worker, context), "generate")
-            found = joules_per_token(second, _work(measured.worker, context), "generate")
+            energy = joules_per_token(second, _work(measured.worker, context), "generate")
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
-        part = found.value / first.value - 1
+        part = energy.value / first.value - 1
         apart = f"{100 * part:+.1f} % from {own.meter}"
-        doubt = (found.error_j + first.error_j) / first.value
+        doubt = (energy.error_j + first.error_j) / first.value
         if abs(part) > DISAGREEMENT + doubt:
             apart = f"{DISAGREES}: {apart}, more than the {100 * DISAGREEMENT:g} % and the resolution allow"
-        method = f"{_source(second)}, {found.origin}; {apart}"
-        return Quantity(found.value, self.unit, found.grade, method, len(found.joules), found.interval)
+        method = f"{_source(second)}, {energy.origin}; {apart}"
+        return Quantity(energy.value, self.unit, energy.grade, method, len(energy.joules), energy.interval)
 
 
 class _WallEnergy(_TokenEnergy):
@@ -263,12 +266,12 @@ class MeanPower(_EnergyMetric):
     definition = "Mean power of the meter's scope over whole generations, prefill and decode, idle power included."
 
     def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
-        found = joules_per_token(reading, _work(worker, context), "generate")
-        powers = [window.power_w for window in found.windows]
-        error_w = max(window.error_j / window.duration_s for window in found.windows)
+        energy = joules_per_token(reading, _work(worker, context), "generate")
+        powers = [window.power_w for window in energy.windows]
+        error_w = max(window.error_j / window.duration_s for window in energy.windows)
         spread = median_ci95(powers)
         interval = (spread[0] - error_w, spread[1] + error_w) if spread else None
-        return self._graded(median(powers), found.grade, f"{_source(reading)}, {found.origin}", len(powers), interval)
+        return self._graded(median(powers), energy.grade, f"{_source(reading)}, {energy.origin}", len(powers), interval)
 
     def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float]:
         return model.least_w, model.most_w
@@ -289,10 +292,10 @@ class IdlePower(_EnergyMetric):
     )
 
     def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
-        found = idle_power(reading)
-        method = f"{_source(reading)}; before {found.before_w:.3g} W, after {found.after_w:.3g} W"
-        bounds = (found.power_w - found.error_w, found.power_w + found.error_w)
-        return Quantity(found.power_w, self.unit, "derived", method, 1, bounds)
+        idle = idle_power(reading)
+        method = f"{_source(reading)}; before {idle.before_w:.3g} W, after {idle.after_w:.3g} W"
+        bounds = (idle.power_w - idle.error_w, idle.power_w + idle.error_w)
+        return Quantity(idle.power_w, self.unit, "derived", method, 1, bounds)
 
 
 class LoadedIdlePower(_EnergyMetric):
@@ -303,10 +306,10 @@ class LoadedIdlePower(_EnergyMetric):
     definition = "Mean power of the meter's scope while the worker holds the model and does nothing."
 
     def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
-        windows = [window for window in worker.energy_windows if window.phase == "idle"]
-        if not windows:
+        idle = [window for window in worker.energy_windows if window.phase == "idle"]
+        if not idle:
             return Quantity.unavailable(self.unit, "the worker made no idle window")
-        found = window_energy(reading, windows[0].begin_ns, windows[0].end_ns)
-        error_w = found.error_j / found.duration_s
-        bounds = (found.power_w - error_w, found.power_w + error_w)
-        return Quantity(found.power_w, self.unit, "derived", _source(reading), 1, bounds)
+        window = window_energy(reading, idle[0].begin_ns, idle[0].end_ns)
+        error_w = window.error_j / window.duration_s
+        bounds = (window.power_w - error_w, window.power_w + error_w)
+        return Quantity(window.power_w, self.unit, "derived", _source(reading), 1, bounds)

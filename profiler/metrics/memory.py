@@ -68,7 +68,7 @@ class _AllocatorMemory(Metric):
 
     @abstractmethod
     def _bytes(self, memory: DeviceMemory) -> int:
-        """The account this figure shows."""
+        """Return the account this figure shows."""
 
 
 class PeakAllocatedMemory(_AllocatorMemory):

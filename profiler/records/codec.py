@@ -51,7 +51,7 @@ def decode(data: bytes, kind: type[T], origin: Path | str) -> T:
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one document of a run bundle."""
+    """Return the JSON Schema (2020-12) of one document of a run bundle."""
     schema = msgspec.json.schema(DOCUMENTS[name])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -98,7 +98,7 @@ class ParityScore:
 
     @property
     def shortfall(self) -> str:
-        """What a score that did not pass lacks, each figure against its limit."""
+        """Return what a score that did not pass lacks, each figure against its limit."""
         limits, missed = self.thresholds, []
         if self.top1_agreement < limits["top1_agreement_min"]:
             missed.append(f"top-1 agreement {self.top1_agreement:.2f} is below {limits['top1_agreement_min']:g}")
@@ -173,7 +173,7 @@ class WorkerReport:
 
     @property
     def counted(self) -> tuple[Repetition, ...]:
-        """Repetitions that are not warm-up."""
+        """Return repetitions that are not warm-up."""
         return counted(self.repetitions)
 
 
@@ -304,7 +304,7 @@ class TargetRecord:
 
     @property
     def compiler_path(self) -> bool:
-        """Whether a vendor's tools were asked about a chip that is not here, whatever came of it."""
+        """Return whether a vendor's tools were asked about a chip that is not here, whatever came of it."""
         return self.chip_id is not None
 
     @property

@@ -115,7 +115,7 @@ class _Session:
         return Outcome(path, interrupted, tuple(self.finished))
 
     def _keep_after(self, error: BaseException) -> None:
-        """Something ended the run that no target is to blame for, such as a full disk: keep what is finished."""
+        """Keep finished targets when something else than a target ended the run, such as a full disk."""
         kept = self.writer.folder
         with contextlib.suppress(StorageError):
             kept = self.writer.finish("interrupted")
@@ -150,7 +150,7 @@ class _Session:
         return dataclasses.replace(base, **changes)
 
     def _probe(self, device: str) -> CeilingProbe | NoProbe:
-        """The probe of a device, started when its first target is about to be measured."""
+        """Return the probe of a device, started when its first target is about to be measured."""
         if device not in self.probes:
             running = [target for target in self.request.targets if not is_compiler(target.backend)]
             targets = [target for target in running if _device(target) == device]
@@ -185,7 +185,7 @@ class _Session:
         )
 
     def _reference(self) -> Path:
-        """The float32 reference: from the user cache, or computed now and kept there; a copy goes into the bundle."""
+        """Return a copy of the float32 reference in the bundle: from the user cache, or computed now and cached."""
         import numpy as np
 
         self.progress.begin("reference", "float32, computed once per model and workload")
@@ -196,25 +196,25 @@ class _Session:
         def build(folder: Path) -> None:
             plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)
             try:
-                said = self._work(plan, dict[str, str], "reference")
+                facts = self._work(plan, dict[str, str], "reference")
             except WorkerFailedError as error:
                 raise WorkerFailedError(f"the float32 reference failed: {error}", error.stderr_tail) from error
-            (folder / "said.json").write_bytes(encode(said))
+            (folder / "said.json").write_bytes(encode(facts))
 
         logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch
         folder, was_cached = cached_folder("reference", key, build, 2 * logits_bytes)
         copy = self.writer.copy(folder / "reference.npz", "reference.npz")
         with np.load(copy) as arrays:
             tokens = tuple(tuple(row) for row in arrays["tokens"].tolist())
-        said = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
+        facts = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
         record = ReferenceRecord(
             token_ids=tokens,
             positions=self.positions,
             logits_file="reference.npz",
             sha256=self.writer.index.files["reference.npz"],
-            engine=said["engine"],
+            engine=facts["engine"],
             cached=was_cached,
-            weights_digest=said["weights_digest"],
+            weights_digest=facts["weights_digest"],
         )
         self.writer.put("reference.json", record)
         self.progress.done("taken from the cache" if was_cached else "computed")
@@ -319,12 +319,12 @@ def _with_model(measured: Measured, accelerator: str | None) -> Measured:
 
 
 def _device(target: Target) -> str:
-    """The device whose ceilings bound ``target``."""
+    """Return the device whose ceilings bound ``target``."""
     return load_backend(target.backend).accelerator(target.device) or CPU
 
 
 def _unmeasured(target: Target) -> str:
-    """Why the ceilings of the device of ``target`` are not measured, or nothing."""
+    """Return why the ceilings of the device of ``target`` are not measured, or nothing."""
     return load_backend(target.backend).unmeasured_ceilings(target.device)
 
 

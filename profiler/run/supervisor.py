@@ -98,7 +98,7 @@ def run_worker(
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """The worker's environment: the user's, and what makes every engine run as it should."""
+    """Return the worker's environment: the user's, and what lets every engine run at full speed."""
     here = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(entry for entry in (here, os.environ.get("PYTHONPATH", "")) if entry)
     return {**TUNED_ENVIRONMENT, "OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONPATH": path}
@@ -211,7 +211,7 @@ def _why_it_died(status: int, log: Path, kills_before: int | None) -> str:
 
 
 def _who_killed(before: int | None, now: int | None) -> str:
-    """The kernel counts its own kills: where it counted none, someone else sent the signal."""
+    """Return who sent the signal: the kernel counts its kills, and where it counted none, someone else did."""
     if before is None or now is None:
         return ": most likely the kernel ran out of memory"
     if now > before:
@@ -220,7 +220,7 @@ def _who_killed(before: int | None, now: int | None) -> str:
 
 
 def tail(log: Path) -> str:
-    """The last lines of a worker's standard error."""
+    """Return the last lines of a worker's standard error."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:

@@ -1,6 +1,6 @@
-"""One task in a separate process: ``python -m profiler.run.worker``, a plan in, JSON lines out.
+"""One task in a separate process: ``python -P -m profiler.run.worker``, a plan in, JSON lines out.
 
-Standard output belongs to the protocol alone: whatever an engine prints goes to standard error. When the parent's end
+Only the protocol writes to standard output: what an engine prints goes to standard error. When the parent's end
 of standard input closes, the parent is gone, and so is the worker.
 """
 
@@ -29,7 +29,7 @@ REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS
 
 
 class Channel:
-    """The two pipes to the parent; its end of standard output is kept apart before any engine can print to it."""
+    """The two pipes to the parent; standard output is reserved for it before any engine can print."""
 
     def __init__(self) -> None:
         self._go = threading.Event()
@@ -79,7 +79,7 @@ def main() -> int:
     except MemoryError:
         channel.send(Refusal("out of memory while running; use a smaller model, batch or prompt"))
         return 1
-    except Exception as error:  # noqa: BLE001 - any failure of an engine becomes a failed target, told in one line
+    except Exception as error:  # noqa: BLE001 - any failure of an engine becomes a failed target
         traceback.print_exc()
         channel.send(Refusal(in_one_line(error)))
         return 1
@@ -99,7 +99,7 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
 
     from backends.qwen.reference import compute_reference
 
-    found = compute_reference(
+    reference = compute_reference(
         plan.model,
         plan.workload,
         plan.scored_positions,
@@ -109,10 +109,10 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
     )
     assert plan.reference_path is not None
     with Path(plan.reference_path).open("wb") as handle:
-        np.savez(handle, tokens=found.tokens, positions=np.asarray(plan.scored_positions), logits=found.logits)
+        np.savez(handle, tokens=reference.tokens, positions=np.asarray(plan.scored_positions), logits=reference.logits)
     where = f", on {plan.device}" if plan.device else ""
     engine = f"torch {torch.__version__}, transformers, float32, eager{where}"
-    return {"engine": engine, "weights_digest": found.weights_digest}
+    return {"engine": engine, "weights_digest": reference.weights_digest}
 
 
 def _measure(plan: Plan, channel: Channel) -> Any:
@@ -175,11 +175,11 @@ def _examine(plan: Plan, channel: Channel) -> Any:
 
     path = load_backend(plan.backend)()
     assert isinstance(path, CompilerPath)
-    found = path.examine(_execution(plan), plan.workload, lambda text: channel.send(Event("examine", text)))
+    answer = path.examine(_execution(plan), plan.workload, lambda text: channel.send(Event("examine", text)))
     parity = None
-    if found.logits is not None and found.expected is not None:
-        parity = score(found.logits, found.expected, plan.precision, (), ())
-    return ExamineReport(found.compiled, found.operators, parity, take_inventory(engines=False))
+    if answer.logits is not None and answer.expected is not None:
+        parity = score(answer.logits, answer.expected, plan.precision, (), ())
+    return ExamineReport(answer.compiled, answer.operators, parity, take_inventory(engines=False))
 
 
 def _execution(plan: Plan) -> Execution:
@@ -196,14 +196,14 @@ def _execution(plan: Plan) -> Execution:
 
 
 def _packages() -> dict[str, str]:
-    """Name and version of every distribution with a module loaded in this process."""
+    """Return name and version of every distribution with a module loaded in this process."""
     loaded = {name.partition(".")[0] for name in sys.modules}
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for distribution in distributions():
         tops = (distribution.read_text("top_level.txt") or distribution.name.replace("-", "_")).split()
         if loaded.intersection(tops):
-            found[distribution.name] = distribution.version
-    return dict(sorted(found.items()))
+            versions[distribution.name] = distribution.version
+    return dict(sorted(versions.items()))
 
 
 TASKS: dict[str, Callable[[Plan, Channel], Any]] = {

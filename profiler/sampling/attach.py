@@ -57,7 +57,7 @@ def _attributed(reading: Reading, why: str, identified: bool) -> Reading:
 
 
 def _mismatch(accelerator: str | None, seen: Mapping[str, str], engine: Mapping[str, str]) -> str:
-    """Why readings of the device ``seen`` are not those of the engine's; empty if they may be."""
+    """Return why readings of the device ``seen`` are not those of the engine's; empty if they may be."""
     if not seen or same_device(seen, engine) is not False:
         return ""
     return (
@@ -67,7 +67,7 @@ def _mismatch(accelerator: str | None, seen: Mapping[str, str], engine: Mapping[
 
 
 def _public(device: Mapping[str, str]) -> dict[str, str]:
-    """A device's identity as it may leave the machine: UUIDs are serial numbers (see :mod:`profiler.inventory`)."""
+    """Return a device's identity without its UUID: a serial number does not leave the machine."""
     return {key: value for key, value in device.items() if key != "uuid"}
 
 

@@ -58,7 +58,9 @@ class Watch:
 
     @property
     def energy_window_s(self) -> float | None:
-        """How long a window must be for the meters' stated error, known within ``watching``; None without a meter.
+        """Return how long windows must be for the stated error of the meters; None without a meter.
+
+        It is known within ``watching``.
 
         Windows are long enough for a named wall meter too.
         """
@@ -112,7 +114,7 @@ class Watch:
         self._cpu_s += time.thread_time() - began
 
     def _rest(self) -> None:
-        """An idle window, read at both edges."""
+        """Make an idle window, read at both edges."""
         time.sleep(SETTLE_S)
         self.edge()
         begin = time.perf_counter_ns()
@@ -164,15 +166,15 @@ class Watch:
         return tuple(self._idle)
 
     def states(self) -> Sequence[State]:
-        """Every state of the device that was seen."""
+        """Return every state of the device that was seen."""
         return self._monitor.states if self._monitor else ()
 
     def telemetry(self) -> Telemetry | None:
-        """The states in the form of the record."""
+        """Return the states in the form of the record."""
         return self._monitor.telemetry() if self._monitor else None
 
     def cost(self) -> SamplerCost | None:
-        """What watching cost; None if nothing was looked at."""
+        """Return what watching cost; None if nothing was read."""
         if self._wall_s == 0:
             return None
         looks = sum(stream.reads for stream in self._streams) + len(self.states())

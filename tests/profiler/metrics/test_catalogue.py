@@ -224,7 +224,7 @@ def test_a_wall_meter_has_figures_of_its_own_and_stands_in_where_nothing_else_wa
         assert (alone[name].value, alone[name].grade) == (pytest.approx(1600 / 3), "derived")
         assert alone[name].method.startswith("wall (wall, power told by the meter integrated)")
         assert "±29 J/tok from resolution, 1e+03 ms a step and 0.1 s of the meter's clock" in alone[name].method
-    assert alone["energy_per_output_token"].method.endswith("no meter of its own: rapl: root only")
+    assert alone["energy_per_output_token"].method.endswith("its hardware has no meter: rapl: root only")
     net = "net_wall_energy_per_output_token"
     assert alone[net].method.startswith("error_too_large"), "what idle power leaves is too little for so slow a meter"
     quicker = case.but(wall_energy=wall_reading(update_period_s=0.5)).figures
