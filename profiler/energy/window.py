@@ -38,13 +38,6 @@ class WindowEnergy:
         """Return mean power."""
         return self.energy_j / self.duration_s
 
-    @property
-    def disagreement(self) -> float | None:
-        """Return how far integrated power is from the counter, as a part of the counter's figure."""
-        if self.integrated_j is None or self.energy_j <= 0:
-            return None
-        return self.integrated_j / self.energy_j - 1
-
 
 @dataclass(frozen=True, slots=True)
 class IdlePower:

@@ -26,6 +26,10 @@ def _source(reading: EnergyReading) -> str:
     return f"{reading.meter} ({reading.scope}{integrated})"
 
 
+def _quantity(energy: PerToken, method: str) -> Quantity:
+    return Quantity(energy.value, "J/tok", energy.grade, method, len(energy.joules), energy.interval)
+
+
 def _words(model: PowerModel) -> str:
     chips = " or ".join(model.chip_ids)
     return (
@@ -83,9 +87,7 @@ class _TokenEnergy(_EnergyMetric):
 
     def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
         energy = joules_per_token(reading, _work(worker, context), self.phase, net=self.net)
-        return Quantity(
-            energy.value, self.unit, energy.grade, self._method(reading, energy), len(energy.joules), energy.interval
-        )
+        return _quantity(energy, self._method(reading, energy))
 
     def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float] | None:
         """Return power times the median time of the phase; a model knows no idle power to subtract."""
@@ -194,8 +196,7 @@ class HostEnergy(Metric):
             energy = joules_per_token(reading, _work(measured.worker, context), "generate")
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
-        method = f"{_source(reading)}, {energy.origin}"
-        return Quantity(energy.value, self.unit, energy.grade, method, len(energy.joules), energy.interval)
+        return _quantity(energy, f"{_source(reading)}, {energy.origin}")
 
 
 class SecondEnergy(Metric):
@@ -220,8 +221,7 @@ class SecondEnergy(Metric):
         doubt = (energy.error_j + first.error_j) / first.value
         if abs(part) > DISAGREEMENT + doubt:
             apart = f"{DISAGREES}: {apart}, more than the {100 * DISAGREEMENT:g} % and the resolution allow"
-        method = f"{_source(second)}, {energy.origin}; {apart}"
-        return Quantity(energy.value, self.unit, energy.grade, method, len(energy.joules), energy.interval)
+        return _quantity(energy, f"{_source(second)}, {energy.origin}; {apart}")
 
 
 class _WallEnergy(_TokenEnergy):
@@ -271,15 +271,11 @@ class MeanPower(_EnergyMetric):
         error_w = max(window.error_j / window.duration_s for window in energy.windows)
         spread = median_ci95(powers)
         interval = (spread[0] - error_w, spread[1] + error_w) if spread else None
-        return self._graded(median(powers), energy.grade, f"{_source(reading)}, {energy.origin}", len(powers), interval)
+        grade: Grade = "derived" if energy.grade == "measured" else energy.grade
+        return Quantity(median(powers), self.unit, grade, f"{_source(reading)}, {energy.origin}", len(powers), interval)
 
     def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float]:
         return model.least_w, model.most_w
-
-    def _graded(
-        self, value: float, grade: Grade, method: str, n: int, interval: tuple[float, float] | None
-    ) -> Quantity:
-        return Quantity(value, self.unit, "derived" if grade == "measured" else grade, method, n, interval)
 
 
 class IdlePower(_EnergyMetric):

@@ -93,6 +93,7 @@ class _Session:
         self.hindrances = hindrances
         self.positions = scored_positions(request.workload.output_tokens, request.workload.batch)
         self.writer = BundleWriter(out, _index(request))
+        self.running = [target for target in request.targets if not is_compiler(target.backend)]
         self.finished: list[TargetRecord] = []
         self.probes: dict[str, CeilingProbe | NoProbe] = {}
 
@@ -124,8 +125,7 @@ class _Session:
 
     def _run(self) -> None:
         self.writer.put("host.json", take_inventory(engines=False))
-        running = [target for target in self.request.targets if not is_compiler(target.backend)]
-        reference = self._reference() if any(not self.hindrances[target.id] for target in running) else Path()
+        reference = self._reference() if any(not self.hindrances[target.id] for target in self.running) else Path()
         for target in self.request.targets:
             record = self._target(target, reference)
             device = record.accelerator or CPU
@@ -152,8 +152,7 @@ class _Session:
     def _probe(self, device: str) -> CeilingProbe | NoProbe:
         """Return the probe of a device, started when its first target is about to be measured."""
         if device not in self.probes:
-            running = [target for target in self.request.targets if not is_compiler(target.backend)]
-            targets = [target for target in running if _device(target) == device]
+            targets = [target for target in self.running if _device(target) == device]
             if unmeasured := next(filter(None, map(_unmeasured, targets)), ""):
                 self.probes[device] = NoProbe(self.request.threads, device, unmeasured)
                 return self.probes[device]

@@ -5,56 +5,22 @@ A new role (a PDU, a BMC) is one function in :data:`OPENERS`; records and watch 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from profiler.devices.maker import SeveralMakersError, maker_behind
 from profiler.devices.metering.stream import MeterStream
 from profiler.devices.meters import METERS, Meter, MeterLostError
 from profiler.devices.monitors import MONITORS, Monitor
 from profiler.devices.wall import Wall
-from profiler.records.readings import HOST, SECOND, TARGET, WALL, EnergyReading
+from profiler.records.readings import HOST, SECOND, TARGET, WALL
 
 Opened = TypeVar("Opened", bound=Any)
 
 
-class Stream(Protocol):
-    """What a watch does with a meter, whether it samples the meter or the meter's own thread collects readings."""
-
-    device: dict[str, str]
-    """Which board is read; empty for none."""
-    cpu_s: float
-    """Processor seconds spent outside :meth:`sample`."""
-    sample_interval_s: float
-    """How often it wants to be sampled."""
-    max_interval_s: float
-    """The longest time between two samples."""
-
-    @property
-    def reads(self) -> int:
-        """Return how often the meter was read."""
-
-    @property
-    def period_s(self) -> float:
-        """Return how far apart its readings are."""
-
-    def find_update_period(self) -> None:
-        """Find out how far apart readings are, while nothing runs."""
-
-    def sample(self) -> None:
-        """Read once."""
-
-    def settle(self) -> None:
-        """Wait after the work for a reading past its end."""
-
-    def reading(
-        self, idle_before_ns: tuple[int, int], idle_after_ns: tuple[int, int], edges_ns: Iterable[int]
-    ) -> EnergyReading:
-        """Return all that was read."""
-
-    def close(self) -> None:
-        """Release the hardware."""
+Stream = MeterStream | Wall
+"""What a watch does with a meter: it samples the meter, or the meter's own thread collects readings."""
 
 
 @dataclass(frozen=True, slots=True)
