@@ -47,7 +47,8 @@ def decode(data: bytes, kind: type[T], origin: Path | str) -> T:
         document = msgspec.json.decode(data, type=dict[str, Any])
         return msgspec.convert(upgraded(document, current, origin), kind)
     except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{origin} is not a valid {kind.__name__}: {error}") from error
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise InputError(f"{origin} is not a valid {kind.__name__}: {why}") from error
 
 
 def json_schema(name: str) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import pytest
 from profiler.devices.meters import Meter, MeterProbe
 from profiler.devices.monitors import Monitor
 from profiler.energy.window import idle_power, window_energy
-from profiler.records.readings import HOST, SECOND, TARGET
+from profiler.records.codec import decode, encode
+from profiler.records.readings import HOST, SECOND, TARGET, Reading
 from profiler.sampling import instruments, watch
 from profiler.sampling.instruments import Instruments, metered, open_instruments
 from profiler.sampling.watch import Watch
@@ -211,3 +212,15 @@ def test_closing_lets_go_of_everything():
     Watch(Instruments((*own(Closing()), metered(HOST, Closing())), lamp)).close()
     assert len(closed) == 2 and lamp.closed
     assert issubclass(Closing, Meter)
+
+
+def test_a_new_role_is_one_function_and_its_reading_survives_the_record(monkeypatch):
+    monkeypatch.setattr(instruments, "METERS", (StandIn,))
+    monkeypatch.setattr(instruments, "OPENERS", (*instruments.OPENERS, lambda site: [metered("pdu", StandIn())]))
+    observed = Watch(open_instruments(None, {}))
+    with observed.watching():
+        pass
+    observed.close()
+    readings = {reading.role: reading for reading in observed.readings([])}
+    assert set(readings) == {TARGET, "pdu"} and readings["pdu"].energy.meter == "stand-in"
+    assert decode(encode(readings["pdu"]), Reading, "x") == readings["pdu"]
