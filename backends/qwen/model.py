@@ -238,7 +238,7 @@ class ModelSpec:
         return sum(layer.state_bytes(self.hidden_size, bits) for layer in self.all_layers())
 
     def decode_flops(self, context_tokens: int) -> int:
-        """Floating-point operations to generate one token that attends to ``context_tokens`` (itself included).
+        """Return the FLOPs of one token that attends to ``context_tokens`` (itself included).
 
         Two per multiply-add; projections and head, plus what mixes tokens. Norms, softmax and rotary embedding are
         left out (under 0.5 %).
@@ -257,7 +257,7 @@ class ModelSpec:
         return self.vision.flops(self.family.tower, height, width) if self.vision and self.family.tower else 0
 
     def with_layers(self, layers: int) -> ModelSpec:
-        """The same model cut to ``layers`` decoder layers; its name says so."""
+        """Return the model cut to ``layers`` decoder layers; its name says so."""
         if layers == self.layers:
             return self
         return replace(self, layers=layers, name=f"{self.name}-{layers}layers")

@@ -1,4 +1,4 @@
-"""The catalogue of Qwen presets: the files of ``catalogue/``, validated when loaded."""
+"""The Qwen presets: the files of ``catalogue/``, validated when loaded."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import msgspec
-
+from backends.common import facts
 from backends.common.errors import InputError
-from backends.common.yaml_lines import Located, load_located
-from backends.qwen.checkpoint import read_checkpoint
+from backends.common.yaml_lines import Located
+from backends.qwen.checkpoint import read_checkpoint, read_spec
 from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import synthetic_model
 
@@ -34,7 +33,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the model's authors state, in billions, exactly as printed; None where they print nothing.
+    """The parameter counts that the model's authors state, in billions, as printed; None where they print nothing.
 
     What ``active_parameters_b`` counts differs by model (see :data:`backends.qwen.model.ActiveReading`).
     """
@@ -46,24 +45,44 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Preset:
-    """One entry of the catalogue. ``same_dimensions`` are other checkpoints that it stands for."""
+class Backing:
+    """What stands behind an entry. ``same_dimensions`` are other checkpoints that it stands for."""
 
-    spec: ModelSpec
-    published: Published
     sources: tuple[Source, ...]
+    published: Published = Published()
     released: str = ""
     same_dimensions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     confidence: Literal["high", "medium", "low"] = "high"
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One entry of the catalogue."""
+
+    spec: ModelSpec
+    backing: Backing
+
+    @property
+    def name(self) -> str:
+        """What a user calls it."""
+        return self.spec.name
+
+
+@dataclass(frozen=True, slots=True)
+class _NotOpen:
+    """A name that people ask for, and why no weights of it are open."""
+
+    name: str
+    why: str
+    where: str
+
+
 @cache
 def presets() -> dict[str, Preset]:
-    """Every preset by its name, in the order of the file."""
+    """Return every preset by its name, older generations first."""
     found: dict[str, Preset] = {}
-    folder = files("profiler.models").joinpath("catalogue")
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+    for path in files("profiler.models").joinpath("catalogue").iterdir():
         if path.name.endswith(".yaml") and path.name != NOT_OPEN:
             for name, preset in load_presets(path.read_text(), path.name).items():
                 if name in found:
@@ -72,52 +91,47 @@ def presets() -> dict[str, Preset]:
     return dict(sorted(found.items(), key=lambda entry: _order(entry[1])))
 
 
-def _order(preset: Preset) -> tuple[list[float], str, int]:
-    """By generation, then kind, then size."""
-    digits = re.match(r"[a-z]*([\d.]+)?", preset.spec.name)
-    generation = float(digits[1]) if digits and digits[1] else 2.5
-    return [generation], preset.spec.architecture, preset.spec.parameters
+def _order(preset: Preset) -> tuple[float, str, int]:
+    """Return generation, architecture and size: the order in which presets are listed."""
+    number = re.match(r"[a-z]*([\d.]+)", preset.name)
+    generation = float(number[1]) if number else 2.5  # QwQ and QVQ are of Qwen2.5's generation
+    return generation, preset.spec.architecture, preset.spec.parameters
 
 
 def load_presets(text: str, origin: str) -> dict[str, Preset]:
     """Presets from YAML; an error names the file and the line of the entry at fault."""
-    root = load_located(text, origin)
-    if root.value.get("schema") != SCHEMA:
-        raise InputError(f"{origin}:{root.line}: schema must be {SCHEMA!r}, found {root.value.get('schema')!r}")
-    found: dict[str, Preset] = {}
-    for entry in root.items("presets"):
-        preset = _preset(entry, origin)
-        if preset.spec.name in found:
-            raise InputError(f"{origin}:{entry.line}: {preset.spec.name!r} appears twice")
-        found[preset.spec.name] = preset
-    return found
+    root = facts.document(text, origin, SCHEMA, ("presets",))
+    return facts.records(Preset, root, "presets", by="name", make=_preset)
 
 
-def _preset(entry: Located, origin: str) -> Preset:
-    value: dict[str, Any] = dict(entry.value)
-    published, sources = value.pop("published", {}), value.pop("sources", None)
-    about: dict[str, Any] = {
-        key: value.pop(key) for key in ("released", "same_dimensions", "notes", "confidence") if key in value
-    }
-    strange = set(value) - {field.name for field in fields(ModelSpec)}
-    if strange:
-        raise InputError(f"{origin}:{entry.line}: unknown field {sorted(strange)[0]!r}")
-    if not sources:
-        raise InputError(f"{origin}:{entry.line}: {value.get('name')!r} has no sources; every fact needs one")
-    try:
-        whole: dict[str, Any] = {"spec": value, "published": published, "sources": sources, **about}
-        preset = msgspec.convert(whole, Preset)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{origin}:{entry.line}: {value.get('name')!r}: {error}") from error
-    if preset.spec.attention_heads % preset.spec.kv_heads:
-        raise InputError(f"{origin}:{entry.line}: attention_heads must be a multiple of kv_heads")
+def _preset(entry: Located) -> Preset:
+    names = {field.name for field in fields(Backing)}
+    spec = facts.record(ModelSpec, entry, {key: value for key, value in entry.value.items() if key not in names})
+    backing = facts.record(Backing, entry, {key: value for key, value in entry.value.items() if key in names})
+    facts.check_sources(entry, backing.sources, what=repr(spec.name))
+    if spec.attention_heads % spec.kv_heads:
+        raise entry.error("attention_heads: must be a multiple of kv_heads", "attention_heads")
+    if spec.layers % spec.full_every:
+        raise entry.error(f"layers: must be whole periods of {spec.full_every}", "layers")
+    return Preset(spec, backing)
+
+
+def find_preset(name: str) -> Preset:
+    """Return the preset of a name, whatever its case.
+
+    Raises:
+        InputError: No preset has the name; says which is near, or why none can exist.
+    """
+    preset = presets().get(name.lower())
+    if preset is None:
+        raise _unknown(name.lower())
     return preset
 
 
 def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
-    """The model a user means: a preset by name (synthetic weights), or the folder of a local checkpoint.
+    """Return the model a user means: a preset by name (synthetic weights), or the folder of a local checkpoint.
 
-    ``layers`` cuts a preset short; a checkpoint is taken whole.
+    ``layers`` shortens a preset; a checkpoint runs whole.
     """
     preset = presets().get(name_or_path.lower())
     if preset is not None:
@@ -129,16 +143,16 @@ def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
         return read_checkpoint(folder)
     if "/" in name_or_path or name_or_path.startswith("."):
         raise InputError(
-            f"{name_or_path} is no folder; give a preset (chipassay models) or the folder of a downloaded checkpoint"
+            f"{name_or_path} is not a folder; give a preset (chipassay models) or the folder of a downloaded checkpoint"
         )
     raise _unknown(name_or_path.lower())
 
 
 def _unknown(name: str) -> InputError:
     """Return the error for a name that is not in the catalogue: why it cannot be, or the nearest that is."""
-    for stem, why in _not_open().items():
+    for stem, absent in _not_open().items():
         if name == stem or name.startswith(f"{stem}-"):
-            return InputError(f"{name}: {why}")
+            return InputError(f"{name}: {absent.why}")
     near = difflib.get_close_matches(name, presets(), n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
     return InputError(
@@ -148,11 +162,18 @@ def _unknown(name: str) -> InputError:
 
 
 @cache
-def _not_open() -> dict[str, str]:
-    path = files("profiler.models").joinpath("catalogue", NOT_OPEN)
-    return {
-        entry.value["name"]: entry.value["why"] for entry in load_located(path.read_text(), NOT_OPEN).items("not_open")
-    }
+def _not_open() -> dict[str, _NotOpen]:
+    text = files("profiler.models").joinpath("catalogue", NOT_OPEN).read_text()
+    return facts.records(_NotOpen, facts.document(text, NOT_OPEN, SCHEMA, ("not_open",)), "not_open", by="name")
+
+
+def find_spec(name_or_path: str) -> ModelSpec:
+    """Return the dimensions of a preset, or of the checkpoint in a folder, without its weights."""
+    preset = presets().get(name_or_path.lower())
+    if preset is not None:
+        return preset.spec
+    folder = Path(name_or_path).expanduser()
+    return read_spec(folder) if folder.is_dir() else find_model(name_or_path, None, 0).spec
 
 
 def _cut(spec: ModelSpec, layers: int | None) -> ModelSpec:
@@ -160,4 +181,9 @@ def _cut(spec: ModelSpec, layers: int | None) -> ModelSpec:
         return spec
     if not 1 <= layers <= spec.layers:
         raise InputError(f"--layers must be 1 to {spec.layers} for {spec.name}, not {layers}")
+    if layers % spec.full_every or (spec.ngrams and layers < max(spec.ngrams.layers)):
+        raise InputError(
+            f"--layers must be a multiple of {spec.full_every} for {spec.name}, not {layers}: its layers repeat in "
+            f"periods of {spec.full_every - 1} linear and one attention layer"
+        )
     return spec.with_layers(layers)
