@@ -1,4 +1,4 @@
-"""Whether a run was too disturbed to conclude from, and how to do better: over what marked its repetitions."""
+"""Whether a run was too disturbed to conclude from, and how to do better."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiler.disturbance.device import DEVICE_DETECTORS
-from profiler.disturbance.host import DETECTORS, REMEDIES
+from profiler.disturbance.host import DETECTORS, FREQUENCY_DRIFT
 from profiler.records.target import Repetition, counted
 
 TOO_MANY = 0.5
-"""A run is too disturbed when more than this part of its counted repetitions is marked."""
+"""A run is too disturbed if more than this share of its counted repetitions is marked."""
 
-EXTERNAL = frozenset(
-    [detector.name for detector in DETECTORS if detector.external]
-    + [detector.name for detector in DEVICE_DETECTORS if detector.external]
-)
-"""Disturbances that come from outside the run: what is measured cannot have caused them."""
+_ALL = (*DETECTORS, FREQUENCY_DRIFT, *DEVICE_DETECTORS)
+EXTERNAL = frozenset(detector.name for detector in _ALL if detector.external)
+"""Disturbances from outside the run: the measured work cannot have caused them."""
 
-_REMEDIES = REMEDIES | {detector.name: detector.remedy for detector in DEVICE_DETECTORS}
+_REMEDIES = {detector.name: detector.remedy for detector in _ALL}
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """Over the counted repetitions: how many there are, how many are marked, and each detector's count, most first."""
+    """How many repetitions count, how many of them are marked, and how often by each detector, most frequent first."""
 
     counted: int
     marked: int
@@ -42,7 +40,7 @@ class Disturbance:
 
 
 def disturbance(repetitions: Sequence[Repetition]) -> Disturbance:
-    """What disturbed the counted ones among ``repetitions``."""
+    """Count what disturbed ``repetitions``, warm-up excluded."""
     judged = counted(repetitions)
     names = Counter(name for r in judged for name in {spoiler.detector for spoiler in r.spoilers})
     ordered = dict(sorted(names.items(), key=lambda item: (-item[1], item[0])))

@@ -97,9 +97,9 @@ def _module(module: dict[str, Any]) -> str:
 
 
 def _packages(packages: dict[str, str], say: Words) -> str:
-    from profiler.inventory.packages import ENGINES
+    from profiler.inventory.software import is_engine
 
-    main = [f"{name} {version}" for name, version in packages.items() if name == "chipassay" or ENGINES.match(name)]
+    main = [f"{name} {version}" for name, version in packages.items() if name == "chipassay" or is_engine(name)]
     return say("inventory.packages", count=len(packages), main=say.enumeration(main))
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from profiler.chips import Chip
 from profiler.disturbance.verdict import disturbance
-from profiler.statistics.medians import MIN_FOR_INTERVAL
+from profiler.statistics.intervals import MIN_FOR_INTERVAL
 from reports.document import notation
 from reports.document.language import ENGLISH, Words
 from reports.document.sections.boards import board_sentence
@@ -73,10 +73,9 @@ def _measured(group: Group, study: Study, say: Words) -> list[str]:
         seen.add(device)
         figures = [found.read_bandwidth, *found.gemm.values()]
         names = ["", *(f" {name}" for name in found.gemm)]
-        text = say.listing(
-            [f"{notation.quantity(one)}{name}" for one, name in zip(figures, names, strict=True) if one.value]
-        )
-        said.append(say("brief.measured_ceilings", device=device, ceilings=text))
+        measured = [f"{notation.quantity(one)}{name}" for one, name in zip(figures, names, strict=True) if one.value]
+        if measured:
+            said.append(say("brief.measured_ceilings", device=device, ceilings=say.listing(measured)))
     joules = [row.metric("energy_per_output_token") for row in group.conclusive]
     known = [figure for figure in joules if figure.value is not None]
     if known:

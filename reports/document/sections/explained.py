@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from profiler.metrics.catalogue import Metric
-from profiler.statistics.medians import MIN_FOR_INTERVAL
+from profiler.statistics.intervals import MIN_FOR_INTERVAL
 from reports.document.language import Words
 from reports.document.model import HTML, Facts, Fold
 

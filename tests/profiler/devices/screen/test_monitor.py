@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from profiler.devices.iluvatar import SHARED_POWER
 from profiler.devices.meter import MeterLostError
 from profiler.devices.metering.telemetry import TelemetryStream
 from profiler.devices.monitors import MONITORS
@@ -58,7 +59,7 @@ def watch():
             31,
             116,
             32768,
-            "board, which it may share with a GPU that",
+            SHARED_POWER,
         ),
         ("mx-smi", "mx-smi_2.3.1_C500", "cuda:0", 37, 350, 32, 826, 65536, None),
         ("cnmon", "cnmon_5.10.13_MLU370-X8", "mlu:1", 106, 250, 39, 0, 23374, None),

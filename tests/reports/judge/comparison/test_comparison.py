@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from backends.common.errors import InputError
-from profiler.statistics.medians import MIN_FOR_INTERVAL
+from profiler.statistics.intervals import MIN_FOR_INTERVAL
 from reports.document.language import ENGLISH
 from reports.document.model import Items
 from reports.document.sections.difference import difference

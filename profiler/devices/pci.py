@@ -1,4 +1,4 @@
-"""PCI devices by their identification numbers: what is plugged in, whether or not a driver or a tool knows it."""
+"""PCI devices by their identification numbers, whether or not a driver or a tool knows them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from profiler.devices.bus.makers import PciVendor, pci_vendor
+from profiler.devices.bus.makers import Maker
+from profiler.devices.plugins import pci_vendor
 from profiler.host.files import Files
 from profiler.records.findings import Findings
 from profiler.records.host import Component
@@ -37,8 +38,8 @@ class PciDevice:
     link: dict[str, int]
 
     @property
-    def vendor(self) -> PciVendor | None:
-        """Its maker, where the identification is known."""
+    def vendor(self) -> Maker | None:
+        """Its maker; None for an unknown identification."""
         return pci_vendor(self.vendor_id)
 
     @property
@@ -49,12 +50,12 @@ class PciDevice:
 
 
 def read_devices(files: Files) -> list[PciDevice]:
-    """Every PCI device, by address."""
+    """Return every PCI device, by address."""
     return [device for name in files.names(FOLDER) if (device := _device(files, name)) is not None]
 
 
 def pci_findings(files: Files, devices: list[PciDevice]) -> Findings:
-    """One component for each kind of device that is not an accelerator, with all its addresses."""
+    """Return one component for each kind of device that is not an accelerator, with all its addresses."""
     if not devices:
         reason = "no PCI bus here" if files.exists(FOLDER) else files.why_not(FOLDER)
         return Findings((), {"PCI devices": reason})
@@ -118,12 +119,12 @@ def _driver(files: Files, folder: str) -> str | None:
 
 
 def _link(files: Files, folder: str) -> dict[str, int]:
-    found = {}
+    link = {}
     for key, prefix in (("link", "current"), ("max_link", "max")):
         width = files.number(f"{folder}/{prefix}_link_width")
         if width:
-            found[f"{key}_width_lanes"] = width
+            link[f"{key}_width_lanes"] = width
         speed = (files.text(f"{folder}/{prefix}_link_speed") or "").split(" ")[0]
         if speed in _GENERATIONS:
-            found[f"{key}_generation"] = _GENERATIONS[speed]
-    return found
+            link[f"{key}_generation"] = _GENERATIONS[speed]
+    return link
