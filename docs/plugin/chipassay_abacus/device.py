@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 
+from profiler.devices.bus.makers import Maker
 from profiler.devices.device import Device
 from profiler.devices.meter import MeterProbe
 from profiler.devices.metering.streamed_power import StreamedPower
@@ -72,6 +73,7 @@ class AbacusPower(StreamedPower):
         return cls(["abacus-smi", "power", number], watts, PERIOD_S)
 
 
-# The second field is the PCI vendor id; it is empty here because no such board sits on a bus.
-TOOL = Tool("abacus-smi", "", ("",), cards, device_types=("abacus",))
-DEVICE = Device("Abacus Works", tools=(TOOL,), meters=(AbacusPower,))
+# A real maker also declares its PCI vendor ids (``pci_ids``) and where they were read (``sources``).
+MAKER = Maker("Abacus Works", "ZZ", tool="abacus-smi")
+TOOL = Tool("abacus-smi", MAKER, ("",), cards, device_types=("abacus",))
+DEVICE = Device("Abacus Works", maker=MAKER, tools=(TOOL,), meters=(AbacusPower,))
