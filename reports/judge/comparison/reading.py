@@ -1,4 +1,4 @@
-"""Reading many bundles: what cannot be read, or contradicts itself, is told, and the rest is reported."""
+"""Reading many bundles: what is unreadable or contradicts itself is listed, and the rest is reported."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _check_generation(path: Path) -> None:
     known = _GENERATION.fullmatch(BUNDLE_SCHEMA)
     if found and known and int(found[1]) > int(known[1]):
         raise InputError(
-            f"{path} was written by a newer chipassay ({version or 'version not told'}, schema {schema}); this one "
+            f"{path} was written by a newer chipassay ({version or 'version unknown'}, schema {schema}); this one "
             f"reads {BUNDLE_SCHEMA}: install that version or a later one"
         )
     raise InputError(f"{path} has the unknown schema {schema!r}; this version reads {BUNDLE_SCHEMA!r}")
