@@ -173,9 +173,9 @@ def _print(bundle: Bundle, judgement: Judgement, written: Sequence[Path], *, as_
         return
     from rich.console import Console
 
-    from reports.render.terminal import print_comparison
+    from reports.render.terminal import print_report
 
-    print_comparison(judgement, Console())
+    print_report(judgement, Console())
     click.echo(f"bundle  {bundle.path}")
     for path in written:
         click.echo(f"report  {path}")

@@ -92,9 +92,9 @@ def report(
         if project_on:
             from rich.console import Console
 
-            from reports.render.terminal import print_panels
+            from reports.render.terminal import print_report
 
-            print_panels(judgement, Console())
+            print_report(judgement, Console(), only=("projection",))
     if unread:
         sys.exit(1)
 

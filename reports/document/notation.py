@@ -25,6 +25,10 @@ GRADE_MARKS = {"measured": "", "derived": "", "modelled": "≈", "declared": "�
 
 DASH = "—"
 
+NOT_FINITE = 1e308
+"""The recorder writes the largest double for a logit that is not a number; readings from here on are not finite."""
+_MOST_DECIMALS = 9
+
 
 def scale_of(value: float, unit: str) -> tuple[float, str]:
     """The factor and the unit that keep ``value`` between 1 and 1000 where the unit has one; a bare ratio is in %."""
@@ -36,7 +40,7 @@ def scale_of(value: float, unit: str) -> tuple[float, str]:
 
 
 def decimals_for(value: float, digits: int = 3) -> int:
-    """Decimals that show ``digits`` significant digits of ``value``."""
+    """Return how many decimals show ``digits`` significant digits of ``value``."""
     return 0 if value == 0 else max(0, digits - 1 - math.floor(math.log10(abs(value))))
 
 
@@ -59,7 +63,7 @@ def with_unit(value: float, unit: str) -> str:
 
 
 def quantity(figure: Quantity) -> str:
-    """The value with its unit and grade mark; a dash if it is unavailable."""
+    """Return the value with its unit and grade mark; a dash if it is unavailable."""
     if figure.value is None:
         return DASH
     factor, name = scale_of(figure.value, figure.unit)
@@ -68,7 +72,7 @@ def quantity(figure: Quantity) -> str:
 
 
 def interval(figure: Quantity) -> str:
-    """The 95 % interval in the unit that :func:`quantity` chose, without the unit; empty if there is none."""
+    """Return the 95 % interval in the unit that :func:`quantity` chose, without the unit; empty if there is none."""
     if figure.value is None or figure.ci95 is None:
         return ""
     factor, _ = scale_of(figure.value, figure.unit)
@@ -78,8 +82,35 @@ def interval(figure: Quantity) -> str:
     return f"{number(bounds[0], decimals)}–{number(bounds[1], decimals)}"
 
 
+def count(value: float) -> str:
+    """Return a whole number with its thousands separated."""
+    return f"{value:,.15g}".replace(",", THIN_SPACE)
+
+
+def percent(share: float) -> str:
+    """Return a share of one with three significant digits."""
+    return f"{number(100 * share)}{THIN_SPACE}%"
+
+
+def percent_below_all(share: float) -> str:
+    """Return a share of one with three significant digits, or as many as keep it below 100 %."""
+    decimals = decimals_for(100 * share)
+    while share < 1 <= round(share, decimals + 2) and decimals < _MOST_DECIMALS:
+        decimals += 1
+    return f"{number(100 * share, decimals)}{THIN_SPACE}%"
+
+
+def percent_to_a_tenth(share: float) -> str:
+    """Return a share of one to 0.1 %; only exactly none and exactly all are written as 0 % and 100 %."""
+    if share in (0, 1):
+        return f"{100 * share:.0f}{THIN_SPACE}%"
+    if share < 0.0005:
+        return f"<0.1{THIN_SPACE}%"
+    return f">99.9{THIN_SPACE}%" if share > 0.9995 else f"{100 * share:.1f}{THIN_SPACE}%"
+
+
 def times(value: float, ci95: tuple[float, float] | None) -> str:
-    """A ratio such as ``1.49×``, with its interval in brackets if it has one."""
+    """Return a ratio such as ``1.49×``, with its interval in brackets if it has one."""
     decimals = max(2, _decimals(value, ci95) or 0) if abs(value) < 100 else 0
     text = f"{number(value, decimals)}×"
     return f"{text} ({number(ci95[0], decimals)}–{number(ci95[1], decimals)})" if ci95 else text
@@ -105,6 +136,6 @@ def _decimals(value: float, ci95: tuple[float, float] | None) -> int | None:
     return decimals + 2
 
 
-def superscript(number: int) -> str:
-    """Return the number in raised digits."""
-    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def superscript(value: int) -> str:
+    """Return the digits of ``value`` raised."""
+    return str(value).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

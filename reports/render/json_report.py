@@ -16,10 +16,10 @@ from msgspec import to_builtins
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle, target_file
 from profiler.records.target import ParityScore
+from reports.document import notation
 from reports.document.language import ENGLISH
 from reports.document.sections.brief import brief
 from reports.document.sections.difference import difference
-from reports.document.sections.provenance import NOT_FINITE
 from reports.document.sections.reasons import why_labelled
 from reports.document.sections.summary import summary
 from reports.judge.comparison.comparison import Comparison, Row, compare
@@ -89,7 +89,7 @@ def _group(judged: GroupJudgement) -> dict[str, Any]:
         "targets": [_target(row, judged) for row in group.rows],
         "unfinished_targets": [{"machine": machine, "id": name} for machine, name in group.unfinished],
         "conclusions": {
-            "summary": list(summary(group, comparison)),
+            "summary": list(summary(group, comparison, ENGLISH)),
             "fastest": group.fastest.label if group.fastest else None,
             "comparable": [row.label for row in group.conclusive],
             "brief": to_builtins(brief(judged)),
@@ -164,8 +164,8 @@ def _parity(score: ParityScore, row: Row) -> dict[str, Any]:
     """A reading that was not finite is null: it failed, and has no size."""
     return {
         "top1_agreement": score.top1_agreement,
-        "kl_mean": score.kl_mean if score.kl_mean < NOT_FINITE else None,
-        "max_abs_logit_error": score.max_abs_logit_error if score.max_abs_logit_error < NOT_FINITE else None,
+        "kl_mean": score.kl_mean if score.kl_mean < notation.NOT_FINITE else None,
+        "max_abs_logit_error": score.max_abs_logit_error if score.max_abs_logit_error < notation.NOT_FINITE else None,
         "passed": score.passed,
         "positions": score.positions,
         "greedy_prefix_tokens": score.greedy_prefix_tokens,

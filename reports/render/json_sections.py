@@ -10,7 +10,7 @@ from msgspec import to_builtins
 from reports.document.language import ENGLISH
 from reports.document.sections.boards import board_documents
 from reports.document.sections.dependence import reason_text
-from reports.document.sections.grids import no_gap_text
+from reports.document.sections.gaps import no_gap_text
 from reports.document.sections.roofline import verdict_of
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.processor import host_processor

@@ -11,7 +11,6 @@ from backends.operators.matrix import Matrix, Path
 from backends.operators.placement import OperatorPlacement, Where
 from backends.operators.shares import EVIDENCES, WHERES
 from reports.document import notation
-from reports.document.sections.operators import share_text
 from reports.render.terminal_table import paragraph, tables
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def _operators(matrix: Matrix, notes: _Notes, width: int) -> list[RenderableType
         for name, row in rows.items():
             cost = of.get(name, OperatorCost(name, 0, 0.0, 0.0))
             shares = (cost.flops / whole.flops, cost.bytes_moved / whole.bytes_moved)
-            row += [f"{cost.count:,}", *map(share_text, shares)]
+            row += [f"{cost.count:,}", *map(notation.percent_to_a_tenth, shares)]
         figures = (notation.with_unit(whole.flops, "FLOP"), notation.with_unit(whole.bytes_moved, "B"))
         sums += [f"{whole.count:,}", *figures]
     left = range(len(head), len(head) + len(matrix.paths))
@@ -141,7 +140,9 @@ def _places(placements: tuple[OperatorPlacement, ...]) -> dict[str, list[Operato
     if len(those) == 1:
         return those
     return {
-        f"{text} {share_text(sum(one.count for one in there) / whole)}".replace(notation.THIN_SPACE, " "): there
+        f"{text} {notation.percent_to_a_tenth(sum(one.count for one in there) / whole)}".replace(
+            notation.THIN_SPACE, " "
+        ): there
         for text, there in those.items()
     }
 
@@ -174,7 +175,10 @@ def _shares(matrix: Matrix, width: int) -> list[RenderableType]:
             shares = path.shares(phase)
             figures = [(kind[where], where) for kind in (shares.flops, shares.bytes_moved) for where in WHERES]
             cells = [
-                Text(share_text(share).replace(notation.THIN_SPACE, " "), style=_STYLES[where] if share else "dim")
+                Text(
+                    notation.percent_to_a_tenth(share).replace(notation.THIN_SPACE, " "),
+                    style=_STYLES[where] if share else "dim",
+                )
                 for share, where in figures
             ]
             rows.append([path.name, phase, *cells])

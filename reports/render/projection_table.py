@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reports.document import notation
 from reports.document.language import ENGLISH
-from reports.document.sections.projection import panel_of
+from reports.document.model import TERMINAL, Paragraph, Section
+from reports.document.sections.projection import figures, notes
 from reports.judge.projection.explain import Explanation, Parameter
 from reports.judge.projection.groups import TITLES, WANTED_PERCENT
 from reports.judge.projection.projection import Projection
 from reports.judge.projection.track_record import TrackRecord
-from reports.render.terminal import panel_parts
+from reports.render.terminal import section_parts
 from reports.render.terminal_table import paragraph, tables
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ def print_projection(found: Projection, record: TrackRecord, console: Console) -
         f"{found.output_tokens} output tokens. Modelled, not measured; below each figure its 80 % interval. "
         f"Fitted to {found.published_figures} published figures{own}."
     )
-    panel = panel_of(found, ENGLISH)
-    parts = panel_parts(replace(panel, intro=intro, grids=panel.grids[:1]), console.width)
+    blocks = (Paragraph(intro), *figures(found, ENGLISH), *notes(found, ENGLISH))
+    section = Section("projection", ENGLISH("projection.head"), blocks, formats=TERMINAL)
+    parts = section_parts(section, console.width, ENGLISH)
     _print([*parts, "", *_scores(record, console.width, families=False)], console)
 
 

@@ -6,6 +6,7 @@ import os
 import pytest
 from click.testing import CliRunner
 
+from profiler.devices.iluvatar import SHARED_POWER
 from reports.cli.devices import devices
 from tests.profiler.devices.conftest import read_recorded as recorded
 
@@ -35,8 +36,8 @@ def test_every_board_with_its_figures_and_what_is_not_told(run):
     assert lines[first + 1].strip() == (
         "temperature 32 °C; utilisation 0 %; memory in use 0.113 GiB of 32 GiB; not reported: power"
     )
-    assert lines[first + 3].strip().startswith("power 93 W of 350 W (board, which it may share")
-    assert "cnmon" in said and "names no device in a form known here" in said
+    assert lines[first + 3].strip().startswith(f"power 93 W of 350 W ({SHARED_POWER}")
+    assert "cnmon" in said and "names no device" in said
 
 
 def test_json_holds_the_same(run):
