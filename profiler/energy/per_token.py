@@ -10,7 +10,8 @@ from profiler.devices.metering.faults import IMPRECISE, LARGEST_ERROR
 from profiler.energy.window import IdlePower, NoEnergyError, WindowEnergy, disagreement_text, idle_power, window_energy
 from profiler.records.quantity import Grade
 from profiler.records.target import EnergyReading, EnergyWindow, Repetition, WorkerReport
-from profiler.statistics.medians import median, median_ci95
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 
 Phase = Literal["generate", "prefill", "decode"]
 

@@ -11,7 +11,8 @@ from backends.qwen.model import ModelSpec
 from profiler.records.ceilings import Ceilings
 from profiler.records.quantity import Grade, Quantity
 from profiler.records.target import EnergyReading, PowerModel, Repetition, TargetRecord, Telemetry, WorkerReport
-from profiler.statistics.medians import median, median_ci95
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from profiler.energy.window import NoEnergyError, idle_power, window_energy
 from profiler.metrics.contract import Evidence, Metric
 from profiler.records.quantity import Grade, Quantity
 from profiler.records.target import EnergyReading, PowerModel
-from profiler.statistics.medians import median, median_ci95
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 
 
 def _work(evidence: Evidence) -> Work:

@@ -25,7 +25,8 @@ from profiler.records.bundle import CPU
 from profiler.records.ceilings import Ceilings, CeilingSample
 from profiler.records.quantity import Quantity
 from profiler.run.plan import told
-from profiler.statistics.medians import median, median_ci95
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 
 READ_BYTES = 256 * 1024 * 1024
 GEMM_SIZE = 1536

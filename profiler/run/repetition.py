@@ -13,7 +13,8 @@ from backends.contract.workload import Workload
 from profiler.disturbance.host import Counters, mark_frequency_drift, read_counters, spoilers_between
 from profiler.records.target import Repetition, decode_rate
 from profiler.run.plan import Event
-from profiler.statistics.medians import MIN_FOR_INTERVAL, median, relative_half_width
+from profiler.statistics.intervals import MIN_FOR_INTERVAL, relative_half_width
+from profiler.statistics.medians import median
 
 WARMUP_TOKENS = 8
 WARMUP_LIMIT = 8

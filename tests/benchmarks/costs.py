@@ -17,7 +17,8 @@ from profiler.run.ceilings import CeilingProbe
 from profiler.run.plan import Event
 from profiler.run.supervisor import worker_environment
 from profiler.sampling.watch import Instruments, Watch, open_instruments
-from profiler.statistics.medians import median, median_ci95
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.lane import Course, run_job
 from tests.benchmarks.race import ARITHMETIC, Say

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from profiler.metrics.catalogue import Evidence, compute_metrics
 from profiler.records.quantity import Quantity
 from profiler.records.target import Repetition, WorkerReport, decode_rate
-from profiler.statistics.medians import median, median_ci95
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 from tests.benchmarks.contenders import Contender, find_contender
 from tests.benchmarks.lane import Course
 from tests.benchmarks.race import Heat

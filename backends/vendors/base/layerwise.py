@@ -26,9 +26,9 @@ from backends.contract.workload import Workload
 from backends.portable.export import LOWEST, Form, build_graph, check_size, save_graph
 from backends.portable.qwen import rotary_tables
 from backends.portable.rewrites import apply_rewrites
-from backends.portable.weights import weight_reader
 from backends.qwen.model import Model
 from backends.qwen.reference import compute_reference
+from backends.qwen.weights import weight_reader
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[str, Arrays], Arrays]
@@ -135,9 +135,10 @@ def compile_and_simulate(
     forms = LayerForms.of(workload)
     for form in forms.all():
         check_size(build_graph(cut, form))
-    short = dataclasses.replace(workload, output_tokens=steps + 1)
     progress("float32 reference of one layer with the ends")
-    reference = compute_reference(cut, short, tuple(range(steps + 1)), execution.threads, lambda _: None)
+    reference = compute_reference(
+        cut, workload.prompt_ids, steps + 1, range(steps + 1), execution.threads, lambda _: None
+    )
 
     changed: dict[str, dict[str, int]] = {}
     progress("exporting")

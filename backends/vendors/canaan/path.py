@@ -64,6 +64,11 @@ class Nncase(CompilerPath):
         return CHIPS.get(device.lower(), "")
 
     @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return the chips that nncase compiles for."""
+        return tuple(CHIPS)
+
+    @classmethod
     def arithmetic(cls, precision: str) -> str:
         """The KPU multiplies integers."""
         return precision

@@ -62,6 +62,11 @@ class Rknn(CompilerPath):
         return known.catalogue_id if known else ""
 
     @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Return the platforms that rknn-toolkit2 builds for."""
+        return tuple(PLATFORMS)
+
+    @classmethod
     def arithmetic(cls, precision: str) -> str:
         """Four-bit weights multiply float16."""
         return "float16" if precision == "int4" else precision

@@ -29,11 +29,11 @@ MOST_KEPT = 300
 
 
 UNKNOWN_PERIOD_S = 0.1
-"""What a counter adds at one change when its period is not known: no counter in use is slower."""
+"""The period assumed for a counter whose period is unknown: no counter in use is slower."""
 
 
 class MeterStream:
-    """Looks at a meter when told to, and remembers what it saw and what was wrong with it."""
+    """Samples a meter on request, and keeps the readings and their faults."""
 
     def __init__(self, meter: Meter, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self.meter = meter
@@ -49,7 +49,7 @@ class MeterStream:
         self._longest_gap_ns = 0
 
     def find_update_period(self) -> None:
-        """Read back to back: only while nothing runs."""
+        """Find the period by reading back to back; only before the work."""
         if self.meter.grade == "derived":
             self.update_period_s = self.meter.power_period_s
             return
@@ -156,7 +156,7 @@ class MeterStream:
     def _without_counter(
         self, samples: tuple[PowerSample, ...], source: str, faults: tuple[MeterFault, ...]
     ) -> tuple[tuple[PowerSample, ...], Grade, str, tuple[MeterFault, ...]]:
-        """The counter never moved while it was looked at: power takes its place, or nothing can be said."""
+        """Replace a counter that never moved by integrated power, if there is any."""
         begin, end = (samples[0].at_ns, samples[-1].at_ns) if samples else (0, 0)
         if not source:
             still = "the meter's counter stood still when it was read back to back before the run"

@@ -1,7 +1,7 @@
-"""The state of an accelerator through its maker's program: one monitor a program, all of them made here.
+"""The state of an accelerator through its maker's program: :func:`monitor_of` makes one monitor a program.
 
-How a program is asked and read stands in :mod:`profiler.devices.catalogue`. What it does not print for a device is
-a reason in the record, never a figure; the record says how often it was asked and what a call took.
+:class:`profiler.devices.screen.tool.Tool` says how to ask and read a program. A figure it does not print becomes
+a reason in the record, never an estimate; the record says how often the program ran and how long a call took.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.meter import MeterLostError, MeterProbe
 from profiler.devices.monitor import Monitor, Row
 from profiler.devices.screen.card import COLUMNS, Card
@@ -25,7 +24,7 @@ REMEDY = "install the maker's driver with its tools on PATH, or pass them into t
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A device, the question that tells its state, what the other questions told, and the call that found it."""
+    """A device, the question that reports its state, the answers to the others, and the call that found the device."""
 
     card: Card
     question: str
@@ -46,7 +45,7 @@ class VendorTool(Monitor):
 
     @classmethod
     def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
-        """Whether the program is there and lists the device."""
+        """Return whether the program is installed and lists the device."""
         found = cls._find(accelerator, environment)
         if isinstance(found, str):
             return MeterProbe(False, found, REMEDY)
@@ -54,7 +53,7 @@ class VendorTool(Monitor):
 
     @classmethod
     def open(cls, accelerator: str, environment: Mapping[str, str]) -> VendorTool:
-        """Start asking, after one call that shows what the program tells of the device."""
+        """Start polling, after one call that shows what the program prints for the device."""
         found = cls._find(accelerator, environment)
         if isinstance(found, str):
             raise MeterLostError(found)
@@ -141,25 +140,24 @@ class VendorTool(Monitor):
         return row
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop polling."""
         self._poller.close()
 
 
 def monitor_of(tool: Tool) -> type[VendorTool]:
-    """The monitor that asks ``tool``."""
-    maker = pci_vendor(tool.pci_vendor)
+    """Return the monitor that polls ``tool``."""
     members = {
         "__doc__": f"The state of one device through ``{tool.name}``.",
         "tool": tool,
         "name": tool.name,
         "device_types": tool.device_types,
-        "makers": (*((maker.name,) if maker else ()), *tool.also_of),
+        "makers": (tool.maker.name, *tool.also_of),
     }
     return type(f"VendorTool_{tool.name}", (VendorTool,), members)
 
 
 def _identity(card: Card) -> dict[str, str]:
-    """Name, maker, number and address: no serial number leaves the machine."""
+    """Return name, maker, number and address; no serial number leaves the machine."""
     part = card.component
     identity = {"name": part.name, "maker": part.vendor or "not known", "index": str(card.index)}
     address = part.details.get("pci_address")

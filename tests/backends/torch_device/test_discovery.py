@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from backends.contract.backend import Availability
+from backends.contract.registry import load_backend
 from backends.torch_device import discovery
 from backends.torch_device.backend import Cuda, Npu, TorchAccelerator, refusal
 from backends.torch_device.discovery import Device, ask_pytorch, find_device, pytorch_build
@@ -146,7 +147,7 @@ def test_an_extension_that_works_is_asked_in_a_process_of_its_own(torch_npu):
     [
         ("broken", "PyTorch cannot use npu: ImportError: libhccl.so: cannot open shared object file"),
         ("no device", "PyTorch sees no npu device"),
-        ("dies", "PyTorch cannot use npu: asking it failed with exit status -6"),
+        ("dies", "PyTorch cannot use npu: the query failed with exit status -6"),
     ],
 )
 def test_an_extension_that_does_not_work_is_one_line(torch_npu, state, expected):
@@ -172,7 +173,7 @@ def test_an_extension_that_breaks_pytorch_itself_where_its_driver_is_missing(tor
 def test_a_hanging_extension_is_given_up(torch_npu, monkeypatch, tmp_path):
     (tmp_path / "torch_npu.py").write_text("import time; time.sleep(60)")
     monkeypatch.setattr(discovery, "ASK_TIMEOUT_S", 0.5)
-    assert reason("npu") == "PyTorch cannot use npu: it gave no answer within 0.5 s"
+    assert reason("npu") == "PyTorch cannot use npu: no answer within 0.5 s"
 
 
 def test_every_kind_is_registered_as_a_backend():
@@ -224,3 +225,12 @@ def test_every_precision_has_limits_of_parity_and_a_size():
 
     for precision in TorchAccelerator.precisions:
         assert precision in THRESHOLDS and precision in BITS_PER_WEIGHT
+
+
+def test_every_kind_is_a_target_with_a_backend_of_its_name():
+    for kind in KINDS.values():
+        backend = load_backend(kind.type)
+        assert issubclass(backend, TorchAccelerator)
+        assert (backend.name, backend.kind, backend.summary) == (kind.type, kind, kind.summary)
+        assert backend.summary and backend.__name__ == kind.type.capitalize()
+    assert load_backend("npu") is Npu

@@ -72,7 +72,7 @@ def test_without_a_bus_the_tools_say_whose_boards_are_here(machine, parts, maker
 
 def test_without_a_bus_boards_of_several_makers_are_not_guessed_either(machine):
     machine(parts=(("Iluvatar BI-V150", "Iluvatar CoreX"), ("MetaX C500", "MetaX")))
-    with pytest.raises(SeveralMakersError, match="boards of Iluvatar CoreX and MetaX are here"):
+    with pytest.raises(SeveralMakersError, match="boards of Iluvatar CoreX and MetaX"):
         maker_behind("cuda:0")
 
 
@@ -96,7 +96,7 @@ def test_of_several_makers_pytorchs_name_for_the_device_decides(machine, pytorch
 @pytest.mark.parametrize("pytorch", ["no torch", ("Unheard-of 1",), ()])
 def test_what_cannot_be_told_is_not_guessed(machine, pytorch):
     machine("nvidia", "metax", pytorch=pytorch, parts=PARTS)
-    with pytest.raises(SeveralMakersError, match="boards of MetaX and NVIDIA are here"):
+    with pytest.raises(SeveralMakersError, match="boards of MetaX and NVIDIA"):
         maker_behind("cuda:0")
 
 
@@ -154,4 +154,4 @@ def test_where_it_cannot_be_told_nothing_is_read_and_the_reason_says_so(machine,
     monkeypatch.setattr(watch, "MONITORS", (Green, Red))
     found = watch.open_instruments("cuda:0", {})
     assert found.monitor is None and found.meter is None
-    assert "cannot be told" in found.monitor_reason and "cannot be told" in found.meter_reason
+    assert "cuda:0" in found.monitor_reason and "cuda:0" in found.meter_reason

@@ -22,7 +22,7 @@ from reports.render.csv_report import COLUMNS, render_csv
 from reports.render.html import render_html
 from reports.render.json_report import render_json, report_schema
 from reports.render.markdown import render_markdown
-from reports.render.terminal import print_comparison
+from reports.render.terminal import print_report
 from tests.reports.bundles import bundle, digest_of, host, modelled_bundle, target
 
 UTILISATIONS = 2 * 2 * 2
@@ -190,7 +190,7 @@ def test_no_two_elements_of_the_page_share_an_id():
 @pytest.mark.parametrize("width", [60, 80, 100, 140, 200])
 def test_the_terminal_table_cuts_no_number(width):
     out = io.StringIO()
-    print_comparison(judge(compare(CASES["machines"]())), Console(file=out, width=width))
+    print_report(judge(compare(CASES["machines"]())), Console(file=out, width=width))
     lines = out.getvalue().replace("\u00a0", " ").splitlines()
     assert max(len(line) for line in lines) <= width
     text = " ".join(" ".join(lines).split())
@@ -216,9 +216,7 @@ def test_the_terminal_marks_modelled_figures():
         "energy_per_output_token": Quantity(3.2, "J/tok", "modelled", "TDP model", 1, (1.0, 6.0)),
     }
     out = io.StringIO()
-    print_comparison(
-        judge(compare([bundle(targets=(replace(record, metrics=metrics),))])), Console(file=out, width=200)
-    )
+    print_report(judge(compare([bundle(targets=(replace(record, metrics=metrics),))])), Console(file=out, width=200))
     assert "≈3.2 J/tok" in out.getvalue().replace("\u00a0", " ").replace("3.20", "3.2")
     assert "≈ modelled" in out.getvalue()
 
@@ -226,7 +224,7 @@ def test_the_terminal_marks_modelled_figures():
 def test_the_terminal_prints_markup_as_it_is():
     out = io.StringIO()
     made = bundle(model_name="[red]x[/red]", targets=(replace(target("t", "int8", 1, 0.1), id="[bold]t"),))
-    print_comparison(judge(compare([made])), Console(file=out, width=120))
+    print_report(judge(compare([made])), Console(file=out, width=120))
     assert "[red]x[/red]" in out.getvalue()
     row = next(line for line in out.getvalue().splitlines() if "fastest" not in line and "tok/s" in line)
     assert row.strip().startswith("[bold]t")

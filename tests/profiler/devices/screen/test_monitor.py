@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from profiler.devices.iluvatar import SHARED_POWER
 from profiler.devices.meter import MeterLostError
 from profiler.devices.metering.telemetry import TelemetryStream
 from profiler.devices.monitors import MONITORS
@@ -11,7 +12,8 @@ from profiler.devices.screen import poller
 from profiler.devices.screen.visible import visible_number
 from profiler.sampling import watch as watch_module
 from profiler.sampling.watch import Watch, open_instruments
-from reports.document.sections.provenance import telemetry_words
+from reports.document.language import ENGLISH
+from reports.document.sections.ran import telemetry_text
 from tests.profiler.devices.conftest import read_recorded as recorded
 
 MIB = 1 << 20
@@ -57,7 +59,7 @@ def watch():
             31,
             116,
             32768,
-            "board, which it may share with a GPU that",
+            SHARED_POWER,
         ),
         ("mx-smi", "mx-smi_2.3.1_C500", "cuda:0", 37, 350, 32, 826, 65536, None),
         ("cnmon", "cnmon_5.10.13_MLU370-X8", "mlu:1", 106, 250, 39, 0, 23374, None),
@@ -240,11 +242,11 @@ def test_the_watch_opens_it_for_the_word_and_counts_what_it_costs(tool, monkeypa
         observed.close()
     assert seen.columns["temperature_c"][0] == 39 and seen.source == "cnmon"
     assert 0 < instruments.monitor.cpu_s < cost.cpu_s, "the calls' own processor time is part of what watching cost"
-    words = telemetry_words(seen)
-    assert "power 106 W" in words and f"asked every {seen.device['period_s']} s" in words and "s a call" in words
+    words = telemetry_text(seen, ENGLISH)
+    assert "power 106 W" in words and f"every {seen.device['period_s']} s" in words and "s a call" in words
 
 
 def test_the_report_says_what_the_watts_cover(tool, watch):
     tool("xpu-smi", "xpu-smi_4.0_K200")
-    words = telemetry_words(watch("xpu-smi", "cuda:1").telemetry())
-    assert "the power is of the board of 2 chips" in words and "no power limit w: xpu-smi prints none" in words
+    words = telemetry_text(watch("xpu-smi", "cuda:1").telemetry(), ENGLISH)
+    assert "board of 2 chips" in words and "no power limit w: xpu-smi prints none" in words

@@ -107,7 +107,7 @@ def test_a_window_past_the_last_reading_says_why_there_are_no_more():
     reading = reading_of(steady(0, 10), 30, "meter.csv cannot be read: No such file or directory")
     with pytest.raises(NoEnergyError, match=r"meter_lost: .*No such file"):
         window_energy(reading, 8 * S, 12 * S)
-    with pytest.raises(NoEnergyError, match=r"meter_lost: .*told told nothing new"):
+    with pytest.raises(NoEnergyError, match=r"meter_lost: .*told reported nothing new"):
         window_energy(reading_of(steady(0, 10), 30), 8 * S, 12 * S)
     with pytest.raises(NoEnergyError, match="edge_missing"):
         window_energy(reading_of(steady(5, 30), 30), 1 * S, 12 * S)
@@ -124,7 +124,7 @@ def test_a_step_of_the_meters_clock_spoils_the_window_it_falls_into():
     wall._ended_ns = 30 * S
     reading = wall.reading((0, S), (0, S), ())
     assert [fault.code for fault in reading.faults] == ["meter_clock_stepped"]
-    with pytest.raises(NoEnergyError, match="meter_clock_stepped: the meter set its own clock"):
+    with pytest.raises(NoEnergyError, match="meter_clock_stepped"):
         window_energy(reading, 14 * S, 17 * S)
     assert window_energy(reading, 17 * S, 27 * S).energy_j == pytest.approx(500)
 
@@ -152,7 +152,7 @@ def test_a_counter_of_coarse_steps_gives_way_to_power():
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (lambda request: (200, b"<html>"), "no reading"),
+        (lambda request: (200, b"<html>"), "not a reading"),
         (lambda request: (500, b""), "answers 500"),
         (lambda request: time.sleep(2), "did not answer"),
     ],
@@ -169,7 +169,7 @@ def test_a_file_that_nobody_appends_to_is_a_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(meter, "TROUBLE_S", 0.1)
     monkeypatch.setattr(meter, "PATIENCE_S", 0.3)
     (tmp_path / "old.csv").write_text("timestamp,power_w\n1,2\n2,2\n")
-    with pytest.raises(MeterLostError, match=r"old\.csv told nothing new for 0\.3 s"):
+    with pytest.raises(MeterLostError, match=r"old\.csv reported nothing new for 0\.3 s"):
         Wall.open(str(tmp_path / "old.csv"))
 
 

@@ -240,5 +240,5 @@ def test_without_ceilings_the_verdict_says_why_not():
     places = {phase: study.positions[row.place, phase] for phase in PHASES}
     assert places["decode"].measured.bound is None
     said = verdict_sentences(row, places, study.standings[row.place], ENGLISH, 1)
-    assert "cannot be told: no ceiling was measured for this device in the run" in said[0]
+    assert "no ceiling was measured for this device in the run" in said[0]
     assert math.isfinite(places["decode"].flop_per_s)
