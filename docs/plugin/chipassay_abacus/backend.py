@@ -56,7 +56,7 @@ class Abacus(Backend):
         """Read every weight into memory."""
         import numpy as np
 
-        from backends.portable.weights import weight_reader
+        from backends.qwen.weights import weight_reader
         from chipassay_abacus.decoder import Decoder
 
         progress("reading weights")
