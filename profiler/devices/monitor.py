@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from profiler.devices.meter import MeterLostError, MeterProbe
+from profiler.records.readings import Polling
 
 Row = dict[str, float | None]
 """Column to figure, the unit in the column's name; None if it could not be read this time."""
@@ -34,6 +35,15 @@ class Monitor(ABC):
     device: dict[str, str]
     unread: dict[str, str]
     """Column -> why it cannot be read here."""
+
+    polling: Polling | None = None
+    """How its tool is polled; None for a library that is called directly."""
+
+    power_scope: str = ""
+    """What the watts cover where that is not this device alone."""
+
+    caveat: str = ""
+    """Why its figures deserve less trust than others'; empty where nothing is known against them."""
 
     read_at_ns: int | None = None
     """When the latest row was read, if that was before the call that returned it."""

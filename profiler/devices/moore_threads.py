@@ -26,7 +26,7 @@ MAKER = Maker("Moore Threads", "CN", ("1ed5",), COMPUTE_AND_DISPLAY, "mthreads-g
 VISIBLE = ("MUSA_VISIBLE_DEVICES",)
 _FIRST = re.compile(r"^(\d{1,4})\s+(\S.*?)\s*$", re.ASCII)
 MHZ = 1_000_000
-GRADE = "read as MTML's documentation describes it; not verified on a board"
+CAVEAT = "read as MTML's documentation describes it; not verified on a board"
 REMEDY = "pip install 'chipassay[musa]', and install the driver of Moore Threads"
 
 
@@ -70,6 +70,7 @@ class MtmlMonitor(LibraryMonitor):
     """One board."""
 
     library, binding = "MTML", "mthreads-ml-py"
+    caveat = CAVEAT
 
     name, device_types, makers = "mtml", ("musa",), (MAKER.name,)
     columns = ("gpu_clock_hz", "power_w", "temperature_c", "utilisation")
@@ -108,7 +109,7 @@ class MtmlMonitor(LibraryMonitor):
             self._board = self._mtml.mtmlLibraryInitDeviceByIndex(number)
             self._gpu = self._mtml.mtmlDeviceInitGpu(self._board)
             self._memory = self._mtml.mtmlDeviceInitMemory(self._board)
-            self.device = {"name": str(self._mtml.mtmlDeviceGetName(self._board)), "grade": GRADE}
+            self.device = {"name": str(self._mtml.mtmlDeviceGetName(self._board))}
         except self.error as error:
             self.close()
             raise MeterLostError(f"MTML: board {number}: {error}") from error

@@ -22,7 +22,7 @@ from profiler.devices.metering.faults import (
 )
 from profiler.devices.metering.update_period import infer_update_period_s
 from profiler.records.quantity import Grade
-from profiler.records.target import EnergyReading, MeterFault, PowerSample
+from profiler.records.readings import EnergyReading, MeterFault, PowerSample
 
 MOST_KEPT = 300
 """Samples kept beside those at the edges of windows."""
@@ -37,6 +37,8 @@ class MeterStream:
 
     def __init__(self, meter: Meter, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self.meter = meter
+        self.device, self.cpu_s = meter.device, 0.0
+        self.sample_interval_s, self.max_interval_s = meter.sample_interval_s, meter.max_interval_s
         self.update_period_s: float | None = None
         self.reads = 0
         self._clock = clock
@@ -47,6 +49,18 @@ class MeterStream:
         self._integrated_j = 0.0
         self._changed_ns = 0
         self._longest_gap_ns = 0
+
+    @property
+    def period_s(self) -> float:
+        """Return how far apart readings are: of the counter, or of power where the counter's is not known."""
+        return self.update_period_s or self.meter.power_period_s
+
+    def settle(self) -> None:
+        """Do nothing: the last sample is past the end of the work."""
+
+    def close(self) -> None:
+        """Release the meter."""
+        self.meter.close()
 
     def find_update_period(self) -> None:
         """Find the period by reading back to back; only before the work."""

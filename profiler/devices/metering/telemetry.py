@@ -12,7 +12,7 @@ import psutil
 from profiler.devices.meter import MeterLostError
 from profiler.devices.monitor import Row
 from profiler.devices.monitors import Monitor
-from profiler.records.target import DeviceProcess, Telemetry
+from profiler.records.readings import DeviceProcess, Telemetry
 
 VERSION = 1
 MOST_KEPT = 400
@@ -132,6 +132,9 @@ class TelemetryStream:
             unresolved_processes=self._processes.most_unresolved,
             clock_events=self._clock_events(),
             unread=unread,
+            polling=self.monitor.polling,
+            power_scope=self.monitor.power_scope,
+            caveat=self.monitor.caveat,
         )
 
     def _clock_events(self) -> dict[str, float]:

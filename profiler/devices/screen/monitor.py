@@ -18,6 +18,7 @@ from profiler.devices.screen.poller import MOST_FAILURES, Poller
 from profiler.devices.screen.program import Call, call
 from profiler.devices.screen.tool import Tool
 from profiler.devices.screen.visible import visible_number
+from profiler.records.readings import Polling
 
 REMEDY = "install the maker's driver with its tools on PATH, or pass them into the container"
 
@@ -64,8 +65,7 @@ class VendorTool(Monitor):
         self._index, self._name = found.card.index, found.card.component.name
         self._seen: set[str] = set()
         self._failures = 0
-        self._scope = ""
-        self._identity = _identity(found.card)
+        self.device = _identity(found.card)
         self._poller = Poller(self._ask, found.call)
         self._describe()
 
@@ -96,17 +96,10 @@ class VendorTool(Monitor):
         return call([self.tool.name, *self._question.split()])
 
     def _describe(self) -> None:
-        """Which device it is, how often it is asked for and what that takes, what its watts cover, what is not told."""
+        """Refresh how it is polled, what its watts cover and what the tool does not print for this device."""
         poller, tool = self._poller, self.tool.name
-        self.device = {
-            **self._identity,
-            "asked": f"{tool} {self._question}".strip(),
-            "period_s": f"{poller.period_s:.3g}",
-            "call_s": f"{poller.call_s:.3g}",
-            "calls": str(poller.calls),
-            **({"failed_calls": str(poller.failed)} if poller.failed else {}),
-            **({"power_scope": self._scope} if self._scope else {}),
-        }
+        command = f"{tool} {self._question}".strip()
+        self.polling = Polling(command, poller.period_s, poller.call_s, poller.calls, poller.failed)
         missing = {name: f"{tool} prints none for this device" for name in COLUMNS if name not in self._seen}
         self.unread = {**missing, "processes": f"chipassay does not ask {tool} for them"}
         self.cpu_s = poller.cpu_s
@@ -136,7 +129,7 @@ class VendorTool(Monitor):
         self._failures = 0
         row = same[0].sensors.row()
         self._seen.update(name for name, value in row.items() if value is not None)
-        self._scope = same[0].sensors.power_scope or self._scope
+        self.power_scope = same[0].sensors.power_scope or self.power_scope
         return row
 
     def close(self) -> None:

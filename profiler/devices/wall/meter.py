@@ -8,6 +8,7 @@ counters of most plugs move only every few seconds.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,7 @@ from profiler.devices.wall.csv_file import CsvTail
 from profiler.devices.wall.http import HttpMeter
 from profiler.devices.wall.source import WallError, WallSource
 from profiler.records.quantity import Grade
-from profiler.records.target import EnergyReading
+from profiler.records.readings import EnergyReading
 from profiler.statistics.medians import median
 
 NAME = "wall"
@@ -104,7 +105,9 @@ def _source(text: str) -> WallSource:
 
 
 class Wall:
-    """One wall meter, read from :meth:`open` until :meth:`settle` or :meth:`close`."""
+    """One wall meter, read by its own thread from :meth:`open` until :meth:`settle` or :meth:`close`."""
+
+    sample_interval_s = max_interval_s = math.inf
 
     @classmethod
     def open(cls, text: str) -> Wall:
@@ -127,6 +130,7 @@ class Wall:
 
     def __init__(self, source: WallSource) -> None:
         self.source = source
+        self.device: dict[str, str] = {}
         self.cpu_s = 0.0
         self._receipts: list[Receipt] = []
         self._trouble = ""
@@ -166,6 +170,12 @@ class Wall:
         times = own if len(own) > 1 else [receipt.received_ns / 1e9 for receipt in receipts]
         gaps = [later - before for before, later in pairwise(times) if later > before]
         return max(median(gaps) if gaps else PATIENCE_S, self.source.slowest_refresh_s)
+
+    def find_update_period(self) -> None:
+        """Do nothing: the readings themselves tell their period."""
+
+    def sample(self) -> None:
+        """Do nothing: the thread collects the readings."""
 
     def settle(self) -> None:
         """Wait briefly for a reading past this moment, which brackets the last window, and stop reading."""

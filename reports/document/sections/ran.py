@@ -9,7 +9,7 @@ from profiler.disturbance.verdict import disturbance
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle
 from profiler.records.quantity import Quantity
-from profiler.records.target import Telemetry
+from profiler.records.readings import Telemetry
 from reports.document import notation
 from reports.document.language import Words
 from reports.document.model import MOST_LISTED, MOST_OPEN, Facts, Fold, GroupView, Section, Several
@@ -165,15 +165,14 @@ def telemetry_text(seen: Telemetry, say: Words) -> str:
         scale, symbol = _UNITS.get(unit, (1.0, ""))
         values = notation.number(low * scale) + ("" if low == high else f"–{notation.number(high * scale)}")
         parts.append(f"{(name if unit in _UNITS else column).replace('_', ' ')} {values} {symbol}".strip())
-    device = seen.device
-    if "power_scope" in device:
-        parts.append(say("telemetry.power_scope", scope=say.quoted(device["power_scope"])))
-    if "grade" in device:
-        parts.append(say.quoted(device["grade"]))
-    if "period_s" in device:
-        parts.append(say("telemetry.polled", period=device["period_s"], call=device["call_s"]))
-    if "failed_calls" in device:
-        parts.append(say("telemetry.failed_calls", calls=device["failed_calls"]))
+    if seen.power_scope:
+        parts.append(say("telemetry.power_scope", scope=say.quoted(seen.power_scope)))
+    if seen.caveat:
+        parts.append(say.quoted(seen.caveat))
+    if polling := seen.polling:
+        parts.append(say("telemetry.polled", period=f"{polling.period_s:.3g}", call=f"{polling.call_s:.3g}"))
+        if polling.failed_calls:
+            parts.append(say("telemetry.failed_calls", calls=polling.failed_calls))
     if seen.processes:
         named = [f"{process.pid} {process.name}".strip() for process in seen.processes]
         parts.append(say("telemetry.processes", processes=say.enumeration(named)))

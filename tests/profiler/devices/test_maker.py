@@ -10,7 +10,8 @@ from profiler.devices.monitors import Monitor
 from profiler.host.files import Files
 from profiler.records.findings import Findings
 from profiler.records.host import Component
-from profiler.sampling import watch
+from profiler.records.readings import TARGET
+from profiler.sampling import instruments
 from tests.profiler.conftest import pci_files
 
 BOARDS = {
@@ -143,15 +144,16 @@ class Red(Board):
 )
 def test_only_an_instrument_of_the_boards_maker_is_opened(machine, monkeypatch, boards, pytorch, name):
     machine(*boards, pytorch=pytorch, parts=PARTS if boards else ())
-    monkeypatch.setattr(watch, "METERS", ())
-    monkeypatch.setattr(watch, "MONITORS", (Green, Red))
-    assert watch.open_instruments("cuda:0", {}).monitor.name == name
+    monkeypatch.setattr(instruments, "METERS", ())
+    monkeypatch.setattr(instruments, "MONITORS", (Green, Red))
+    assert instruments.open_instruments("cuda:0", {}).monitor.name == name
 
 
 def test_where_it_cannot_be_told_nothing_is_read_and_the_reason_says_so(machine, monkeypatch):
     machine("nvidia", "metax")
-    monkeypatch.setattr(watch, "METERS", ())
-    monkeypatch.setattr(watch, "MONITORS", (Green, Red))
-    found = watch.open_instruments("cuda:0", {})
-    assert found.monitor is None and found.meter is None
-    assert "cuda:0" in found.monitor_reason and "cuda:0" in found.meter_reason
+    monkeypatch.setattr(instruments, "METERS", ())
+    monkeypatch.setattr(instruments, "MONITORS", (Green, Red))
+    found = instruments.open_instruments("cuda:0", {})
+    own = found.channel(TARGET)
+    assert found.monitor is None and own.stream is None
+    assert "cuda:0" in found.monitor_reason and "cuda:0" in own.reason

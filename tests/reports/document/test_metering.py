@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 from profiler.devices.metering.faults import FROZEN
-from profiler.records.target import MeterFault, Spoiler
+from profiler.records.readings import MeterFault
+from profiler.records.target import Spoiler
 from reports.document.language import ENGLISH
 from reports.document.sections.ran import metering_facts, run_facts
 from reports.document.sections.summary import unavailable_reasons
 from reports.judge.comparison.comparison import compare
+from tests.outcomes import altered
 from tests.reports import shown
 from tests.reports.bundles import bundle, target
 from tests.reports.metered import S, metered_target, reading
@@ -59,7 +61,7 @@ def test_a_run_that_was_mostly_disturbed_says_so_in_the_terminal_and_what_to_do(
     def said(*spoilers):
         record = target("torch-cpu", "float32", 1.42, 0.18)
         runs = tuple(replace(run, spoilers=spoilers) for run in record.worker.repetitions)
-        made = bundle(targets=(replace(record, worker=replace(record.worker, repetitions=runs)),))
+        made = bundle(targets=(altered(record, worker=replace(record.worker, repetitions=runs)),))
         return shown.terminal(compare([made]))
 
     disturbed = said(Spoiler("cpu_steal", 0.3, 0.05, "cores"))

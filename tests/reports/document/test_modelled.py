@@ -15,6 +15,7 @@ from rich.console import Console
 
 from profiler.models.presets import presets
 from profiler.records.host import Component, Host
+from profiler.records.target import Failed, Failure
 from reports.document.language import ENGLISH, words
 from reports.document.notation import DASH
 from reports.document.sections.brief import brief
@@ -32,6 +33,7 @@ from reports.render.html import render_html
 from reports.render.json_report import render_json, report_schema
 from reports.render.markdown import render_markdown
 from reports.render.terminal import print_report
+from tests.outcomes import altered
 from tests.reports import shown
 from tests.reports.bundles import bundle, h200_bundle, host, known_chip, modelled_bundle, modelled_target, target
 
@@ -70,7 +72,7 @@ def test_the_processor_is_the_catalogues_chip_and_not_the_hosts():
 
 
 def test_of_a_failed_compiler_too_it_is_the_chip():
-    failed = replace(modelled_target(), examined=None, status="failed", metrics={})
+    failed = replace(modelled_target(), outcome=Failed(Failure("it broke")))
     assert processor_of(failed, host()).name == "Sophgo BM1684X"
 
 
@@ -285,7 +287,7 @@ def test_an_output_that_is_not_a_number_is_said_to_be_none():
     record = modelled_target(passed=False)
     compiled = record.examined.compiled
     graphs = tuple(replace(graph, max_abs_error=1.7976931348623157e308) for graph in compiled.graphs)
-    record = replace(record, examined=replace(record.examined, compiled=replace(compiled, graphs=graphs)))
+    record = altered(record, report=replace(record.examined, compiled=replace(compiled, graphs=graphs)))
     comparison = compare([bundle(targets=(record,))])
     graphs = shown.grids(shown.section(comparison, "modelled"))[0]
     assert {row[8] for row in graphs.rows} == {ENGLISH("facts.not_finite")}

@@ -6,6 +6,7 @@ from backends.contract.backend import Trial
 from reports.document.language import ENGLISH, words
 from reports.document.sections.ran import run_facts
 from reports.judge.comparison.comparison import compare
+from tests.outcomes import altered
 from tests.reports.bundles import bundle, target
 
 NARROW_SPACE = "\u202f"
@@ -18,7 +19,7 @@ TRIALS = (
 
 def told(language):
     record = target("torch-cpu", "bfloat16", 1.42, 0.18)
-    record = replace(record, worker=replace(record.worker, trials=TRIALS))
+    record = altered(record, worker=replace(record.worker, trials=TRIALS))
     (row,) = compare([bundle(targets=(record,))]).groups[0].rows
     return [
         f"{name}: {value}".replace(NARROW_SPACE, " ")

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from backends.operators import OperatorPlacement
-from profiler.records.target import EnergyReading, PowerSample, Spoiler
+from profiler.records.readings import EnergyReading, PowerSample
+from profiler.records.target import Spoiler
 from reports.document.charts.bars import bar_chart, decode_bars
 from reports.document.charts.latency import latency_chart
 from reports.document.charts.power import MOST_STEPS, power_chart, power_line
@@ -25,6 +26,7 @@ from reports.judge.comparison.samples import counted
 from reports.judge.judgement import judge
 from reports.render.html import MOST_CARDS, MOST_LISTED, render_html
 from reports.render.markdown import render_markdown
+from tests.outcomes import altered
 from tests.reports.bundles import (
     bundle,
     cuda_target,
@@ -126,7 +128,7 @@ def test_runs_that_were_disturbed_too_much_are_the_first_thing_said():
     record = target("torch-cpu", "float32", 1, 0.1)
     runs = tuple(replace(run, spoilers=(Spoiler("cpu_steal", 0.3, 0.05, "cores"),)) for run in
                  record.worker.repetitions)  # fmt: skip
-    spoiled = replace(record, worker=replace(record.worker, repetitions=runs))
+    spoiled = altered(record, worker=replace(record.worker, repetitions=runs))
     comparison = compare([bundle(targets=(spoiled, target("onnx-cpu", "float32", 1, 0.05)))])
     found = brief(judge(comparison).groups[0])
     assert found.verdict[0].startswith("1 of 2 comparable targets was disturbed too much")

@@ -13,8 +13,10 @@ from profiler.devices.wall import Wall, check_wall_meter, http, meter, probe_wal
 from profiler.devices.wall.clock import Receipt
 from profiler.devices.wall.source import WallRow, WallSource
 from profiler.energy.window import NoEnergyError, idle_power, window_energy
-from profiler.sampling import watch
-from profiler.sampling.watch import Instruments, Watch, open_instruments
+from profiler.records.readings import WALL
+from profiler.sampling import instruments, watch
+from profiler.sampling.instruments import Channel, Instruments, open_instruments
+from profiler.sampling.watch import Watch
 
 S = 1_000_000_000
 
@@ -38,9 +40,9 @@ def work(observed, seconds=1.0):
 
 def test_a_file_that_a_logger_appends_to_gives_joules_whatever_its_clock_says(logger):
     log = logger(power_w=80.0, ahead_s=-7200.0)
-    observed = Watch(Instruments(None, None, wall=Wall.open(str(log.path))))
+    observed = Watch(Instruments((Channel(WALL, Wall.open(str(log.path))),)))
     begin, end = work(observed)
-    reading = observed.wall_reading([begin, end])
+    reading = observed.readings([begin, end])[0].energy
     found = window_energy(reading, begin, end)
     assert (reading.meter, reading.scope, reading.grade) == ("wall", "wall", "derived")
     assert reading.update_period_s == pytest.approx(0.02, rel=0.5)
@@ -63,9 +65,9 @@ def test_an_address_is_asked_beside_the_run(serve, monkeypatch):
         return 200, json.dumps({"apower": power, "aenergy": {"total": (time.monotonic() - began) / 60}}).encode()
 
     wall = Wall.open(f"{serve(answer)}/rpc/Switch.GetStatus?id=0")
-    observed = Watch(Instruments(None, None, wall=wall))
+    observed = Watch(Instruments((Channel(WALL, wall),)))
     begin, end = work(observed)
-    reading = observed.wall_reading([begin, end])
+    reading = observed.readings([begin, end])[0].energy
     observed.close()
     found = window_energy(reading, begin, end)
     assert (reading.grade, reading.faults) == ("measured", ())
@@ -160,9 +162,10 @@ def test_a_counter_of_coarse_steps_gives_way_to_power():
 def test_a_meter_that_never_gave_a_reading_is_a_reason_and_the_run_goes_on(serve, monkeypatch, answer, says):
     monkeypatch.setattr(http, "TIMEOUT_S", 0.1)
     monkeypatch.setattr(meter, "TROUBLE_S", 0.4)
-    monkeypatch.setattr(watch, "METERS", ())
+    monkeypatch.setattr(instruments, "METERS", ())
     found = open_instruments(None, {}, serve(answer))
-    assert found.wall is None and says in found.wall_reason and not found.metered
+    wall = found.channel(WALL)
+    assert wall.stream is None and says in wall.reason and not found.metered
 
 
 def test_a_file_that_nobody_appends_to_is_a_reason(tmp_path, monkeypatch):
@@ -175,7 +178,7 @@ def test_a_file_that_nobody_appends_to_is_a_reason(tmp_path, monkeypatch):
 
 def test_a_meter_that_vanishes_in_the_run_ends_its_readings_and_delays_nobody(logger):
     log = logger()
-    observed = Watch(Instruments(None, None, wall=Wall.open(str(log.path))))
+    observed = Watch(Instruments((Channel(WALL, Wall.open(str(log.path))),)))
     with observed.watching():
         first = time.perf_counter_ns()
         time.sleep(0.5)
@@ -186,7 +189,7 @@ def test_a_meter_that_vanishes_in_the_run_ends_its_readings_and_delays_nobody(lo
         observed.edge()
         assert time.perf_counter() - began < 0.2
         time.sleep(0.5)
-    reading = observed.wall_reading([])
+    reading = observed.readings([])[0].energy
     observed.close()
     assert window_energy(reading, first, second - S // 5).power_w == pytest.approx(80, rel=0.01)
     with pytest.raises(NoEnergyError, match=r"meter_lost: .*meter\.csv cannot be read: No such file"):
@@ -205,7 +208,7 @@ def test_a_meter_that_hangs_in_the_run_delays_nobody(serve, monkeypatch):
             time.sleep(5)
         return 200, b'{"power_w": 40}'
 
-    observed = Watch(Instruments(None, None, wall=Wall.open(serve(answer))))
+    observed = Watch(Instruments((Channel(WALL, Wall.open(serve(answer))),)))
     with observed.watching():
         hang.set()
         began = time.perf_counter()
@@ -213,7 +216,7 @@ def test_a_meter_that_hangs_in_the_run_delays_nobody(serve, monkeypatch):
         time.sleep(0.8)
         assert time.perf_counter() - began < 1.2
     began = time.perf_counter()
-    reading = observed.wall_reading([])
+    reading = observed.readings([])[0].energy
     observed.close()
     assert time.perf_counter() - began < 1
     assert "meter_lost" in [fault.code for fault in reading.faults]
