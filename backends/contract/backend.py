@@ -124,6 +124,15 @@ class WorkerCommand:
     variables: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerProgram:
+    """What a worker is: the module that Python runs, the packages it needs, and modules it imports while it works."""
+
+    module: str
+    packages: tuple[str, ...]
+    imports: tuple[str, ...] = ()
+
+
 class ExecutionPath(ABC):
     """What every target is: a way of executing a model on one kind of device, or of finding out how it would go."""
 
@@ -169,8 +178,8 @@ class ExecutionPath(ABC):
         return ""
 
     @classmethod
-    def worker(cls, device: str) -> WorkerCommand | None:
-        """The worker that measures, where the engine needs another Python environment; None for this one."""
+    def worker(cls, device: str, program: WorkerProgram) -> WorkerCommand | None:
+        """Return how to start ``program`` where the engine needs another Python environment; None for this one."""
         return None
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from backends.common.errors import UnavailableError
+from backends.contract.backend import WorkerProgram
 from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.environment import ToolEnvironment
 from backends.toolchains.pip_failures import why_pip_failed
@@ -50,7 +51,7 @@ _PIP_OUTSIDE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRA
 
 
 def install(
-    tool: Toolchain, *, python: Path | None, accept_licence: bool, force: bool, say: Say
+    tool: Toolchain, *, python: Path | None, accept_licence: bool, force: bool, worker: WorkerProgram, say: Say
 ) -> Installation | None:
     """Make the environment of ``tool``; None if it was there already.
 
@@ -81,7 +82,7 @@ def install(
                 _remove_tree(folder)
             _require_room(folder.parent, tool)
             try:
-                return _make(tool, folder, found, agreed, say)
+                return _make(tool, folder, found, agreed, worker, say)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -130,7 +131,7 @@ def _busy(tool: Toolchain) -> str:
     return f"another process makes, removes or uses {tool.name}; waiting for it"
 
 
-def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, say: Say) -> Installation:
+def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, worker: WorkerProgram, say: Say) -> Installation:
     began = time.perf_counter()
     folder.mkdir()
     (folder / BEGUN).write_text(f"{tool.name} {tool.version}, made by chipassay, to be removed by it\n")
@@ -155,7 +156,7 @@ def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, say: Say) 
     scratch.mkdir()
     check_began = time.perf_counter()
     try:
-        check = environment.fittings.check(environment, scratch)
+        check = environment.fittings.check(environment, scratch, worker)
     except UnavailableError as error:
         raise UnavailableError(
             f"{tool.name} was installed but does not work here: {error}; its log is {log}"

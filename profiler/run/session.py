@@ -36,7 +36,7 @@ from profiler.run.parity import scored_positions
 from profiler.run.plan import Plan, Task
 from profiler.run.progress import Progress
 from profiler.run.request import Request, hindrance
-from profiler.run.supervisor import WORKER, WorkerFailedError, run_worker, worker_environment
+from profiler.run.supervisor import PROGRAM, WORKER, WorkerFailedError, run_worker, worker_environment
 from profiler.sampling.attach import add_observed
 from profiler.sampling.watch import Watch, open_instruments
 
@@ -263,7 +263,7 @@ class _Session:
                 plan = self._plan(
                     "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
                 )
-                elsewhere = load_backend(target.backend).worker(target.device)
+                elsewhere = load_backend(target.backend).worker(target.device, PROGRAM)
                 worker = self._work(plan, WorkerReport, target.id, pause, watch.edge, elsewhere)
             self._check_weights(worker)
             record = add_observed(dataclasses.replace(blank, preparation=preparation), worker, watch)

@@ -41,6 +41,7 @@ def install(name: str, python: Path | None, accept_licence: bool, force: bool) -
     from backends.toolchains import find_toolchain
     from backends.toolchains.installing import install as make
     from backends.toolchains.state import folder_of
+    from profiler.run.supervisor import PROGRAM
 
     tool = find_toolchain(name)
     done = make(
@@ -48,6 +49,7 @@ def install(name: str, python: Path | None, accept_licence: bool, force: bool) -
         python=python,
         accept_licence=accept_licence,
         force=force,
+        worker=PROGRAM,
         say=lambda text: click.echo(f"{name}: {text}", err=True),
     )
     if done is None:
@@ -75,14 +77,14 @@ def remove(name: str) -> None:
 
 def toolchain_rows() -> list[dict[str, Any]]:
     """What is known of every toolchain and how it stands here; starts nothing."""
-    from backends.toolchains import toolchains
+    from backends.toolchains import availability_of, toolchains
     from backends.toolchains.state import folder_of, look
 
     rows = []
     for tool in toolchains().values():
         found = look(tool)
         unsupported = tool.unsupported_here()
-        here = tool.availability()
+        here = availability_of(tool)
         done = found.installation
         rows.append(
             {

@@ -1,4 +1,4 @@
-"""What is known of one toolchain's operators, as read from its file in this folder."""
+"""What is known of one toolchain's operators, as its vendor's folder has it in ``operators.yaml``."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Reads and checks the files of this folder; an error names file and line."""
+"""Reads and checks ``operators.yaml`` of each vendor's folder; an error names file and line."""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import Any, get_args
 
+from backends.common.beside import files_beside_backends
 from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import Located, load_located
 from backends.operators.placement import Evidence, Where
@@ -13,8 +13,8 @@ from backends.operators.support.lists import Declared, Mode, Observed, Probe, Pr
 
 SCHEMA = "chipassay.operator-support/1"
 
-_ORDER = ("onnx-cann", "ascend-model", "tpu-mlir", "rknn", "nncase")
-"""Toolchains as they are shown; others follow by name."""
+FILE = "operators.yaml"
+"""Beside the backend that it speaks of."""
 
 _WHERES: tuple[str, ...] = get_args(Where)
 _EVIDENCES: tuple[str, ...] = get_args(Evidence)
@@ -22,16 +22,14 @@ _EVIDENCES: tuple[str, ...] = get_args(Evidence)
 
 @cache
 def supports() -> dict[str, Support]:
-    """Every toolchain by its name."""
-    found: dict[str, Support] = {}
-    for path in files("backends.operators.support").iterdir():
-        if path.name.endswith(".yaml"):
-            one = load_support(path.read_text(encoding="utf-8"), path.name)
-            if one.toolchain in found:
-                raise InputError(f"{path.name}:1: the toolchain {one.toolchain!r} has another file too")
-            found[one.toolchain] = one
-    rank = {name: number for number, name in enumerate(_ORDER)}
-    return dict(sorted(found.items(), key=lambda pair: (rank.get(pair[0], len(rank)), pair[0])))
+    """Return every toolchain by its name."""
+    known: dict[str, Support] = {}
+    for _, path in files_beside_backends(FILE):
+        support = load_support(path.read_text(encoding="utf-8"), str(path))
+        if support.toolchain in known:
+            raise InputError(f"{path}:1: the toolchain {support.toolchain!r} has another file too")
+        known[support.toolchain] = support
+    return known
 
 
 def find_support(name: str, mode: str = "") -> tuple[Support, str]:

@@ -46,11 +46,11 @@ class Nncase(CompilerPath):
     @classmethod
     def probe(cls, device: str) -> Availability:
         """Available where nncase is installed, for a chip it compiles for; an empty ``device`` asks for the tool."""
-        from backends.toolchains import find_toolchain
+        from backends.toolchains import availability_of, find_toolchain
 
         if device and (reason := _why_not(device)):
             return Availability(False, reason, f"choose {TOOLCHAIN}:{next(iter(CHIPS))}")
-        return find_toolchain(TOOLCHAIN).availability()
+        return availability_of(find_toolchain(TOOLCHAIN))
 
     @classmethod
     def refuses(cls, device: str, precision: str) -> str:
@@ -75,13 +75,13 @@ class Nncase(CompilerPath):
 
     def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:
         """Compile one layer in prefill and in decode and the head, and simulate them in a chain."""
-        from backends.toolchains import find_toolchain
+        from backends.toolchains import environment_of, find_toolchain
         from backends.vendors.base.driven import Driver
         from backends.vendors.base.layerwise import DECODE_STEPS, compile_and_simulate
         from backends.vendors.base.scratch import scratch_folder
         from backends.vendors.canaan.tool import DRIVER, NncaseTool
 
-        environment = find_toolchain(TOOLCHAIN).environment()
+        environment = environment_of(find_toolchain(TOOLCHAIN))
         spec, version = execution.model.spec, environment.toolchain.version
         tool = NncaseTool(Driver(environment, DRIVER, progress), execution.device.lower(), execution.precision)
         with scratch_folder(TOOLCHAIN, SCRATCH_COPIES * _largest_graph_bytes(spec)) as folder:

@@ -12,7 +12,7 @@ from backends.operators import OperatorPlacement
 from backends.operators.count import NodeCost, count_model, sum_by_operator
 from backends.operators.placement import Where
 from backends.qwen.model import ModelSpec
-from backends.toolchains import find_toolchain
+from backends.toolchains import availability_of, environment_of, find_toolchain
 from backends.vendors.base.scratch import scratch_folder
 from backends.vendors.huawei.msopmodeling import DATA_TYPES, Latency, ask
 from backends.vendors.huawei.operations import (
@@ -51,7 +51,7 @@ class AscendModel(CompilerPath):
         if device and device.lower() not in CHIPS:
             reason = f"msopmodeling has no model of {device!r}, only of {' and '.join(CHIPS)}"
             return Availability(False, reason, f"ask for {cls.name}:{next(iter(CHIPS))}")
-        return find_toolchain(TOOLCHAIN).availability()
+        return availability_of(find_toolchain(TOOLCHAIN))
 
     @classmethod
     def refuses(cls, device: str, precision: str) -> str:
@@ -78,7 +78,7 @@ class AscendModel(CompilerPath):
     def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:
         """Ask for every operator of a prefill layer, a decode layer and the head."""
         tool = find_toolchain(TOOLCHAIN)
-        environment = tool.environment()
+        environment = environment_of(tool)
         spec = execution.model.spec
         size = (workload.prompt_tokens, workload.total_tokens, workload.batch)
         graphs = {

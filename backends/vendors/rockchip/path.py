@@ -39,11 +39,11 @@ class Rknn(CompilerPath):
     @classmethod
     def probe(cls, device: str) -> Availability:
         """Available where rknn-toolkit2 is installed; an empty ``device`` asks for the tool."""
-        from backends.toolchains import find_toolchain
+        from backends.toolchains import availability_of, find_toolchain
 
         if device and (reason := why_not(device)):
             return Availability(False, reason, f"choose another, such as rknn:{next(iter(PLATFORMS))}")
-        return find_toolchain(TOOLCHAIN).availability()
+        return availability_of(find_toolchain(TOOLCHAIN))
 
     @classmethod
     def refuses(cls, device: str, precision: str) -> str:
@@ -73,13 +73,13 @@ class Rknn(CompilerPath):
 
     def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:
         """Build one layer in prefill and in decode and the head, and simulate them in a chain."""
-        from backends.toolchains import find_toolchain
+        from backends.toolchains import environment_of, find_toolchain
         from backends.vendors.base.driven import Driver
         from backends.vendors.base.layerwise import DECODE_STEPS, compile_and_simulate
         from backends.vendors.base.scratch import scratch_folder
         from backends.vendors.rockchip.tool import DRIVER, RknnTool
 
-        environment = find_toolchain(TOOLCHAIN).environment()
+        environment = environment_of(find_toolchain(TOOLCHAIN))
         spec, version = execution.model.spec, environment.toolchain.version
         platform = PLATFORMS[execution.device.lower()]
         tool = RknnTool(Driver(environment, DRIVER, progress), platform, execution.precision)

@@ -43,11 +43,11 @@ class TpuMlir(CompilerPath):
     @classmethod
     def probe(cls, device: str) -> Availability:
         """Available where tpu-mlir is installed, for a chip it works for; an empty ``device`` asks for the tool."""
-        from backends.toolchains import find_toolchain
+        from backends.toolchains import availability_of, find_toolchain
 
         if device and (reason := why_not(device)):
             return Availability(False, reason, f"choose another chip, such as {TOOLCHAIN}:{next(iter(CHIPS))}")
-        return find_toolchain(TOOLCHAIN).availability()
+        return availability_of(find_toolchain(TOOLCHAIN))
 
     @classmethod
     def refuses(cls, device: str, precision: str) -> str:
@@ -79,13 +79,13 @@ class TpuMlir(CompilerPath):
 
     def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:
         """Compile one layer in prefill and in decode and the head, simulate them in a chain, read the schedules."""
-        from backends.toolchains import find_toolchain
+        from backends.toolchains import environment_of, find_toolchain
         from backends.vendors.base.layerwise import DECODE_STEPS, compile_and_simulate
         from backends.vendors.base.scratch import scratch_folder
         from backends.vendors.sophgo.commands import Commands
         from backends.vendors.sophgo.tool import TpuMlirTool
 
-        environment = find_toolchain(TOOLCHAIN).environment()
+        environment = environment_of(find_toolchain(TOOLCHAIN))
         spec, chip = execution.model.spec, CHIPS[execution.device.lower()]
         tool = TpuMlirTool(Commands(environment, progress), chip, execution.precision)
         with scratch_folder(TOOLCHAIN, SCRATCH_COPIES * _largest_graph_bytes(spec)) as folder:

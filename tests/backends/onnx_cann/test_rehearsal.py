@@ -16,6 +16,7 @@ from backends.contract.backend import Execution
 from backends.onnx_cann import cann, graphs
 from backends.onnx_cann.session import PROVIDER, PlacedNode
 from backends.qwen.synthetic import synthetic_model
+from profiler.run.supervisor import PROGRAM
 from tests.backends.conftest import quiet
 from tests.backends.onnx_cann.conftest import HERE
 
@@ -64,7 +65,7 @@ def partition(vendor, stand_in, plain, tmp_path_factory):
         [vendor.python, "-P", "-c", PARTITION.format(folder=str(plain))],
         cwd=tmp_path_factory.mktemp("partition"),
         timeout_s=60,
-        variables={**vendor.worker_command().variables, "LD_LIBRARY_PATH": str(stand_in)},
+        variables={**vendor.worker_command(PROGRAM).variables, "LD_LIBRARY_PATH": str(stand_in)},
     )
     assert done.succeeded, done.output
     found = json.loads(done.output.strip().splitlines()[-1])
@@ -88,7 +89,7 @@ def test_graph_modes_take_every_node_and_single_operators_leave_a_known_set_on_t
 
 def test_the_declared_support_agrees_with_what_the_wheel_does(partition):
     """The list that ``chipassay operators`` reads says the same as the provider itself."""
-    text = resources.files("backends.operators").joinpath("support/onnx-cann.yaml").read_text()
+    text = resources.files("backends.onnx_cann").joinpath("operators.yaml").read_text()
     modes = {mode["name"]: mode for mode in yaml.safe_load(text)["modes"]}
     done = {mode: {} for mode in modes}
     for key, nodes in partition.items():

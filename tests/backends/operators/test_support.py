@@ -134,7 +134,7 @@ def test_an_unknown_name_is_told_with_the_nearest(name, mode, message):
         find_support(name, mode)
 
 
-GOOD = files("backends.operators.support").joinpath("nncase.yaml").read_text()
+GOOD = files("backends.vendors.canaan").joinpath("operators.yaml").read_text()
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [

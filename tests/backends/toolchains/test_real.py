@@ -10,10 +10,10 @@ import pytest
 from backends.common.errors import InputError
 from backends.contract.workload import Workload
 from backends.qwen.synthetic import synthetic_model
-from backends.toolchains import ToolEnvironment, find_toolchain
+from backends.toolchains import ToolEnvironment, environment_of, find_toolchain
 from profiler.records.target import WorkerReport
 from profiler.run.plan import Plan
-from profiler.run.supervisor import run_worker
+from profiler.run.supervisor import PROGRAM, run_worker
 from tests.reports.cli.conftest import COMMAND
 
 WITHOUT_NETWORK = re.compile("index cannot be reached|no index pip uses offers")
@@ -66,14 +66,14 @@ compiler.import_onnx(model, nncase.ImportOptions())
     ],
 )
 def test_what_was_installed_still_does_its_first_use(name, tmp_path):
-    environment = find_toolchain(name).environment()
-    assert "one MatMul" in environment.fittings.check(environment, tmp_path)
+    environment = environment_of(find_toolchain(name))
+    assert "one MatMul" in environment.fittings.check(environment, tmp_path, PROGRAM)
 
 
 @pytest.mark.toolchain("onnxruntime-cann")
 def test_the_worker_starts_in_another_environment_and_refuses_cleanly(make_spec, tmp_path):
     """Beside NumPy 1 it reads a plan, finds the backends, and says in its protocol what is wrong."""
-    worker = find_toolchain("onnxruntime-cann").environment().worker_command()
+    worker = environment_of(find_toolchain("onnxruntime-cann")).worker_command(PROGRAM)
     plan = Plan(
         task="prepare",
         backend="onnx-nowhere",

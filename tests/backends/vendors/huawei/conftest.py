@@ -57,8 +57,7 @@ def use(monkeypatch):
     """Put an environment in the place of the installed one."""
 
     def put(environment):
-        tool = SimpleNamespace(name="msopmodeling", version="1.0.9", environment=lambda: environment)
-        monkeypatch.setattr(path, "find_toolchain", lambda name: tool)
+        monkeypatch.setattr(path, "environment_of", lambda tool: environment)
         return environment
 
     return put
