@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import time
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +17,6 @@ from backends.common.errors import UnavailableError
 from backends.contract.backend import WorkerProgram
 from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.environment import ToolEnvironment
-from backends.toolchains.pip_failures import why_pip_failed
-from backends.toolchains.pythons import Python, find_python
-from backends.toolchains.running import run_tool
 from backends.toolchains.state import (
     BEGUN,
     FINISHED,
@@ -34,20 +29,7 @@ from backends.toolchains.state import (
     locked,
     look,
 )
-
-Say = Callable[[str], None]
-"""Called with a short text when the next part begins."""
-
-VENV_TIMEOUT_S = 300.0
-PIP_TIMEOUT_S = 3600.0
-
-_PROGRESS = re.compile(
-    r"^\s*(?:Downloading|Using cached) (?P<wheel>[^-\s/]+-[^-\s]+)-\S*\.whl(?:\.metadata)?(?P<size> \(.*\))?$"
-    r"|^(?P<last>Installing collected)"
-)
-_PIP_OUTSIDE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_EDITABLE",
-                "PIP_UPGRADE", "PIP_DRY_RUN", "PIP_REPORT", "PIP_LOG", "PIP_QUIET")  # fmt: skip
-"""The user's settings of pip that would install elsewhere or something else; index, proxy and wheels stay theirs."""
+from backends.toolchains.uv import Python, Say, find_python, install_packages, make_environment
 
 
 def install(
@@ -64,7 +46,7 @@ def install(
     if tool.licence.accept and not agreed:
         raise UnavailableError(
             f"{tool.name} is under the {tool.licence.name}: {tool.licence.terms}; read it: {tool.licence.where}; "
-            f"chipassay neither ships nor redistributes it: pip fetches it for you, and if you agree to it, run "
+            f"chipassay neither ships nor redistributes it: uv fetches it for you, and if you agree to it, run "
             f"chipassay toolchain install {tool.name} --accept-licence"
         )
     folder = folder_of(tool)
@@ -76,7 +58,7 @@ def install(
             before = look(tool, holding=True)
             if before.usable and not force:
                 return None
-            found = find_python(tool.python, python, tool.name)
+            found = find_python(tool.python, python, tool.name, say)
             if folder.exists():
                 say(f"removing what is there ({before.told()})")
                 _remove_tree(folder)
@@ -137,17 +119,13 @@ def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, worker: Wo
     (folder / BEGUN).write_text(f"{tool.name} {tool.version}, made by chipassay, to be removed by it\n")
     log = folder.with_name(f"{tool.version}.log")
     say(f"making an environment with Python {python.version} ({python.path})")
-    made = run_tool(
-        [python.path, "-I", "-m", "venv", "--without-pip", folder],
-        cwd=folder,
-        environment=_clean_environment(),
-        timeout_s=VENV_TIMEOUT_S,
-        log=log,
-    )
-    if not made.succeeded:
-        raise UnavailableError(f"Python {python.version} ({python.path}) made no environment: {made.told()}")
+    make_environment(folder, python, log)
     environment = ToolEnvironment(tool, folder, being_made=True)
-    _install_packages(tool, environment, python, log, say)
+    say(f"downloading and installing its packages, about {tool.download_bytes / 1e6:.0f} MB")
+    try:
+        install_packages(environment.python, tool.requirements, log, say)
+    except UnavailableError as error:
+        raise UnavailableError(f"{tool.name} was not installed: {error}; the whole output is in {log}") from error
     say("checking it with a first use")
     mended = environment.fittings.mend(environment)
     for done in mended:
@@ -183,53 +161,9 @@ def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, worker: Wo
     return installation
 
 
-def _install_packages(tool: Toolchain, environment: ToolEnvironment, python: Python, log: Path, say: Say) -> None:
-    """With the pip that came with ``python``, unpacked for the while: nothing unpinned stays in the environment."""
-    say(f"downloading and installing its packages, about {tool.download_bytes / 1e6:.0f} MB")
-    pip = environment.folder / "pip"
-    with zipfile.ZipFile(python.pip_wheel) as wheel:
-        wheel.extractall(pip)
-    no_constraints = pip / "no-constraints.txt"
-    no_constraints.write_text("")
-    shown = 0
-
-    def progress(path: Path) -> None:
-        nonlocal shown
-        lines = path.read_text(errors="replace").splitlines()
-        for line in lines[shown:]:
-            if (match := _PROGRESS.match(line)) is not None:
-                say(
-                    "installing the packages" if match["last"] else f"downloading {match['wheel']}{match['size'] or ''}"
-                )
-        shown = len(lines)
-
-    done = run_tool(
-        [
-            environment.python, "-I", pip / "pip", "install", "--require-hashes", "--no-deps", "--only-binary=:all:",
-            "--no-input", "--disable-pip-version-check", "--progress-bar=off", "--retries=2", "--requirement",
-            tool.requirements,
-        ],
-        cwd=environment.folder,
-        environment={**_clean_environment(), "PIP_CONSTRAINT": str(no_constraints)},
-        timeout_s=PIP_TIMEOUT_S,
-        log=log,
-        watch=progress,
-    )  # fmt: skip
-    if not done.succeeded:
-        raise UnavailableError(f"{tool.name} was not installed: {why_pip_failed(done)}; the whole output is in {log}")
-    shutil.rmtree(pip)
-
-
-def _clean_environment() -> dict[str, str]:
-    """The user's environment without what would reach into the new one."""
-    return {
-        name: value for name, value in os.environ.items() if name not in _PIP_OUTSIDE and not name.startswith("PYTHON")
-    }
-
-
 def _require_room(folder: Path, tool: Toolchain) -> None:
-    """The download lies beside the installed packages for a while."""
-    needed = tool.installed_bytes + tool.download_bytes
+    """Refuse a disk that is too full; uv's cache, on the same one by default, holds the packages unpacked as well."""
+    needed = 2 * tool.installed_bytes
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UnavailableError(

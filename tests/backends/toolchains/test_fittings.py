@@ -14,13 +14,10 @@ import backends.vendors
 from backends.common.errors import UnavailableError
 from backends.toolchains import ToolEnvironment, find_toolchain
 from backends.toolchains.own_packages import own_packages
-from backends.toolchains.pip_failures import why_pip_failed
-from backends.toolchains.running import ToolRun
 from backends.vendors.sophgo.fittings import SET_ASIDE, TpuMlir, bundled_glibc
 from profiler.run.supervisor import PROGRAM
 
 VENDORS = Path(backends.vendors.__file__).parent
-OUTPUTS = Path(__file__).parent / "pip_outputs"
 
 
 @pytest.fixture
@@ -133,31 +130,6 @@ def test_a_stand_in_refuses_whatever_would_compute(stand_in, program):
 def test_a_stand_in_lets_the_vendors_modules_be_imported(stand_in, program):
     done = ask(stand_in, program)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("file", "told"),
-    [
-        ("hash", "mdurl==0.1.2 is not the file that was pinned"),
-        ("refused", "the package index cannot be reached (111: Connection refused)"),
-        ("dns", "the package index cannot be reached (-2: Name or service not known)"),
-        ("proxy", "the package index cannot be reached (ProxyError)"),
-        ("noindex", "no index pip uses offers mdurl==0.1.2"),
-        ("disk_full", "the disk is full"),
-        ("read_only", "[Errno 30] Read-only file system: '/data/nncase/2.11.0/lib/python3.11/site-packages/mdurl'"),
-    ],
-)
-def test_pips_reason_is_found_in_what_it_really_prints(file, told):
-    """Outputs of pip 23.2.1, recorded on this project's machine; folders renamed."""
-    output = (OUTPUTS / f"{file}.txt").read_text()
-    reason = why_pip_failed(ToolRun("pip", 1, output, 1.0, 1, Path("log")))
-    assert told in reason and "\n" not in reason
-
-
-def test_a_failure_pip_never_had_is_told_by_its_last_words():
-    assert why_pip_failed(ToolRun("pip", -9, "boom error: odd", 1.0, 1, Path("log"))) == (
-        "pip was ended by SIGKILL: boom error: odd"
-    )
 
 
 def test_another_python_sees_our_packages_and_entry_points_and_nothing_that_lies_beside_them():

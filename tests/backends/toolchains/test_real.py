@@ -16,7 +16,7 @@ from profiler.run.plan import Plan
 from profiler.run.supervisor import PROGRAM, run_worker
 from tests.reports.cli.conftest import COMMAND
 
-WITHOUT_NETWORK = re.compile("index cannot be reached|no index pip uses offers")
+WITHOUT_NETWORK = re.compile("index cannot be reached|no index that pip or uv is set to offers")
 
 
 @pytest.mark.toolchain("nncase")
