@@ -22,7 +22,8 @@ T = TypeVar("T")
 
 def shipped(package: str, name: str, schema: str, fields: Sequence[str] = ()) -> Located:
     """Return a document that lies in ``package`` and comes with the project; see :func:`document`."""
-    return document(files(package).joinpath(name).read_text(encoding="utf-8"), name, schema, fields)
+    text = files(package).joinpath(name).read_text(encoding="utf-8")
+    return document(text, f"{package.rpartition('.')[2]}/{name}", schema, fields)
 
 
 def document(text: str, origin: str, schema: str, fields: Sequence[str] = ()) -> Located:
@@ -54,7 +55,7 @@ def record(kind: type[T], entry: Located, value: Mapping[str, Any] | None = None
         InputError: A field is unknown, missing or of the wrong type, at any depth.
     """
     given = dict(entry.value if value is None else value)
-    _check(entry, given, _shape(kind))  # type: ignore[arg-type]
+    _check(entry, "", given, _shape(kind))  # type: ignore[arg-type]
     try:
         return msgspec.convert(given, kind, dec_hook=_as_is)
     except msgspec.ValidationError as error:
@@ -81,6 +82,18 @@ def records(
     return result
 
 
+def table(kind: type[T], root: Located, key: str) -> dict[str, T]:
+    """Return the mapping of names to entries under ``key`` as records.
+
+    Raises:
+        InputError: It is no such mapping, or an entry is malformed.
+    """
+    entries = root.value.get(key)
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+        raise root.error(f"{key}: must map names to entries", key)
+    return {name: record(kind, root.within(entry)) for name, entry in entries.items()}
+
+
 def check_fields(place: Located, value: Mapping[Any, Any], known: Collection[str]) -> None:
     """Refuse a field that is not ``known``."""
     for key in value:
@@ -88,13 +101,15 @@ def check_fields(place: Located, value: Mapping[Any, Any], known: Collection[str
             raise place.error(str(unknown("field", str(key), known)), key)
 
 
-def check_sources(place: Located, names: Collection[str], known: Collection[str], what: str = "it") -> None:
-    """Refuse a fact without a source, and a source that the table does not list."""
+def check_sources(
+    place: Located, names: Collection[Any], known: Collection[str] | None = None, what: str = "it"
+) -> None:
+    """Refuse a fact without a source, and a source that the table, if there is one, does not list."""
     key = "sources" if "sources" in place.value else "source"
     if not names:
         raise place.error(f"{key}: {what} has no source; every fact needs one", key)
     for name in names:
-        if name not in known:
+        if known is not None and name not in known:
             near = str(unknown("source", str(name), known)).partition("known are")[0]
             raise place.error(f"{key}: {near}add it to the table of sources", key)
 
@@ -120,25 +135,28 @@ def _shape(kind: type) -> inspect.Type:
     return inspect.type_info(kind)
 
 
-def _check(place: Located, value: Any, shape: inspect.Type) -> None:
-    """Check that every mapping that becomes a record has the record's fields."""
-    if isinstance(shape, inspect.UnionType):
+def _check(place: Located, key: str, value: Any, shape: inspect.Type) -> None:
+    """Check that every mapping that becomes a record has the record's fields, and every word of a set is of the set."""
+    if isinstance(shape, inspect.UnionType) and value is not None:
         for each in shape.types:
-            _check(place, value, each)
+            _check(place, key, value, each)
+    elif isinstance(shape, inspect.LiteralType) and value not in shape.values:
+        raise place.error(f"{key}: {unknown('value', str(value), map(str, shape.values))}", key)
     elif isinstance(value, dict) and isinstance(shape, inspect.DataclassType):
         check_fields(place, value, [field.name for field in shape.fields])
         for field in shape.fields:
             if field.name in value:
-                _check(_inner(place, value[field.name]), value[field.name], field.type)
+                _check(_inner(place, value[field.name]), field.name, value[field.name], field.type)
             elif field.required:
                 name = value.get("id") or value.get("name")
                 raise place.error(f"{field.name}: is missing from {name!r}" if name else f"{field.name}: is missing")
     elif isinstance(value, dict) and isinstance(shape, inspect.DictType):
-        for each in value.values():
-            _check(_inner(place, each), each, shape.value_type)
+        for name, each in value.items():
+            _check(place, name, name, shape.key_type)
+            _check(_inner(place, each), name, each, shape.value_type)
     elif isinstance(value, list) and isinstance(shape, inspect.CollectionType):
         for each in value:
-            _check(_inner(place, each), each, shape.item_type)
+            _check(_inner(place, each), key, each, shape.item_type)
 
 
 def _inner(place: Located, value: Any) -> Located:

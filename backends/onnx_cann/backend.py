@@ -119,7 +119,7 @@ class OnnxCann(Backend):
 
     def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
         """Greedy decoding; the host waits for the logits of every step."""
-        return self._decoder.generate(prompt_ids, output_tokens)
+        return Generation(*self._decoder.generate(prompt_ids, output_tokens))
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
         """Teacher-forced logits by the same graphs."""

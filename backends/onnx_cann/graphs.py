@@ -126,18 +126,18 @@ def _export(execution: Execution, folder: Path) -> None:
 
 def _check(execution: Execution, folder: Path) -> None:
     """A prefill and a few steps against plain transformers in float32, on a prompt of its own."""
-    from backends.contract.workload import Workload
     from backends.portable.decoder import Place, PortableDecoder
     from backends.qwen.reference import compute_reference
 
     spec = execution.model.spec
     prompt = np.arange(execution.batch * execution.prompt_tokens).reshape(execution.batch, -1) * 7919 % spec.vocab_size
     tokens = min(CHECKED_TOKENS, execution.max_tokens - execution.prompt_tokens)
-    workload = Workload("check", tuple(map(tuple, prompt.tolist())), tokens)
-    positions = tuple(range(tokens))
-    reference = compute_reference(execution.model, workload, positions, execution.threads, lambda _: None)
+    positions = list(range(tokens))
+    reference = compute_reference(
+        execution.model, prompt.tolist(), tokens, positions, execution.threads, lambda _: None
+    )
     decoder = PortableDecoder(folder, lambda path: _on_cpu(path, execution.threads), Place())
-    logits = decoder.score(prompt.astype(np.int64), reference.tokens, list(positions))
+    logits = decoder.score(prompt.astype(np.int64), reference.tokens, positions)
     error = float(np.abs(logits - reference.logits).max() / np.abs(reference.logits).max())
     if not error <= ERROR_MAX[execution.precision]:
         raise WorkerError(

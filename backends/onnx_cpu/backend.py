@@ -82,7 +82,7 @@ class OnnxCpu(Backend):
 
     def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
         """Greedy decoding through the shared loop."""
-        return self._decoder.generate(prompt_ids, output_tokens)
+        return Generation(*self._decoder.generate(prompt_ids, output_tokens))
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
         """Teacher-forced logits through the shared loop."""

@@ -7,14 +7,14 @@ nothing; logits are those of the last token only.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from backends.contract.backend import Generation
+from backends.qwen import greedy
+from backends.qwen.greedy import Generated
 
 
 class OnnxDecoder:
@@ -52,9 +52,10 @@ class OnnxDecoder:
             caches.append(value)
         return caches
 
-    def reset(self) -> None:
-        """Forget every token."""
+    def start(self, prompt_ids: np.ndarray) -> np.ndarray:
+        """Forget every token and run the prompt; logits as :meth:`step` gives them."""
         self._length = 0
+        return self.step(prompt_ids)
 
     def step(self, token_ids: np.ndarray) -> np.ndarray:
         """Run int64 ``[batch, n]`` new tokens; the float32 logits of the last one, ``[batch, vocab_size]``.
@@ -70,29 +71,10 @@ class OnnxDecoder:
         self.session.run_with_iobinding(self._binding)
         return self._logits.numpy()[:, 0]
 
-    def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
-        """Greedy decoding with a time per token."""
-        token_ids: list[list[int]] = []
-        token_ns: list[int] = []
-        self.reset()
-        start_ns = time.perf_counter_ns()
-        step = prompt_ids
-        for _ in range(output_tokens):
-            chosen = self.step(step).argmax(-1)
-            token_ids.append(chosen.tolist())
-            token_ns.append(time.perf_counter_ns())
-            step = chosen[:, None]
-        return Generation(tuple(zip(*token_ids, strict=True)), start_ns, tuple(token_ns))
+    def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generated:
+        """Decode greedily; see :func:`backends.qwen.greedy.generate`."""
+        return greedy.generate(self.start, self.step, prompt_ids, output_tokens)
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
-        """Teacher-forced logits at ``positions``: float32 ``[batch, len(positions), vocab_size]``."""
-        wanted = set(positions)
-        scored: list[np.ndarray] = []
-        self.reset()
-        step = prompt_ids
-        for position in range(max(positions) + 1):
-            logits = self.step(step)
-            if position in wanted:
-                scored.append(logits.copy())
-            step = forced_ids[:, position : position + 1]
-        return np.stack(scored, axis=1)
+        """Return teacher-forced logits at ``positions``: float32 ``[batch, len(positions), vocab_size]``."""
+        return greedy.score(self.start, self.step, prompt_ids, forced_ids, positions)

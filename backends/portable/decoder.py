@@ -7,7 +7,6 @@ sees token ids and logits only. NumPy and ONNX Runtime are all it needs, so it r
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from backends.contract.backend import Generation
+from backends.qwen import greedy
+from backends.qwen.greedy import Generated
 
 PREFILL, DECODE, TABLES = "prefill.onnx", "decode.onnx", "tables.npz"
 """Files of a folder of graphs; the tables are the rotary ``cos`` and ``sin``, ``[1, 1, capacity, width]``."""
@@ -111,26 +111,10 @@ class PortableDecoder:
         logits: np.ndarray = self._logits.numpy()
         return logits[:, 0]
 
-    def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
-        """Greedy decoding with a time per token."""
-        token_ids: list[list[int]] = []
-        token_ns: list[int] = []
-        start_ns = time.perf_counter_ns()
-        chosen = self.start(prompt_ids).argmax(-1)
-        while True:
-            token_ids.append(chosen.tolist())
-            token_ns.append(time.perf_counter_ns())
-            if len(token_ns) == output_tokens:
-                break
-            chosen = self.step(chosen[:, None]).argmax(-1)
-        return Generation(tuple(zip(*token_ids, strict=True)), start_ns, tuple(token_ns))
+    def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generated:
+        """Decode greedily; see :func:`backends.qwen.greedy.generate`."""
+        return greedy.generate(self.start, self.step, prompt_ids, output_tokens)
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
-        """Teacher-forced logits at ``positions``: float32 ``[batch, len(positions), vocab_size]``."""
-        wanted = set(positions)
-        scored: list[np.ndarray] = []
-        for position in range(max(positions) + 1):
-            logits = self.step(forced_ids[:, position - 1 : position]) if position else self.start(prompt_ids)
-            if position in wanted:
-                scored.append(logits.copy())
-        return np.stack(scored, axis=1)
+        """Return teacher-forced logits at ``positions``: float32 ``[batch, len(positions), vocab_size]``."""
+        return greedy.score(self.start, self.step, prompt_ids, forced_ids, positions)

@@ -7,17 +7,15 @@ same float32 arithmetic, and the record says so.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from backends.contract.backend import Progress
-from backends.contract.workload import Workload
 from backends.qwen.model import Model
 from backends.qwen.torch_model import build_qwen
 from backends.qwen.weights_digest import WeightsDigest
-from backends.torch_device.kinds import load_device_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +32,31 @@ class Reference:
 
 def compute_reference(
     model: Model,
-    workload: Workload,
-    positions: tuple[int, ...],
+    prompt_ids: Sequence[Sequence[int]],
+    output_tokens: int,
+    positions: Sequence[int],
     threads: int,
-    progress: Progress,
+    progress: Callable[[str], None],
     device: str = "cpu",
 ) -> Reference:
-    """Generate greedily and keep the logits of ``positions``."""
+    """Decode ``[batch, prompt_tokens]`` greedily and keep the logits of ``positions``.
+
+    Who asks for another ``device`` than the processor has imported what adds it to PyTorch.
+    """
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("highest")
-    load_device_module(device)
     network = build_qwen(model, "float32", progress, device)
     digest = WeightsDigest()
     for name in model.spec.tensor_shapes():
         digest.add(name, network.get_parameter(name))
-    prompt = torch.tensor(workload.prompt_ids, dtype=torch.int64, device=device)
+    prompt = torch.tensor(prompt_ids, dtype=torch.int64, device=device)
     wanted = set(positions)
     tokens: list[np.ndarray] = []
     scored: list[np.ndarray] = []
     cache = None
     step = prompt
     with torch.inference_mode():
-        for position in range(workload.output_tokens):
+        for position in range(output_tokens):
             out = network(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
             cache = out.past_key_values
             logits = out.logits[:, -1].float()
@@ -64,5 +65,5 @@ def compute_reference(
             chosen = logits.argmax(-1)
             tokens.append(chosen.cpu().numpy().copy())
             step = chosen[:, None]
-            progress(f"token {position + 1} of {workload.output_tokens}")
+            progress(f"token {position + 1} of {output_tokens}")
     return Reference(np.stack(tokens, axis=1), np.stack(scored, axis=1), digest.hexdigest())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
 from safetensors import safe_open
@@ -11,7 +12,6 @@ from transformers.cache_utils import Cache, DynamicLayer
 from transformers.models.qwen2 import Qwen2Config, Qwen2ForCausalLM
 from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM
 
-from backends.contract.backend import Progress
 from backends.qwen.checkpoint import weight_files
 from backends.qwen.model import Model
 from backends.qwen.synthetic import fill
@@ -20,7 +20,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 CLASSES = {"qwen2": (Qwen2Config, Qwen2ForCausalLM), "qwen3": (Qwen3Config, Qwen3ForCausalLM)}
 
 
-def build_qwen(model: Model, precision: str, progress: Progress, device: str = "cpu") -> nn.Module:
+def build_qwen(model: Model, precision: str, progress: Callable[[str], None], device: str = "cpu") -> nn.Module:
     """A ready ``Qwen2ForCausalLM`` or ``Qwen3ForCausalLM`` whose weights are resident on ``device`` in ``precision``.
 
     On the CPU every weight is copied into anonymous memory: a memory-mapped checkpoint is read again from the page
@@ -52,8 +52,6 @@ def _weights(model: Model, dtype: torch.dtype, device: str) -> Iterator[tuple[st
             fill(tensor, model.spec, name, model.seed)
             yield name, tensor
         return
-    from pathlib import Path
-
     for path in weight_files(Path(model.checkpoint)):
         with safe_open(path, framework="pt") as handle:
             for name in handle.keys():

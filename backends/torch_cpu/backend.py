@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 from typing import TYPE_CHECKING, Any
 
 from backends.contract.backend import Availability, Backend, EngineFacts, Execution, Generation, Progress
@@ -69,35 +68,25 @@ class TorchCpu(Backend):
         """Greedy decoding; a token counts as known when its id has left the tensor."""
         import torch
 
-        token_ids: list[list[int]] = []
-        token_ns: list[int] = []
+        from backends.qwen import greedy
+
+        self._reset()
         with torch.inference_mode():
-            self._reset()
-            start_ns = time.perf_counter_ns()
-            step = torch.from_numpy(prompt_ids)
-            for _ in range(output_tokens):
-                chosen = self._logits(step).argmax(-1)
-                token_ids.append(chosen.tolist())
-                token_ns.append(time.perf_counter_ns())
-                step = chosen[:, None]
-        return Generation(tuple(zip(*token_ids, strict=True)), start_ns, tuple(token_ns))
+            return Generation(*greedy.generate(self._logits, self._logits, torch.from_numpy(prompt_ids), output_tokens))
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
         """Logits at ``positions`` through the same prefill and one-token steps as :meth:`generate`."""
-        import numpy as np
         import torch
 
-        wanted = set(positions)
-        scored: list[np.ndarray] = []
+        from backends.qwen import greedy
+
+        def step(ids: np.ndarray) -> np.ndarray:
+            logits: np.ndarray = self._logits(torch.from_numpy(ids)).float().numpy()
+            return logits
+
+        self._reset()
         with torch.inference_mode():
-            self._reset()
-            step = torch.from_numpy(prompt_ids)
-            for position in range(max(positions) + 1):
-                logits = self._logits(step)
-                if position in wanted:
-                    scored.append(logits.float().numpy().copy())
-                step = torch.from_numpy(forced_ids[:, position : position + 1])
-        return np.stack(scored, axis=1)
+            return greedy.score(step, step, prompt_ids, forced_ids, positions)
 
     def _reset(self) -> None:
         """Forget the tokens of the last run; the cache's buffers stay allocated for the next one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -192,41 +193,16 @@ def _runtime(torch: Any) -> dict[str, str]:
     return {name: str(version) for name, version in versions.items() if version}
 
 
-class Cuda(TorchAccelerator):
-    """NVIDIA's devices, and those of makers whose PyTorch calls them ``cuda``."""
-
-    name = "cuda"
-    kind = KINDS["cuda"]
-    summary = "PyTorch on NVIDIA (and on AMD, Hygon, MetaX through their builds), one graph a decode step"
-
-
-class Npu(TorchAccelerator):
-    """Huawei's Ascend."""
-
-    name = "npu"
-    kind = KINDS["npu"]
-    summary = "PyTorch on Huawei Ascend through torch-npu"
+@functools.cache
+def backend_of(kind: DeviceKind) -> type[TorchAccelerator]:
+    """Return the backend of one kind of device; its target has the name of the kind."""
+    members = {"name": kind.type, "kind": kind, "summary": kind.summary, "__doc__": f"{kind.makers}: {kind.summary}."}
+    return type(kind.type.capitalize(), (TorchAccelerator,), {"__module__": __name__, **members})
 
 
-class Mlu(TorchAccelerator):
-    """Cambricon's MLU."""
-
-    name = "mlu"
-    kind = KINDS["mlu"]
-    summary = "PyTorch on Cambricon through torch_mlu"
-
-
-class Musa(TorchAccelerator):
-    """Moore Threads' GPUs."""
-
-    name = "musa"
-    kind = KINDS["musa"]
-    summary = "PyTorch on Moore Threads through torch_musa"
-
-
-class Xpu(TorchAccelerator):
-    """Intel's GPUs."""
-
-    name = "xpu"
-    kind = KINDS["xpu"]
-    summary = "PyTorch on Intel GPUs"
+def __getattr__(name: str) -> type[TorchAccelerator]:
+    """Return what an entry point names: ``Npu``, the backend of the kind ``npu``."""
+    kind = KINDS.get(name.lower())
+    if kind is None or name != name.capitalize():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return backend_of(kind)

@@ -1,4 +1,4 @@
-"""The device types PyTorch can be extended with: one entry each, and nothing else to write for a new one.
+"""The device types PyTorch can be extended with. A new one is an entry here and its entry point in ``pyproject.toml``.
 
 A type is what stands before the colon in a PyTorch device string. It does not name a maker: Hygon's, MetaX's and other
 makers' builds of PyTorch call their devices ``cuda`` as NVIDIA's does, so the chip is identified by its own tool (see
@@ -17,7 +17,8 @@ class DeviceKind:
     """One device type: ``extension`` is the package that adds it to PyTorch, empty where PyTorch has it built in.
 
     ``graph`` is the class of the device's module that records work for replay; where a build lacks it, steps run
-    without one. ``nodes`` are files that are there when a kernel driver has devices of this type.
+    without one. ``nodes`` are files that are there when a kernel driver has devices of this type. ``summary`` is what
+    ``chipassay devices`` says of its target.
     """
 
     type: str
@@ -26,6 +27,7 @@ class DeviceKind:
     graph: str
     nodes: tuple[str, ...]
     remedy: str
+    summary: str = ""
 
 
 KINDS: dict[str, DeviceKind] = {
@@ -38,6 +40,7 @@ KINDS: dict[str, DeviceKind] = {
             "CUDAGraph",
             ("/dev/nvidia[0-9]*", "/dev/kfd", "/dev/mxcd", "/dev/iluvatar[0-9]*", "/dev/xpu[0-9]*", "/dev/dxg"),
             "install a build of PyTorch for this accelerator (NVIDIA: pip install torch)",
+            "PyTorch on NVIDIA (and on AMD, Hygon, MetaX through their builds), one graph a decode step",
         ),
         DeviceKind(
             "npu",
@@ -46,6 +49,7 @@ KINDS: dict[str, DeviceKind] = {
             "NPUGraph",
             ("/dev/davinci[0-9]*",),
             "install CANN and the torch-npu that matches this PyTorch",
+            "PyTorch on Huawei Ascend through torch-npu",
         ),
         DeviceKind(
             "mlu",
@@ -54,6 +58,7 @@ KINDS: dict[str, DeviceKind] = {
             "MLUGraph",
             ("/dev/cambricon_dev[0-9]*",),
             "install Cambricon's Neuware and the torch_mlu that matches this PyTorch",
+            "PyTorch on Cambricon through torch_mlu",
         ),
         DeviceKind(
             "musa",
@@ -62,6 +67,7 @@ KINDS: dict[str, DeviceKind] = {
             "MUSAGraph",
             ("/dev/mtgpu.*", "/dev/mtgpu[0-9]*"),
             "install the MUSA toolkit and the torch_musa that matches this PyTorch",
+            "PyTorch on Moore Threads through torch_musa",
         ),
         DeviceKind(
             "xpu",
@@ -70,6 +76,7 @@ KINDS: dict[str, DeviceKind] = {
             "XPUGraph",
             ("/dev/dri/renderD*",),
             "install a build of PyTorch for Intel GPUs and the Level Zero driver",
+            "PyTorch on Intel GPUs",
         ),
     )
 }

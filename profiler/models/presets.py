@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
+from backends.common import facts
 from backends.common.errors import InputError, unknown
-from backends.common.yaml_lines import Located, load_located
+from backends.common.yaml_lines import Located
 from backends.qwen.checkpoint import read_checkpoint
 from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import synthetic_model
@@ -44,6 +42,17 @@ class Preset:
     published: Published
     sources: tuple[Source, ...]
 
+    @property
+    def name(self) -> str:
+        """What a user calls it."""
+        return self.spec.name
+
+
+@dataclass(frozen=True, slots=True)
+class _Backing:
+    published: Published
+    sources: tuple[Source, ...]
+
 
 @cache
 def presets() -> dict[str, Preset]:
@@ -54,37 +63,18 @@ def presets() -> dict[str, Preset]:
 
 def load_presets(text: str, origin: str) -> dict[str, Preset]:
     """Presets from YAML; an error names the file and the line of the entry at fault."""
-    root = load_located(text, origin)
-    if root.value.get("schema") != SCHEMA:
-        raise InputError(f"{origin}:{root.line}: schema must be {SCHEMA!r}, found {root.value.get('schema')!r}")
-    found: dict[str, Preset] = {}
-    for entry in root.items("presets"):
-        preset = _preset(entry, origin)
-        if preset.spec.name in found:
-            raise InputError(f"{origin}:{entry.line}: {preset.spec.name!r} appears twice")
-        found[preset.spec.name] = preset
-    return found
+    root = facts.document(text, origin, SCHEMA, ("presets",))
+    return facts.records(Preset, root, "presets", by="name", make=_preset)
 
 
-def _preset(entry: Located, origin: str) -> Preset:
-    value: dict[str, Any] = dict(entry.value)
-    published, sources = value.pop("published", None), value.pop("sources", None)
-    strange = set(value) - {field.name for field in fields(ModelSpec)}
-    if strange:
-        raise InputError(f"{origin}:{entry.line}: unknown field {sorted(strange)[0]!r}")
-    if not sources:
-        raise InputError(f"{origin}:{entry.line}: {value.get('name')!r} has no sources; every fact needs one")
-    try:
-        preset = Preset(
-            msgspec.convert(value, ModelSpec),
-            msgspec.convert(published, Published),
-            msgspec.convert(sources, tuple[Source, ...]),
-        )
-    except msgspec.ValidationError as error:
-        raise InputError(f"{origin}:{entry.line}: {value.get('name')!r}: {error}") from error
-    if preset.spec.attention_heads % preset.spec.kv_heads:
-        raise InputError(f"{origin}:{entry.line}: attention_heads must be a multiple of kv_heads")
-    return preset
+def _preset(entry: Located) -> Preset:
+    backing = {key: value for key, value in entry.value.items() if key in ("published", "sources")}
+    spec = facts.record(ModelSpec, entry, {key: value for key, value in entry.value.items() if key not in backing})
+    backed = facts.record(_Backing, entry, backing)
+    facts.check_sources(entry, backed.sources, what=repr(spec.name))
+    if spec.attention_heads % spec.kv_heads:
+        raise entry.error("attention_heads: must be a multiple of kv_heads", "attention_heads")
+    return Preset(spec, backed.published, backed.sources)
 
 
 def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:

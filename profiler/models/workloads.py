@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
-import msgspec
-
+from backends.common import facts
 from backends.common.errors import InputError, unknown
-from backends.common.yaml_lines import load_located
 from backends.contract.workload import Workload
 from backends.qwen.model import Model
 
@@ -35,18 +32,8 @@ class WorkloadEntry:
 @cache
 def workload_entries() -> dict[str, WorkloadEntry]:
     """Every workload by its name."""
-    origin = "workloads.yaml"
-    root = load_located(files("profiler.models").joinpath(origin).read_text(), origin)
-    if root.value.get("schema") != SCHEMA:
-        raise InputError(f"{origin}:{root.line}: schema must be {SCHEMA!r}")
-    found = {}
-    for item in root.items("workloads"):
-        try:
-            entry = msgspec.convert(item.value, WorkloadEntry)
-        except msgspec.ValidationError as error:
-            raise InputError(f"{origin}:{item.line}: {error}") from error
-        found[entry.name] = entry
-    return found
+    root = facts.shipped("profiler.models", "workloads.yaml", SCHEMA, ("workloads",))
+    return facts.records(WorkloadEntry, root, "workloads", by="name")
 
 
 def make_workload(

@@ -102,10 +102,13 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
     import torch
 
     from backends.qwen.reference import compute_reference
+    from backends.torch_device.kinds import load_device_module
 
+    load_device_module(plan.device or CPU)
     found = compute_reference(
         plan.model,
-        plan.workload,
+        plan.workload.prompt_ids,
+        plan.workload.output_tokens,
         plan.scored_positions,
         plan.threads,
         lambda text: channel.emit(Event("reference", text)),

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
-from backends.common.errors import InputError
-from backends.common.yaml_lines import load_located
+from backends.common import facts
 from backends.operators.placement import Phase as OperatorPhase
 from backends.operators.placement import Where
 from backends.operators.shares import WHERES, shares
@@ -161,19 +159,12 @@ def software() -> dict[str, Software]:
     Raises:
         InputError: With the line, if an entry lacks a field or claims a name of another.
     """
-    origin = "software_origin.yaml"
-    root = load_located(files("reports.judge").joinpath(origin).read_text(encoding="utf-8"), origin)
-    found: dict[str, Software] = {}
+    root = facts.shipped("reports.judge", "software_origin.yaml", "chipassay.software-origin/1", ("as_of", "software"))
+    by_name: dict[str, Software] = {}
     for entry in root.items("software"):
-        value = entry.value
-        missing = [key for key in ("id", "names", "company", "country", "confidence", "source") if not value.get(key)]
-        if missing:
-            raise entry.error(f"{value.get('id', 'an entry')!r} lacks {', '.join(missing)}")
-        one = Software(
-            value["id"], tuple(value["names"]), value["company"], value["country"], value["confidence"],
-            value["source"],
-        )  # fmt: skip
-        for name in one.names:
-            if found.setdefault(name.casefold(), one) is not one:
-                raise InputError(f"{origin}:{entry.line}: {name!r} belongs to {found[name.casefold()].id!r} too")
-    return found
+        known = facts.record(Software, entry)
+        facts.check_sources(entry, known.source, what=repr(known.id))
+        for name in known.names:
+            if by_name.setdefault(name.casefold(), known) is not known:
+                raise entry.error(f"names: {name!r} belongs to {by_name[name.casefold()].id!r} too", "names")
+    return by_name

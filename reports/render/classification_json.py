@@ -105,7 +105,7 @@ def _review(found: Classification) -> dict[str, Any] | None:
 
 def _background(found: Classification) -> dict[str, Any]:
     """What happened around the rules up to the date, bills, entries with the same controls, and what to verify."""
-    events = read_data("events.yaml").value
+    events = read_data("events").value
     controlled = set(found.eccn.possible_labels) & {"3A090", "3A090.a", "3A090.b"}
     return {
         "events": [

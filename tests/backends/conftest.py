@@ -25,7 +25,9 @@ def reference_of() -> Callable[[Model, Workload], Reference]:
     def compute(model: Model, workload: Workload) -> Reference:
         key = model.digest, workload.digest()
         if key not in known:
-            known[key] = compute_reference(model, workload, tuple(range(workload.output_tokens)), 1, quiet)
+            known[key] = compute_reference(
+                model, workload.prompt_ids, workload.output_tokens, range(workload.output_tokens), 1, quiet
+            )
         return known[key]
 
     return compute

@@ -135,9 +135,10 @@ def compile_and_simulate(
     forms = LayerForms.of(workload)
     for form in forms.all():
         check_size(build_graph(cut, form))
-    short = dataclasses.replace(workload, output_tokens=steps + 1)
     progress("float32 reference of one layer with the ends")
-    reference = compute_reference(cut, short, tuple(range(steps + 1)), execution.threads, lambda _: None)
+    reference = compute_reference(
+        cut, workload.prompt_ids, steps + 1, range(steps + 1), execution.threads, lambda _: None
+    )
 
     changed: dict[str, dict[str, int]] = {}
     progress("exporting")

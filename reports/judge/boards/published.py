@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import msgspec
-
+from backends.common import facts
 from backends.common.errors import unknown
-from backends.common.yaml_lines import Located, load_located
+from backends.common.yaml_lines import Located
 from backends.qwen.model import BITS_PER_WEIGHT
 from profiler.chips import load_chips
 from profiler.models.presets import presets
-
-T = TypeVar("T")
 
 SCHEMA = "chipassay.published-boards/1"
 FILE = "published_boards.yaml"
@@ -64,25 +61,22 @@ def published_boards() -> tuple[PublishedBoard, ...]:
 
 def load_published_boards(text: str, origin: str) -> tuple[PublishedBoard, ...]:
     """Results from YAML; errors name file, line and field."""
-    root = load_located(text, origin)
-    if root.value.get("schema") != SCHEMA:
-        raise root.error(f"schema: must be {SCHEMA!r}, found {root.value.get('schema')!r}", "schema")
-    sources: dict[str, BoardSource] = {}
-    for entry in root.items("sources"):
-        source = _convert(entry, entry.value, BoardSource)
-        if source.id in sources:
-            raise entry.error(f"id: {source.id!r} appears twice", "id")
-        if not source.where.startswith("https://"):
-            raise entry.error("where: must be an address that can be opened", "where")
-        sources[source.id] = source
+    root = facts.document(text, origin, SCHEMA, ("sources", "results"))
+    sources = facts.records(BoardSource, root, "sources", make=_source)
     return tuple(_result(entry, sources) for entry in root.items("results"))
 
 
+def _source(entry: Located) -> BoardSource:
+    source = facts.record(BoardSource, entry)
+    if not source.where.startswith("https://"):
+        raise entry.error("where: must be an address that can be opened", "where")
+    return source
+
+
 def _result(entry: Located, sources: dict[str, BoardSource]) -> PublishedBoard:
-    source = sources.get(str(entry.value.get("source")))
-    if source is None:
-        raise entry.error(f"source: {unknown('source', str(entry.value.get('source')), sources)}", "source")
-    result = _convert(entry, {**entry.value, "source": msgspec.to_builtins(source)}, PublishedBoard)
+    source = str(entry.value.get("source", ""))
+    facts.check_sources(entry, [source] if source else [], sources)
+    result = facts.record(PublishedBoard, entry, {**entry.value, "source": asdict(sources[source])})
     known: dict[str, Any] = {
         "model": presets(),
         "chip": [chip.id for chip in load_chips().chips],
@@ -91,21 +85,7 @@ def _result(entry: Located, sources: dict[str, BoardSource]) -> PublishedBoard:
     for key, names in known.items():
         if getattr(result, key) not in names:
             raise entry.error(f"{key}: {unknown(key, getattr(result, key), names)}", key)
-    for key in ("value", "cores", "sequence_tokens"):
-        if getattr(result, key) <= 0:
-            raise entry.error(f"{key}: must be positive, not {getattr(result, key)}", key)
+    facts.check_positive(entry, result, ("value", "cores", "sequence_tokens"))
     if result.unit != _UNITS[result.metric]:
         raise entry.error(f"unit: {result.metric} is in {_UNITS[result.metric]}, not {result.unit}", "unit")
     return result
-
-
-def _convert(entry: Located, value: dict[str, Any], kind: type[T]) -> T:
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    for key in value:
-        if key not in names:
-            raise entry.error(str(unknown("field", str(key), names)), str(key))
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        _, _, path = str(error).partition("`$.")
-        raise entry.error(str(error), path.partition("`")[0].partition(".")[0]) from error

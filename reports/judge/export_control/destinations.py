@@ -23,7 +23,7 @@ class Country:
 @cache
 def _countries() -> dict[str, Country]:
     found: dict[str, Country] = {}
-    for code, names in read_data("countries.yaml").value["countries"].items():
+    for code, names in read_data("countries").value["countries"].items():
         country = Country(code, names[0])
         for name in (code, *names):
             if found.setdefault(name.casefold(), country) is not country:
@@ -74,7 +74,7 @@ def treated_as(code: str) -> str:
 
 @cache
 def _groups() -> dict[str, Any]:
-    return read_data("destinations.yaml").value
+    return read_data("destinations").value
 
 
 def in_d5_or_macau(code: str, on: date) -> bool:

@@ -82,7 +82,7 @@ _QUIET = (("not_addressed",), ("not_concerned",), ("not_eligible",), ("none",), 
 @cache
 def advice() -> dict[str, Any]:
     """``advice.yaml``: horizon, circumstances, disclaimer."""
-    return read_data("advice.yaml").value
+    return read_data("advice").value
 
 
 @cache

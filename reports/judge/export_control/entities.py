@@ -12,7 +12,7 @@ from reports.judge.export_control.rules import read_data
 
 @cache
 def _data() -> dict[str, Any]:
-    return read_data("entities.yaml").value
+    return read_data("entities").value
 
 
 @cache

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
+from backends.common import facts
 from backends.qwen.model import ModelSpec
 from profiler.models.presets import presets
-from reports.judge.projection.data import entries
+from reports.judge.projection.data import document
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +61,54 @@ def _known() -> dict[str, Dimensions]:
     found = {name: Dimensions.of(preset.spec) for name, preset in presets().items()}
     for name, dimensions in list(found.items()):
         found[f"{name}-instruct"] = found[name.replace("-", " ", 1)] = dimensions
-    for entry in entries("architectures.yaml", "architectures"):
-        value: dict[str, Any] = entry.value
-        if "source" not in value:
-            raise entry.error(f"{value.get('name')!r} has no source; every fact needs one")
-        if "same_as" in value:
-            if value["same_as"] not in found:
-                raise entry.error(f"same_as: {value['same_as']!r} is no preset", "same_as")
-            dimensions = found[value["same_as"]]
+    for entry in document("architectures.yaml", "architectures").items("architectures"):
+        if "same_as" in entry.value:
+            alike = facts.record(_Alike, entry)
+            if alike.same_as not in found:
+                raise entry.error(f"same_as: {alike.same_as!r} is no preset", "same_as")
+            dimensions, names = found[alike.same_as], alike.names
         else:
-            dimensions = _from_entry(value)
-        for name in (value["name"], *value["names"]):
+            written = facts.record(_Architecture, entry)
+            dimensions, names = written.dimensions(), written.names
+        for name in (entry.value["name"], *names):
             found[_fold(name)] = dimensions
     return found
 
 
-def _from_entry(value: dict[str, Any]) -> Dimensions:
-    hidden, width = value["hidden_size"], value["attention_heads"] * value["head_dim"]
-    kv_width = value["kv_heads"] * value["head_dim"]
-    matmul = hidden * (2 * width + 2 * kv_width) + 3 * hidden * value["intermediate_size"]
-    return Dimensions(
-        value["name"], value["layers"], hidden, matmul, 2 * hidden, value["vocab_size"] * hidden, width, kv_width,
-        value["kv_heads"], value["vocab_size"], value["tied_embeddings"],
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """An entry of ``architectures.yaml`` whose decoder has the dimensions of a preset."""
+
+    name: str
+    names: tuple[str, ...]
+    same_as: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Architecture:
+    """An entry of ``architectures.yaml`` with dimensions."""
+
+    name: str
+    names: tuple[str, ...]
+    source: str
+    hidden_size: int
+    intermediate_size: int
+    layers: int
+    attention_heads: int
+    kv_heads: int
+    head_dim: int
+    vocab_size: int
+    tied_embeddings: bool
+
+    def dimensions(self) -> Dimensions:
+        hidden, width = self.hidden_size, self.attention_heads * self.head_dim
+        kv_width = self.kv_heads * self.head_dim
+        matmul = hidden * (2 * width + 2 * kv_width) + 3 * hidden * self.intermediate_size
+        return Dimensions(
+            self.name, self.layers, hidden, matmul, 2 * hidden, self.vocab_size * hidden, width, kv_width,
+            self.kv_heads, self.vocab_size, self.tied_embeddings,
+        )  # fmt: skip
 
 
 def _fold(name: str) -> str:

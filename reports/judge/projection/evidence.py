@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
-from reports.judge.projection.data import entries
+from backends.common import facts
+from reports.judge.projection.data import document
 from reports.judge.projection.dimensions import find_dimensions
 from reports.judge.projection.formats import find_format
 from reports.judge.projection.rows import Row, own_rows
@@ -279,27 +280,31 @@ def _number(text: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
+    """An entry of ``exclusions.yaml``."""
+
     reason: str
-    where: tuple[tuple[str, re.Pattern[str]], ...]
-    value_below: float | None
+    where: dict[str, str]
+    value_below: float | None = None
 
     def fits(self, row: Row) -> bool:
         value = _number(row["value"])
         if self.value_below is not None and (value is None or value >= self.value_below):
             return False
-        return all(column in row.columns and pattern.search(row[column]) for column, pattern in self.where)
+        return all(
+            column in row.columns and re.search(pattern, row[column], re.IGNORECASE)
+            for column, pattern in self.where.items()
+        )
 
 
 @cache
 def _rules() -> tuple[_Rule, ...]:
-    found = []
-    for entry in entries("exclusions.yaml", "rules"):
-        try:
-            where = tuple((column, re.compile(text, re.IGNORECASE)) for column, text in entry.value["where"].items())
-        except (re.error, KeyError, AttributeError) as error:
-            raise entry.error(f"where: must map columns to regular expressions: {error}", "where") from error
-        found.append(_Rule(entry.value["reason"], where, entry.value.get("value_below")))
-    return tuple(found)
+    rules = []
+    for entry in document("exclusions.yaml", "rules").items("rules"):
+        rule = facts.record(_Rule, entry)
+        for column, pattern in rule.where.items():
+            facts.check_pattern(entry.within(entry.value["where"]), column, pattern)
+        rules.append(rule)
+    return tuple(rules)
 
 
 def _excluded_by_rule(row: Row) -> str | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-import msgspec
-
+from backends.common import facts
 from profiler.chips import Chip
-from reports.judge.projection.data import entries
+from reports.judge.projection.data import document
 from reports.judge.projection.dimensions import Dimensions
 
 
@@ -70,16 +69,7 @@ class Range:
 @cache
 def formats() -> dict[str, Format]:
     """Every format by its id."""
-    found = {}
-    for entry in entries("formats.yaml", "formats"):
-        value = {**entry.value, "group": entry.value.get("class")}
-        value.pop("class", None)
-        try:
-            known = msgspec.convert(value, Format)
-        except msgspec.ValidationError as error:
-            raise entry.error(str(error)) from error
-        found[known.id] = known
-    return found
+    return facts.records(Format, document("formats.yaml", "formats"), "formats")
 
 
 def find_format(published_name: str) -> Format | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from backends.common import facts
 from profiler.chips import Chip, load_chips
-from reports.judge.projection.data import entries
+from reports.judge.projection.data import document
 from reports.judge.projection.dimensions import Dimensions
 from reports.judge.projection.formats import Format, Range
 from reports.judge.projection.stacks import Stack
@@ -120,12 +121,26 @@ class ChipName:
 def chip_of(published_name: str) -> ChipName:
     """The catalogue's chip for a published name: from ``chip_names.yaml``, else by the catalogue's own matching."""
     catalogue = load_chips()
-    for entry in entries("chip_names.yaml", "names"):
-        if entry.value["name"].casefold() == published_name.strip().casefold():
-            chip_id = entry.value["chip"]
-            chip = None if chip_id is None else catalogue.get(chip_id)
-            also = tuple(entry.value.get("also", ()))
-            for other in also:
-                catalogue.get(other)
-            return ChipName(chip, float(entry.value.get("share", 1.0)), entry.value.get("note", ""), also)
+    if (written := _chip_names().get(published_name.strip().casefold())) is not None:
+        chip = None if written.chip is None else catalogue.get(written.chip)
+        for other in written.also:
+            catalogue.get(other)
+        return ChipName(chip, written.share, written.note, written.also)
     return ChipName(catalogue.match(published_name).chip)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An entry of ``chip_names.yaml``."""
+
+    name: str
+    chip: str | None
+    share: float = 1.0
+    note: str = ""
+    also: tuple[str, ...] = ()
+
+
+@cache
+def _chip_names() -> dict[str, _Written]:
+    entries = document("chip_names.yaml", "names").items("names")
+    return {written.name.casefold(): written for written in (facts.record(_Written, entry) for entry in entries)}

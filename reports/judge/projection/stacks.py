@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-import msgspec
-
+from backends.common import facts
 from backends.common.errors import unknown
-from reports.judge.projection.data import entries
+from backends.common.yaml_lines import Located
+from reports.judge.projection.data import document
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,13 @@ class Stack:
 @cache
 def stacks() -> dict[str, Stack]:
     """Every stack by its id, in the order in which patterns are tried."""
-    found = {}
-    for entry in entries("stacks.yaml", "stacks"):
-        try:
-            stack = msgspec.convert(entry.value, Stack)
-            re.compile(stack.pattern)
-        except (msgspec.ValidationError, re.error) as error:
-            raise entry.error(str(error)) from error
-        found[stack.id] = stack
-    return found
+    return facts.records(Stack, document("stacks.yaml", "stacks"), "stacks", make=_stack)
+
+
+def _stack(entry: Located) -> Stack:
+    stack = facts.record(Stack, entry)
+    facts.check_pattern(entry, "pattern", stack.pattern)
+    return stack
 
 
 def stack_of(framework: str, version: str = "", phase: str = "") -> Stack:

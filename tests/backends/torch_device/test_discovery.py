@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from backends.contract.backend import Availability
+from backends.contract.registry import load_backend
 from backends.torch_device import discovery
 from backends.torch_device.backend import Cuda, Npu, TorchAccelerator, refusal
 from backends.torch_device.discovery import Device, ask_pytorch, find_device, pytorch_build
@@ -224,3 +225,12 @@ def test_every_precision_has_limits_of_parity_and_a_size():
 
     for precision in TorchAccelerator.precisions:
         assert precision in THRESHOLDS and precision in BITS_PER_WEIGHT
+
+
+def test_every_kind_is_a_target_with_a_backend_of_its_name():
+    for kind in KINDS.values():
+        backend = load_backend(kind.type)
+        assert issubclass(backend, TorchAccelerator)
+        assert (backend.name, backend.kind, backend.summary) == (kind.type, kind, kind.summary)
+        assert backend.summary and backend.__name__ == kind.type.capitalize()
+    assert load_backend("npu") is Npu

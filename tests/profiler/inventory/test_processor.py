@@ -133,14 +133,17 @@ def test_the_kernels_list_format(text, cpus):
 
 
 def test_a_vendor_without_source_is_refused(monkeypatch, tmp_path):
+    from backends.common import facts
     from backends.common.errors import InputError
     from profiler.devices.bus import makers
 
-    (tmp_path / "cpu_vendors.yaml").write_text("vendors:\n  - id: X\n    vendor: X\n    country: ZZ\n")
-    monkeypatch.setattr(makers, "files", lambda package: tmp_path)
-    makers._table.cache_clear()
+    (tmp_path / "cpu_vendors.yaml").write_text(
+        "schema: chipassay.cpu-vendors/1\nvendors:\n  - {id: X, name: X, country: ZZ, sources: []}\n"
+    )
+    monkeypatch.setattr(facts, "files", lambda package: tmp_path)
+    makers._cpu_vendors.cache_clear()
     try:
-        with pytest.raises(InputError, match=r"cpu_vendors\.yaml:2: 'X' has no sources"):
+        with pytest.raises(InputError, match=r"cpu_vendors\.yaml:3: sources: 'X' has no source"):
             makers.cpu_vendor("X")
     finally:
-        makers._table.cache_clear()
+        makers._cpu_vendors.cache_clear()

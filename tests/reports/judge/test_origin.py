@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from backends.common import facts
 from backends.common.errors import InputError
 from backends.operators import OperatorPlacement
 from profiler.chips import load_chips
-from reports.judge import origin as origin_module
 from reports.judge.comparison.comparison import compare
 from reports.judge.comparison.processor import processor_of
 from reports.judge.dependence.study import standing_of
@@ -119,14 +119,18 @@ def test_every_stack_of_the_catalogue_is_known_and_has_a_source():
     assert first - {"cpu"} - set(software()) == set()
 
 
+HEAD = "schema: chipassay.software-origin/1\nsoftware:\n"
+
+
 @pytest.mark.parametrize(("text", "said"), [
-    ("software:\n  - {id: a, names: [x], company: c, country: US, confidence: high}\n", "2: 'a' lacks source"),
-    ("software:\n  - {id: a, names: [x], company: c, country: US, confidence: high, source: s}\n"
-     "  - {id: b, names: [X], company: c, country: US, confidence: high, source: s}\n", "3: 'X' belongs to 'a' too"),
+    (HEAD + "  - {id: a, names: [x], company: c, country: US, confidence: high}\n", "3: source: is missing from 'a'"),
+    (HEAD + "  - {id: a, names: [x], company: c, country: US, confidence: high, source: s}\n"
+     "  - {id: b, names: [X], company: c, country: US, confidence: high, source: s}\n",
+     "4: names: 'X' belongs to 'a' too"),
 ])  # fmt: skip
 def test_a_malformed_entry_is_told_with_its_line(monkeypatch, tmp_path, text, said):
     (tmp_path / "software_origin.yaml").write_text(text)
-    monkeypatch.setattr(origin_module, "files", lambda _: tmp_path)
+    monkeypatch.setattr(facts, "files", lambda _: tmp_path)
     software.cache_clear()
     with pytest.raises(InputError, match=said):
         software()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-from backends.common.yaml_lines import Located, load_located
+from backends.common import facts
+from backends.common.yaml_lines import Located
 
 
 def text_of(name: str) -> str:
@@ -14,20 +14,12 @@ def text_of(name: str) -> str:
     return files("reports.judge.projection.data").joinpath(name).read_text(encoding="utf-8")
 
 
-def entries(name: str, key: str) -> Iterator[Located]:
-    """The mappings listed under ``key`` of a YAML file of this folder.
+@cache
+def document(name: str, key: str) -> Located:
+    """Return a YAML file of this folder, which lists entries under ``key``.
 
     Raises:
-        InputError: With file and line, if it is malformed or of another schema.
+        InputError: It is malformed or of another schema.
     """
-    yield from _document(name).items(key)
-
-
-@cache
-def _document(name: str) -> Located:
-    origin = f"projection/data/{name}"
-    root = load_located(text_of(name), origin)
-    wanted = f"chipassay.{name.removesuffix('.yaml').replace('_', '-')}/1"
-    if root.value.get("schema") != wanted:
-        raise root.error(f"schema: must be {wanted!r}, found {root.value.get('schema')!r}", "schema")
-    return root
+    schema = f"chipassay.{name.removesuffix('.yaml').replace('_', '-')}/1"
+    return facts.shipped("reports.judge.projection.data", name, schema, (key,))

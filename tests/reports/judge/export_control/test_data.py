@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
+from backends.common import facts
 from backends.common.errors import InputError
-from backends.common.yaml_lines import load_located
 from reports.judge.export_control.destinations import find_country, groups_of
 from reports.judge.export_control.rules import read_rules, rule_sources, rules
 
@@ -16,7 +16,7 @@ rules:
     layer: eccn
     title: t
     citation: c
-    from: 2024-01-01
+    since: 2024-01-01
     outcomes:
       - label: a
         when: {metric: tpp, op: '>=', value: 10}
@@ -28,7 +28,7 @@ rules:
 
 
 def read(text):
-    return read_rules(load_located(text, "rules.yaml"), {"tpp": None}, ["S"])
+    return read_rules(facts.document(text, "rules.yaml", "chipassay.rules/1"), {"tpp": None}, ["S"])
 
 
 def test_the_pattern_is_valid():
@@ -43,15 +43,19 @@ def test_the_pattern_is_valid():
         ("op: '>='", "op: '=>'", r"rules\.yaml:10: unknown operator '=>'"),
         ("value: 10", "value: ten", r"rules\.yaml:10: value: 'ten' cannot be compared"),
         ("value: 10", "valu: 10", r"rules\.yaml:10: a condition is"),
-        ("from: 2024-01-01", "from: soon", r"rules\.yaml:7: from: must be a date"),
-        ("from: 2024-01-01", "from: 2024-01-01\n    until: 2023-01-01", r"rules\.yaml:8: until: 2023-01-01 is before"),
-        ("sources: [S]", "sources: []", r"rules\.yaml:13: sources: 'X' has none"),
-        ("sources: [S]", "sources: [T]", r"rules\.yaml:13: unknown source 'T'"),
-        ("confidence: high", "confidence: sure", r"rules\.yaml:3: .*confidence"),
-        ("layer: eccn", "layer: ecn", r"rules\.yaml:4: unknown layer 'ecn': did you mean 'eccn'"),
+        ("since: 2024-01-01", "since: soon", r"rules\.yaml:7: since: "),
+        (
+            "since: 2024-01-01",
+            "since: 2024-01-01\n    until: 2023-01-01",
+            r"rules\.yaml:8: until: 2023-01-01 is before",
+        ),
+        ("sources: [S]", "sources: []", r"rules\.yaml:13: sources: 'X' has no source"),
+        ("sources: [S]", "sources: [T]", r"rules\.yaml:13: sources: unknown source 'T'"),
+        ("confidence: high", "confidence: sure", r"rules\.yaml:14: confidence: "),
+        ("layer: eccn", "layer: ecn", r"rules\.yaml:4: layer: unknown value 'ecn': did you mean 'eccn'"),
         ("    citation: c\n", "", r"rules\.yaml:3: citation: is missing"),
         ("title: t", "titel: t", r"rules\.yaml:5: unknown field 'titel': did you mean 'title'"),
-        ("meaning: m", "mening: m", r"rules\.yaml:11: outcome: unknown field 'mening'"),
+        ("meaning: m", "mening: m", r"rules\.yaml:11: unknown field 'mening': did you mean 'meaning'"),
         ("      - label: a\n", "      - {label: z, meaning: q}\n      - label: a\n", r"outcomes: only the last"),
     ],
 )

@@ -41,12 +41,12 @@ def test_scores_and_generates_as_the_reference(
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, reference.logits, atol=tolerance)
     for _ in range(2):  # what a run leaves in the cache must not reach the next one
-        done = decoder.generate(prompt, workload.output_tokens)
+        token_ids, start_ns, token_ns = decoder.generate(prompt, workload.output_tokens)
         if precision == "float32":
-            assert done.token_ids == tuple(map(tuple, reference.tokens.tolist()))
-    assert len(done.token_ns) == workload.output_tokens and list(done.token_ns) == sorted(done.token_ns)
+            assert token_ids == tuple(map(tuple, reference.tokens.tolist()))
+    assert len(token_ns) == workload.output_tokens and [start_ns, *token_ns] == sorted([start_ns, *token_ns])
     np.testing.assert_array_equal(decoder.score(prompt, reference.tokens, [3, 5]), logits[:, [3, 5]])
-    assert len(decoder.generate(prompt, 1).token_ns) == 1
+    assert len(decoder.generate(prompt, 1)[2]) == 1
 
 
 def test_float16_graphs_hold_half_and_compute_norms_and_softmax_in_float32(make_spec, make_workload_of, tmp_path):
