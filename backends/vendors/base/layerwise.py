@@ -94,6 +94,9 @@ class VendorTool(ABC):
         """Why the compiled graph is not simulated, or nothing; ONNX Runtime then computes what follows needs."""
         return ""
 
+    def close(self) -> None:  # noqa: B027 - most hold nothing open
+        """End whatever the tool keeps running."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layerwise:

@@ -39,6 +39,11 @@ class NncaseTool(VendorTool):
         self._folders: dict[str, Path] = {}
         self.listings: dict[str, Listing] = {}
 
+    @property
+    def computes_on_kpu(self) -> bool:
+        """Whether the KPU does more in any graph than move data."""
+        return any(listing.computes_on_kpu for listing in self.listings.values())
+
     def compile(self, graph: Path, name: str, probe: Probe) -> CompiledGraph:
         """Compile; quantised, with the ranges that the graph's own inputs lead to."""
         import onnx

@@ -47,6 +47,11 @@ class TpuMlirTool(VendorTool):
         self._commands, self._chip, self._precision = commands, chip, precision
         self.compiled: dict[str, CompiledFiles] = {}
 
+    @property
+    def version(self) -> str:
+        """The compiler's version, as the models it compiled have it."""
+        return next(iter(self.compiled.values())).info.compiler
+
     def compile(self, graph: Path, name: str, probe: Probe) -> CompiledGraph:
         """Transform, deploy, and read what the compiler wrote beside its model."""
         folder = graph.with_suffix("")

@@ -122,8 +122,8 @@ def test_quantised_builds_are_given_what_the_graph_really_saw(tool_of, graph, pr
     ("device", "precision", "said"),
     [
         ("rk3588", "int4", "no four-bit weights .* choose @int8, or one of rknn:rk3576, rknn:rv1126b"),
-        ("", "float16", "none is named; name one, such as rknn:rk3588"),
-        ("rk9999", "float16", "not tried for the platform 'rk9999'"),
+        ("", "float16", "no chip.* such as rknn:rk3588"),
+        ("rk9999", "float16", "not tried .*'rk9999'"),
     ],
 )
 def test_what_the_compiler_lacks_is_refused_before_anything_starts(device, precision, said):
