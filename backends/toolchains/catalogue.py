@@ -7,13 +7,11 @@ import platform
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from backends.common.beside import files_beside_backends
 from backends.common.errors import InputError, unknown
-from backends.common.yaml_lines import Located, load_located
+from backends.common.facts import check_fields, check_positive, document, record, records
+from backends.common.yaml_lines import Located
 
 SCHEMA = "chipassay.toolchains/1"
 CATALOGUE_VARIABLE = "CHIPASSAY_TOOLCHAINS"
@@ -116,40 +114,18 @@ def find_toolchain(name: str) -> Toolchain:
 
 def load_toolchains(text: str, origin: str, folder: Path) -> dict[str, Toolchain]:
     """Read toolchains from YAML, their requirement files in ``folder``; errors name file, line and field."""
-    root = load_located(text, origin)
-    if root.value.get("schema") != SCHEMA:
-        raise root.error(f"schema must be {SCHEMA!r}, found {root.value.get('schema')!r}", "schema")
-    found: dict[str, Toolchain] = {}
-    for entry in root.items("toolchains"):
-        tool = _toolchain(entry, folder)
-        if tool.name in found:
-            raise entry.error(f"{tool.name!r} appears twice", "name")
-        found[tool.name] = tool
-    return found
+    root = document(text, origin, SCHEMA, ["toolchains"])
+    return records(Toolchain, root, "toolchains", "name", lambda entry: _toolchain(entry, folder))
 
 
 def _toolchain(entry: Located, folder: Path) -> Toolchain:
-    value: dict[str, Any] = dict(entry.value)
-    names = {field.name for field in fields(Toolchain)} - {"package"}
-    for key in value:
-        if key not in names:
-            raise entry.error(str(unknown("field", str(key), names)), str(key))
-    requirements = value.pop("requirements", None)
+    check_fields(entry, entry.value, {field.name for field in fields(Toolchain)} - {"package"})
+    requirements = entry.value.get("requirements")
     if not isinstance(requirements, str):
-        raise entry.error(f"{value.get('name')!r} names no requirements file", "requirements")
-    try:
-        tool = msgspec.convert({**value, "requirements": folder / requirements}, Toolchain, dec_hook=_as_is)
-    except msgspec.ValidationError as error:
-        raise entry.error(f"{value.get('name')!r}: {error}", _key_of(str(error))) from error
+        raise entry.error(f"requirements: {entry.value.get('name')!r} names no requirements file", "requirements")
+    tool = record(Toolchain, entry, {**entry.value, "requirements": folder / requirements})
     _check(tool, entry)
     return tool
-
-
-def _as_is(kind: type, value: Any) -> Any:
-    """Msgspec's hook for types of its reader's own; NotImplementedError is how it wants to hear of any other."""
-    if kind is Path and isinstance(value, Path):
-        return value
-    raise NotImplementedError
 
 
 def _check(tool: Toolchain, entry: Located) -> None:
@@ -161,9 +137,7 @@ def _check(tool: Toolchain, entry: Located) -> None:
         raise entry.error("python: names no version", "python")
     if not tool.requirements.is_file():
         raise entry.error(f"requirements: there is no file {tool.requirements.name}", "requirements")
-    for name in ("download_bytes", "installed_bytes"):
-        if getattr(tool, name) <= 0:
-            raise entry.error(f"{name}: must be positive, not {getattr(tool, name)}", name)
+    check_positive(entry, tool, ("download_bytes", "installed_bytes"))
     if tool.licence.accept and not tool.licence.terms:
         raise entry.error("licence: one to be accepted must say its key terms", "licence")
     facts = {field.name for field in fields(Toolchain)} - _UNSOURCED
@@ -172,11 +146,3 @@ def _check(tool: Toolchain, entry: Located) -> None:
         raise entry.error(f"sources: {unknown('fact', name, facts)}", "sources")
     for name in sorted(facts - backed):
         raise entry.error(f"{name}: has no source; name it under 'sources'", name)
-
-
-def _key_of(message: str) -> str:
-    """The top field a validation error speaks of."""
-    _, dollar, path = message.partition("`$.")
-    if not dollar:
-        _, _, path = message.partition("field `")
-    return path.partition("`")[0].partition(".")[0].partition("[")[0]

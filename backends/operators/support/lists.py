@@ -19,6 +19,8 @@ class Declared:
     absent: Where
     operators: frozenset[str]
     restricted: dict[str, str] = field(default_factory=dict)
+    vendor_operators: tuple[str, ...] = ()
+    """The vendor's own operators, which stand for several of ONNX."""
 
     def holds(self, operator: str) -> bool:
         """Whether the list has it, with a condition or without."""
@@ -61,6 +63,15 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What must be known of some operators, whatever the mode."""
+
+    operators: frozenset[str]
+    note: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Mode:
     """One way to use a toolchain. ``precisions`` are those it is the usual one for; none: for all.
 
@@ -85,7 +96,7 @@ class Mode:
 class Support:
     """One toolchain, at one version. ``chips`` are those it was tried for; ``sources`` are texts by key.
 
-    ``notes`` are (operators, text); ``traps`` are what misleads, whatever the operator.
+    ``traps`` are what misleads, whatever the operator.
     """
 
     toolchain: str
@@ -95,7 +106,7 @@ class Support:
     sources: dict[str, str]
     also_called: tuple[str, ...] = ()
     chips: tuple[str, ...] = ()
-    notes: tuple[tuple[frozenset[str], str], ...] = ()
+    notes: tuple[Note, ...] = ()
     traps: tuple[str, ...] = ()
     probes: tuple[Probe, ...] = ()
 

@@ -78,7 +78,7 @@ class VendorPath(CompilerPath):
             return cls.refused.get(name, "")
         if not name:
             return f"it names no chip: known are {', '.join(cls.chips)}"
-        return f"{cls.toolchain} was not tried for it: {unknown('chip', device, cls.chips)}"
+        return str(unknown(f"chip for {cls.toolchain}", device, cls.chips))
 
 
 class LayerwisePath(VendorPath, Generic[Tool]):

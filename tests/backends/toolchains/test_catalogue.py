@@ -105,7 +105,7 @@ def test_what_is_not_installed_is_unavailable_and_says_how_to_install_it(monkeyp
 @pytest.mark.parametrize(
     ("old", "new", "line", "told"),
     [
-        ("chipassay.toolchains/1", "other/1", 1, "schema must be"),
+        ("chipassay.toolchains/1", "other/1", 1, "schema: "),
         ("vendor: Nobody", "vender: Nobody", 5, "did you mean 'vendor'?"),
         ("vendor: Nobody", "vendor: 3", 5, "Expected `str`, got `int`"),
         ("requirements: lathe.txt", "requirements: no.txt", 14, "there is no file no.txt"),

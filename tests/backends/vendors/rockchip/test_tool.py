@@ -123,7 +123,7 @@ def test_quantised_builds_are_given_what_the_graph_really_saw(tool_of, graph, pr
     [
         ("rk3588", "int4", "no four-bit weights .* choose @int8, or one of rknn:rk3576, rknn:rv1126b"),
         ("", "float16", "no chip.* such as rknn:rk3588"),
-        ("rk9999", "float16", "not tried .*'rk9999'"),
+        ("rk9999", "float16", "unknown chip .*'rk9999'"),
     ],
 )
 def test_what_the_compiler_lacks_is_refused_before_anything_starts(device, precision, said):
