@@ -145,7 +145,7 @@ class Fittings:
         command = [environment.python, *arguments]
         run = environment.run(command, cwd=scratch, timeout_s=CHECK_TIMEOUT_S, variables=variables)
         if not run.succeeded:
-            raise UnavailableError(run.told())
+            raise UnavailableError(run.summary())
         return run
 
 
@@ -165,7 +165,7 @@ def availability_of(tool: Toolchain) -> Availability:
     state = look(tool)
     if state.usable:
         return Availability(True)
-    return Availability(False, f"the toolchain {tool.name} is {state.told()}", tool.how_to_install())
+    return Availability(False, f"the toolchain {tool.name} is {state.summary()}", tool.how_to_install())
 
 
 def environment_of(tool: Toolchain) -> ToolEnvironment:

@@ -60,7 +60,7 @@ def install(
                 return None
             found = find_python(tool.python, python, tool.name, say)
             if folder.exists():
-                say(f"removing what is there ({before.told()})")
+                say(f"removing what is there ({before.summary()})")
                 _remove_tree(folder)
             _require_room(folder.parent, tool)
             try:

@@ -66,7 +66,7 @@ class ToolRun:
         """Whether it ended by itself with status 0."""
         return self.status == 0 and not self.stopped
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """One line: how it ended, with the last line of its output that tells why."""
         if self.stopped:
             how = self.stopped

@@ -68,7 +68,7 @@ class State:
         """Whether programs can be run in it."""
         return self.status == "installed"
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The state in words."""
         if self.status == "interrupted":
             return "only half installed: its installation was interrupted"

@@ -223,11 +223,11 @@ def pip_settings() -> dict[str, str]:
 def why_it_failed(run: ToolRun) -> str:
     """Return why uv failed and what to do, in one line; its own last words where the reason is a new one."""
     if run.stopped or run.status < 0:
-        return run.told()
+        return run.summary()
     for pattern, reason in _REASONS:
         if (match := re.search(pattern, run.output)) is not None:
             return reason.format(package=match.groupdict().get("package"), cause=last_cause(run.output))
-    return f"{run.told()} ({last_cause(run.output)})"
+    return f"{run.summary()} ({last_cause(run.output)})"
 
 
 def last_cause(output: str) -> str:

@@ -36,7 +36,7 @@ TELL_EVERY_S = 30.0
 class Driven:
     """A job that ended well: what the driver told, and how the process went."""
 
-    told: dict[str, Any]
+    result: dict[str, Any]
     run: ToolRun
 
 
@@ -80,8 +80,8 @@ class Driver:
 
     def _result(self, run: ToolRun, result: Path) -> dict[str, Any]:
         if not run.succeeded:
-            raise WorkerError(f"{self.tool}: {run.told()}")
-        return read_result(result, self.tool, run.told())
+            raise WorkerError(f"{self.tool}: {run.summary()}")
+        return read_result(result, self.tool, run.summary())
 
     def _watch(self, name: str, result: Path) -> Callable[[Path], None]:
         began = said = time.monotonic()
@@ -115,7 +115,7 @@ class Served:
         )
         self._thread.start()
 
-    def told(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """What the job told once it is done; the process stays.
 
         Raises:
@@ -149,7 +149,7 @@ class Served:
             self._thread.join(ASK_EVERY_S)
         if not path.exists():
             if isinstance(self._ended, ToolRun):
-                raise WorkerError(f"{self._driver.tool}: {self._ended.told()}")
+                raise WorkerError(f"{self._driver.tool}: {self._ended.summary()}")
             assert self._ended is not None
             raise self._ended
         return read_result(path, self._driver.tool, "it goes on")

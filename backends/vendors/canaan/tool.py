@@ -70,7 +70,7 @@ class NncaseTool(VendorTool):
         done = self._driver.do(job, folder, f"compile_{name}")
         artefact = self._artefact(name)
         if not artefact.is_file():
-            raise WorkerError(f"nncase: compiling {name} left no kmodel; {done.run.told()}")
+            raise WorkerError(f"nncase: compiling {name} left no kmodel; {done.run.summary()}")
         self.listings[name] = listing = read_listing(_listing(folder / "dump"))
         shutil.rmtree(folder / "dump")
         return CompiledGraph(
@@ -81,7 +81,7 @@ class NncaseTool(VendorTool):
             compile_s=done.run.duration_s,
             artefact_bytes=artefact.stat().st_size,
             details={
-                "import_s": done.told.get("import_s"),
+                "import_s": done.result.get("import_s"),
                 "compiler_peak_resident_bytes": done.run.peak_resident_bytes,
                 "kpu_operators": dict(listing.kpu),
                 "cpu_operators": _counted(listing),

@@ -31,7 +31,7 @@ class Msopmodeling(Fittings):
         try:
             latency_us = float(json.loads((scratch / "out.json").read_text())["OP_0"]["latency"])
         except (OSError, ValueError, KeyError, TypeError):
-            raise UnavailableError(f"it modelled no latency of one MatMul: {done.told()}") from None
+            raise UnavailableError(f"it modelled no latency of one MatMul: {done.summary()}") from None
         if not latency_us > 0:
             raise UnavailableError(f"it modelled a latency of {latency_us} us for one MatMul")
         return f"modelled one MatMul on {CHIP}: {latency_us:.3g} us"

@@ -64,11 +64,11 @@ def ask(
     done = environment.run(command, cwd=folder, timeout_s=TIMEOUT_S)
     # It ends with status 1 when any operator is unknown to it, with the answers for all others written.
     if done.stopped or done.status not in (0, 1) or not (folder / OUTPUT).is_file():
-        raise WorkerError(f"msopmodeling gave no latencies: {done.told()}")
+        raise WorkerError(f"msopmodeling gave no latencies: {done.summary()}")
     try:
         answers = json.loads((folder / OUTPUT).read_text())
     except ValueError as error:
-        raise WorkerError(f"msopmodeling's answer is no JSON ({error}): {done.told()}") from error
+        raise WorkerError(f"msopmodeling's answer is no JSON ({error}): {done.summary()}") from error
     return read_answers(wanted, answers)
 
 

@@ -48,7 +48,7 @@ class RknnTool(VendorTool):
             job |= {"calibration": samples, "quantised": self._quantised}
         began = time.perf_counter()
         self._served[name] = served = self._driver.start(job, folder, name)
-        told = served.told()
+        told = served.result()
         took_s = time.perf_counter() - began
         printed = served.output()
         printed_errors = error_lines(printed)

@@ -32,6 +32,18 @@ def require_success(run: ToolRun, makes: Sequence[Path] = ()) -> None:
             raise WorkerError(f"{run.program} ended with status 0 and made no {path.name}; it said last: {_last(run)}")
 
 
+def find_line(pattern: re.Pattern[str], text: str, what: str, where: str) -> re.Match[str]:
+    """Return the line that every ``where`` of the versions we know has.
+
+    Raises:
+        WorkerError: It is missing.
+    """
+    match = pattern.search(text)
+    if match is None:
+        raise WorkerError(f"tpu-mlir: {where} has no {what!r}: an unknown version, or a damaged file")
+    return match
+
+
 def validated_tensors(output: str) -> int | None:
     """How many tensors the compiler compared with ONNX Runtime when it read the graph; None if it does not say."""
     found = _COMPARED.search(output)
@@ -40,7 +52,7 @@ def validated_tensors(output: str) -> int | None:
 
 def _with_cause(run: ToolRun) -> str:
     """How it ended; scripts that drive tpuc-opt end with the command that failed, and what it died of stands before."""
-    told = run.told()
+    told = run.summary()
     causes = [line.strip()[:300] for line in run.output.splitlines() if _CAUSE.search(line)]
     return f"{told}; it said before: {causes[-1]}" if causes and causes[-1][:60] not in told else told
 

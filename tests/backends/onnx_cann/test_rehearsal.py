@@ -120,12 +120,12 @@ def test_placements_have_the_whole_graphs_costs(partition, plain):
 def test_no_device_is_an_error_with_its_reason(rehearsed, exported):
     done = rehearsed(OPEN.format(path=str(exported / "decode.onnx"), device=0, mode="graph"), CANN_STAND_IN_DEVICES=0)
     assert done.status == 1 and "WorkerError: the CANN provider did not open decode.onnx (graph mode)" in done.output
-    assert "Invalid device ID: 0, must be between 0 (inclusive) and 0 (exclusive)" in done.told()
+    assert "Invalid device ID: 0, must be between 0 (inclusive) and 0 (exclusive)" in done.summary()
 
 
 def test_another_device_than_there_are(rehearsed, exported):
     done = rehearsed(OPEN.format(path=str(exported / "decode.onnx"), device=2, mode="graph"), CANN_STAND_IN_DEVICES=2)
-    assert done.status == 1 and "Invalid device ID: 2, must be between 0 (inclusive) and 2" in done.told()
+    assert done.status == 1 and "Invalid device ID: 2, must be between 0 (inclusive) and 2" in done.summary()
 
 
 SILENT = """
@@ -144,7 +144,7 @@ def test_without_cann_the_wheel_opens_on_the_processor_in_silence_and_we_do_not(
     assert fallen.status == 0 and fallen.output.strip().endswith("opened on ['CPUExecutionProvider']")
     ours = in_vendor(OPEN.format(path=path, device=0, mode="graph"))
     assert ours.status == 1 and "libascendcl.so: cannot open shared object file" in ours.output
-    assert "WorkerError: the CANN provider did not open decode.onnx (graph mode): create CANN" in ours.told()
+    assert "WorkerError: the CANN provider did not open decode.onnx (graph mode): create CANN" in ours.summary()
 
 
 def test_an_option_that_the_provider_does_not_know_is_an_error(rehearsed, exported):

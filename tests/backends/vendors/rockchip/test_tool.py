@@ -11,7 +11,6 @@ from backends.qwen.synthetic import synthetic_model
 from backends.vendors.base.driven import Driver
 from backends.vendors.base.layerwise import Probe
 from backends.vendors.rockchip.path import Rknn
-from backends.vendors.rockchip.platforms import PLATFORMS
 from backends.vendors.rockchip.tool import RknnTool
 from tests.backends.vendors.rockchip.test_table import RECORDED, REGTASK
 from tests.backends.vendors.stand_in import StandIn
@@ -63,7 +62,7 @@ def tool_of(tmp_path):
         script = tmp_path / "script.py"
         script.write_text(BUILD.replace("PRINTED", repr(str(tmp_path / "printed.txt"))).replace("LOGITS", str(logits)))
         driver = Driver(StandIn("rknn-toolkit2"), script, lambda text: None, 60)
-        made.append(RknnTool(driver, PLATFORMS[platform], precision))
+        made.append(RknnTool(driver, platform, precision))
         return made[-1]
 
     yield make
