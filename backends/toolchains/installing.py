@@ -1,4 +1,4 @@
-"""Makes and removes the environment of a toolchain: whole or not at all, whatever happens on the way."""
+"""Makes and removes the environment of a toolchain: whole or not at all."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from backends.toolchains.uv import Python, Say, find_python, install_packages, m
 def install(
     tool: Toolchain, *, python: Path | None, accept_licence: bool, force: bool, worker: WorkerProgram, say: Say
 ) -> Installation | None:
-    """Make the environment of ``tool``; None if it was there already.
+    """Make the environment of ``tool``; return None if it was there already.
 
     Raises:
         UnavailableError: It cannot be made here; nothing is left that could be mistaken for an installation.
@@ -71,7 +71,7 @@ def install(
 
 
 def remove(tool: Toolchain, say: Say) -> list[Path]:
-    """Remove every version of ``tool`` that chipassay made; the folders that are gone. Others are left, and named.
+    """Remove every version of ``tool`` that chipassay made and return those folders; others are named and left.
 
     Raises:
         UnavailableError: A folder cannot be removed.
@@ -96,7 +96,7 @@ def remove(tool: Toolchain, say: Say) -> list[Path]:
 
 
 def _agreement(tool: Toolchain, accept_licence: bool) -> str:
-    """When and how the user agreed to the licence, now or for an earlier installation; empty if never, or not asked."""
+    """Return when and how the user agreed to the licence, now or earlier; empty if never, or not asked."""
     if not tool.licence.accept:
         return ""
     if accept_licence:
@@ -183,7 +183,7 @@ def _remove_tree(folder: Path) -> None:
     """Remove a folder chipassay made; refuse any other."""
     if not _is_ours(folder):
         raise UnavailableError(f"{folder} was not made by chipassay (it has no {BEGUN}); move it away yourself")
-    # The mark of a finished installation goes first: what an interruption leaves is seen to be unfinished.
+    # The mark of a finished installation goes first: an interruption leaves it visibly unfinished.
     (folder / FINISHED).unlink(missing_ok=True)
     for entry in folder.iterdir():
         if entry.name == BEGUN:

@@ -1,4 +1,4 @@
-"""What is known of one toolchain's operators, as its vendor's folder has it in ``operators.yaml``."""
+"""What is known about one toolchain's operators, as its vendor's folder has it in ``operators.yaml``."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Probed:
 class Probe:
     """A model of one node. ``results`` are by mode, or under ``""`` for all.
 
-    ``form`` says what is unusual about the node: such a probe tells nothing of the operator's usual form. ``facts`` are
+    ``form`` is what is unusual about the node: such a probe does not show its usual form. ``facts`` are
     what else the tool said: its own operators (``lowered_to``), closeness, or the ``detail`` of an error.
     """
 

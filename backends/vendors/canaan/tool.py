@@ -1,4 +1,4 @@
-"""nncase at work on the graphs of one model: compiled to a kmodel, listed, simulated."""
+"""Compiles the graphs of one model with nncase, reads its listings, and simulates them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ACTIVATIONS = {"int8": "int16"}
 
 
 class NncaseTool(VendorTool):
-    """``listings`` are what the compiler says of each graph, by its name."""
+    """``listings`` are the compiler's own of each graph, by its name."""
 
     rewrites = (
         "divide_in_rms_norm",

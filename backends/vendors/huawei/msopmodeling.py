@@ -37,7 +37,7 @@ class Environment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What the tool says of one call. ``model`` is empty, and ``latency_s`` None, where neither model has it.
+    """The tool's answer for one call. ``model`` is empty, and ``latency_s`` None, where neither model has it.
 
     ``limit_s`` is the theoretical limit where that is known; ``said`` is why a model gave nothing, by its name.
     """
@@ -55,7 +55,7 @@ def ask(
     """The latency of every call on ``chip`` (``910B1``), each asked for once.
 
     Raises:
-        WorkerError: If the tool dies, hangs, or its answer cannot be read; with its last telling line.
+        WorkerError: If the tool dies, hangs, or its answer cannot be read; with the line that explains it.
     """
     wanted = list(dict.fromkeys(calls))
     (folder / INPUT).write_text(json.dumps(requests(wanted, precision)))
@@ -103,11 +103,11 @@ def read_answers(calls: Sequence[Call], answers: object) -> dict[Call, Latency]:
         said: dict[str, str] = {}
         for offset, model in enumerate(MODELS):
             answer = answers.get(f"OP_{number * len(MODELS) + offset}")
-            told = _read(answer, f"{call.operator} {list(call.inputs)} ({model})")
-            if isinstance(told, float):
-                latency_s[model] = told
+            latency = _read(answer, f"{call.operator} {list(call.inputs)} ({model})")
+            if isinstance(latency, float):
+                latency_s[model] = latency
             else:
-                said[model] = told
+                said[model] = latency
         model = next((model for model in MODELS if model in latency_s), "")
         found[call] = Latency(call, model, latency_s.get(model), latency_s.get("theo"), said)
     return found

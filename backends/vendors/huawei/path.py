@@ -140,7 +140,7 @@ def gaps(latencies: Mapping[Call, Latency]) -> tuple[str, ...]:
 def placements(
     spec: ModelSpec, workload: Workload, precision: str, latencies: Mapping[Call, Latency], source: str
 ) -> tuple[OperatorPlacement, ...]:
-    """Nodes of the portable graph whose Ascend operators the tool knows, and those of which it says nothing."""
+    """Return the nodes of the portable graph whose Ascend operators the tool knows, and those it does not know."""
     modelled = {call.operator for call, latency in latencies.items() if latency.model}
     placed = []
     for phase in PHASES:

@@ -1,4 +1,4 @@
-"""rknn-toolkit2 at work on the graphs of one model: built, its table read, simulated."""
+"""Builds and simulates the graphs of one model with rknn-toolkit2, and reads its table of operators."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RknnTool(VendorTool):
             job |= {"calibration": samples, "quantised": self._quantised}
         began = time.perf_counter()
         self._served[name] = served = self._driver.start(job, folder, name)
-        told = served.result()
+        result = served.result()
         took_s = time.perf_counter() - began
         printed = served.output()
         printed_errors = error_lines(printed)
@@ -56,7 +56,7 @@ class RknnTool(VendorTool):
             kinds = ", ".join(f"{count} x {kind}" for kind, count in errors.items())
             raise WorkerError(
                 f"rknn-toolkit2 printed {sum(errors.values())} error lines while it built {name} for "
-                f"{self._platform}, although the build returned 0: {kinds}; such a model is not to be trusted"
+                f"{self._platform}, although the build returned 0: {kinds}; do not trust such a model"
             )
         if not artefact.is_file():
             raise WorkerError(f"rknn-toolkit2: building {name} left no model, although it returned 0")
@@ -71,7 +71,7 @@ class RknnTool(VendorTool):
             weight_bytes=round(report.weight_kb * 1024),
             working_bytes=round(report.internal_kb * 1024),
             details={
-                "build_s": told.get("build_s"),
+                "build_s": result.get("build_s"),
                 "operators": len(report.rows),
                 "operators_with_cycles": len(report.timed),
                 "cycles_of_those": report.cycles(),

@@ -1,4 +1,4 @@
-"""What ``model_tool --info`` says of a compiled model: its memory plan, and the form of its inputs and outputs."""
+"""Reads ``model_tool --info`` of a compiled model: its memory plan, and the form of its inputs and outputs."""
 
 from __future__ import annotations
 

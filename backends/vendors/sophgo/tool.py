@@ -1,4 +1,4 @@
-"""tpu-mlir at work on the graphs of one model: compiled, simulated, and what it wrote beside them read."""
+"""Compiles and simulates the graphs of one model with tpu-mlir, and reads the files it writes beside them."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ class TpuMlirTool(VendorTool):
         )
 
     def _require_type(self, info: ModelInfo) -> None:
-        """The compiler may compute in another type than it was told, and say nothing of it."""
+        """Refuse another type than the one asked for: the compiler may change it silently."""
         wanted = "float16" if self._precision in ("int8", "int4") else self._precision
         other = {tensor.kind for tensor in info.inputs} - {wanted}
         if other:
             raise WorkerError(
-                f"tpu-mlir was told {PRECISIONS[self._precision]} for {self._chip.name} and compiled inputs of "
+                f"tpu-mlir was asked for {PRECISIONS[self._precision]} for {self._chip.name} and compiled inputs of "
                 f"{', '.join(sorted(other))}: it computes in another type than asked"
             )
 

@@ -96,7 +96,7 @@ def test_outputs_of_an_earlier_simulation_are_not_taken_for_this_ones(make_tool,
 
 def test_a_compiler_that_computes_in_another_type_is_found_out(make_tool, onnx_file, probe):
     body = 'print(open(RECORDED + "/decode_layer.cv184x.f16.info.txt").read())'
-    with pytest.raises(WorkerError, match="was told F16 for bm1684x and compiled inputs of bfloat16"):
+    with pytest.raises(WorkerError, match="was asked for F16 for bm1684x and compiled inputs of bfloat16"):
         make_tool(model_tool=body).compile(onnx_file, "decode_layer", probe)
 
 
