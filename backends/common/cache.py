@@ -19,12 +19,12 @@ ROOT_VARIABLE = "CHIPASSAY_CACHE"
 
 
 def cache_root() -> Path:
-    """The user cache folder of chipassay."""
+    """Return the user cache folder of chipassay."""
     return Path(os.environ.get(ROOT_VARIABLE) or platformdirs.user_cache_dir("chipassay", appauthor=False))
 
 
 def cached_folder(kind: str, key: str, build: Callable[[Path], None], needed_bytes: int = 0) -> tuple[Path, bool]:
-    """The folder ``kind/key`` of the cache, built by ``build`` if it is not there; and whether it was there.
+    """Return the folder ``kind/key`` of the cache, built by ``build`` if it is not there, and whether it was there.
 
     ``build`` fills a scratch folder which is renamed into place when it is done: an interrupted build leaves nothing
     behind that could be mistaken for a result, and a second process waits for the first instead of building again.

@@ -1,4 +1,4 @@
-"""NVML, NVIDIA's management library, opened while a question lasts: who asks gets the module or a plain reason.
+"""Sessions with NVML, NVIDIA's management library: the module, or a plain reason why it is unavailable.
 
 NVML counts every board of the machine in PCI order, whatever ``CUDA_VISIBLE_DEVICES`` says; a board of another maker
 may answer too (T-Head links its own library under this name).
@@ -16,7 +16,7 @@ BINDING_REMEDY = "pip install nvidia-ml-py"
 
 
 class NvmlUnavailableError(Exception):
-    """NVML cannot be asked: ``args[0]`` says why, ``remedy`` what to do. Caught where it is raised: no user sees it."""
+    """NVML is unavailable: ``args[0]`` says why, ``remedy`` what to do. Callers catch it: no user sees it."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -25,7 +25,7 @@ class NvmlUnavailableError(Exception):
 
 @contextmanager
 def nvml_session() -> Iterator[Any]:
-    """The module ``pynvml``, initialised; sessions nest (NVML counts them).
+    """Yield the module ``pynvml``, initialised; sessions nest (NVML counts them).
 
     Raises:
         NvmlUnavailableError: If the binding or the driver is missing.
@@ -45,5 +45,5 @@ def nvml_session() -> Iterator[Any]:
 
 
 def said(error: Exception) -> str:
-    """What an ``NVMLError`` says, in one lower-case phrase (``not supported``, ``gpu is lost``)."""
+    """Return the text of an ``NVMLError`` as a lower-case phrase (``not supported``, ``gpu is lost``)."""
     return str(error).strip().lower() or type(error).__name__

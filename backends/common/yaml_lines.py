@@ -1,4 +1,4 @@
-"""YAML that remembers on which line each mapping and each key stood, so that a mistake can be pointed at.
+"""YAML that keeps the line of each mapping and key, so that an error can point at it.
 
 Built from the parser's events: with libyaml that is several times faster than constructing through PyYAML's loaders.
 """
@@ -28,7 +28,7 @@ class Located:
     key_lines: dict[tuple[int, Any], int] = field(default_factory=dict)
 
     def items(self, key: str) -> Iterator[Located]:
-        """The mappings in the list under ``key``."""
+        """Iterate over the mappings in the list under ``key``."""
         entries = self.value.get(key)
         if not isinstance(entries, list):
             raise InputError(f"{self.origin}:{self.line}: {key!r} must be a list")
@@ -38,21 +38,25 @@ class Located:
             yield self.within(entry)
 
     def within(self, mapping: dict[str, Any]) -> Located:
-        """A mapping of the same document, with its own line."""
+        """Return a mapping of the same document with its line."""
         line = self.lines.get(id(mapping), self.line)
         return Located(mapping, line, self.lines, self.origin, self.key_lines)
 
     def line_of(self, key: str) -> int:
-        """The line on which ``key`` stands; the mapping's first line if it has no such key."""
+        """Return the line of ``key``; the mapping's first line if it has no such key."""
         return self.key_lines.get((id(self.value), key), self.line)
 
     def error(self, message: str, key: str = "") -> InputError:
-        """An error that points at ``key`` of this mapping, or at the mapping itself."""
+        """Return an error that points at ``key`` of this mapping, or at the mapping."""
         return InputError(f"{self.origin}:{self.line_of(key)}: {message}")
 
 
 def load_located(text: str, origin: str) -> Located:
-    """The document's top mapping; raises :class:`InputError` with file and line if it is not valid."""
+    """Return the document's top mapping.
+
+    Raises:
+        InputError: The text is not valid; with file and line.
+    """
     try:
         builder = _Builder(text, origin)
         value = builder.document()
@@ -81,14 +85,14 @@ class _Builder:
         self._anchors: dict[str, Any] = {}
 
     def document(self) -> Any:
-        """The value of the one document; None if there is none."""
+        """Return the value of the one document, None if there is none."""
         self._next()  # the stream begins
         if isinstance(self._next(), yaml.StreamEndEvent):
             return None
         value = self._value(self._next())
         self._next()  # the document ends
         if not isinstance(event := self._next(), yaml.StreamEndEvent):
-            raise InputError(f"{self.origin}:{event.start_mark.line + 1}: only one document may stand in a file")
+            raise InputError(f"{self.origin}:{event.start_mark.line + 1}: a file may hold one document only")
         return value
 
     def _value(self, event: Any) -> Any:

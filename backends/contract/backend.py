@@ -1,16 +1,17 @@
 """The contract of an execution path, and nothing that any one engine needs.
 
-A :class:`Backend` runs the workload. The worker calls its methods in order: ``prepare`` in a process of its own
-(exports and compilations must not count as peak memory of the run), then ``load``, ``score`` and as many ``generate``
-as the measurement wants. A :class:`CompilerPath` has no chip to run on: it asks the vendor's own compiler and
-simulator, and nothing it says is ever mixed with what was measured. To add either, write one file and register it in
-the ``chipassay.backends`` entry-point group.
+A :class:`Backend` runs the workload. The worker calls its methods in order: ``prepare`` in a separate process (exports
+and compilations must not count as peak memory of the run), then ``load``, ``score``, and ``generate`` until the
+measurement is precise enough. A :class:`CompilerPath` has no chip to run on: it drives the vendor's compiler and
+simulator, and its figures are never mixed with measured ones. To add either, write one file and register it in the
+``chipassay.backends`` entry-point group.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Progress = Callable[[str], None]
-"""Called with a short text when a long step goes on to its next part."""
+"""Report the next part of a long step, in a short text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,26 @@ class Availability:
     remedy: str = ""
 
 
+def host_availability(name: str, device: str, packages: Mapping[str, str]) -> Availability:
+    """Say whether the processor's engine ``name`` can run: it has no numbered devices, and needs ``packages``.
+
+    ``packages`` maps what is imported to what is installed.
+    """
+    if device:
+        return Availability(False, f"{name} has no device {device!r}", f"ask for {name}")
+    for package, distribution in packages.items():
+        if importlib.util.find_spec(package) is None:
+            return Availability(False, f"{distribution} is not installed", f"pip install {distribution}")
+    return Availability(True)
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How a model is to be executed: everything ``load`` needs to know.
+    """How to execute a model: all that ``load`` needs.
 
     ``max_tokens`` is the KV cache capacity of one sequence; ``device`` is what follows the backend's name in the
     target, such as ``0`` in ``cuda:0``, or empty. ``prompt_tokens`` is the prompt's length, for engines that compile a
-    graph for it; 0 where it is not known beforehand.
+    graph for it; 0 if it is not known beforehand.
     """
 
     model: Model
@@ -55,12 +69,12 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What came out of one ``generate``.
+    """The result of one ``generate``.
 
     ``token_ids`` is ``[batch][output_tokens]``. ``start_ns`` is the monotonic clock (``time.perf_counter_ns``) when the
     prompt was handed over; ``token_ns[i]`` when token ``i`` of every sequence was known: to the host, or to an
-    accelerator that is not made to wait for the host at every token. There ``clock_gap_ns`` is the host's clock minus
-    the device's over the whole generation; None where the host's clock timed the tokens itself.
+    accelerator that does not wait for the host at every token. In the second case ``clock_gap_ns`` is the host's clock
+    minus the device's over the whole generation; None if the host's clock timed the tokens.
     """
 
     token_ids: tuple[tuple[int, ...], ...]
@@ -75,8 +89,8 @@ class EngineFacts:
 
     ``step_weight_bytes`` are the weight bytes one decode step reads in this engine's own format; None means those of
     :meth:`ModelSpec.decode_weight_bytes`. ``weights_digest`` identifies the values held (see
-    :mod:`backends.qwen.weights_digest`); empty where the engine hides or changes them. ``device`` says which piece of
-    hardware ran it, as far as the engine can tell: ``name``, ``uuid``, ``pci_address``.
+    :mod:`backends.qwen.weights_digest`); empty if the engine hides or changes them. ``device`` identifies the hardware
+    that ran it, as far as the engine knows: ``name``, ``uuid``, ``pci_address``.
     """
 
     engine: str
@@ -91,7 +105,7 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """An accelerator's memory as its allocator accounts for it, in bytes, at the highest since loading began.
+    """Peak memory of an accelerator since loading began, as its allocator counts it, in bytes.
 
     ``allocated`` is what tensors held; ``reserved`` what the allocator had taken from the device for them.
     """
@@ -102,10 +116,10 @@ class DeviceMemory:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One way to execute a piece of work that was tried before anything was timed: how it fared, and whether it ran.
+    """One way to execute a piece of work, tried before the measurement.
 
-    ``duration_s`` is the median time of the work, None where it could not be had (``failure`` says why); ``ready_s``
-    is what making it ready cost, once: compiling and recording.
+    ``duration_s`` is the median time of the work, None if it failed (``failure`` says why); ``ready_s`` is the cost of
+    making it ready, once: compiling and recording.
     """
 
     work: str
@@ -118,7 +132,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class WorkerCommand:
-    """How to start a path's worker in another Python environment: the command, and variables for its environment."""
+    """How to start a worker in another Python environment: the command, and its environment variables."""
 
     command: tuple[str, ...]
     variables: dict[str, str]
@@ -134,47 +148,47 @@ class WorkerProgram:
 
 
 class ExecutionPath(ABC):
-    """What every target is: a way of executing a model on one kind of device, or of finding out how it would go."""
+    """A way to execute a model on one kind of device, or to find out from a vendor's tools how it would run."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
     precisions: ClassVar[tuple[str, ...]]
     default_precision: ClassVar[str] = "float32"
-    """What a target runs in that names no precision, if the command line names none either."""
+    """Precision of a target that names none, if the command line names none either."""
 
     @classmethod
     @abstractmethod
     def probe(cls, device: str) -> Availability:
-        """Say whether ``device`` can run here, importing no engine; an empty one asks whether any can."""
+        """Return whether ``device`` can run here, without importing an engine; empty means any device."""
 
     @classmethod
     @abstractmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
-        """Peak memory of the run, estimated from the dimensions: told to the user before anything is loaded."""
+        """Estimate the peak memory of the run from the dimensions; the user sees it before anything is loaded."""
 
     @classmethod
     def refuses(cls, device: str, precision: str) -> str:
-        """Why ``device`` cannot run ``precision`` and what to do, or nothing; asked only where ``probe`` finds it."""
+        """Return why ``device`` cannot run ``precision`` and what to do, or ""; called only if ``probe`` succeeds."""
         return ""
 
     @classmethod
     def accelerator(cls, device: str) -> str | None:
-        """The accelerator behind ``device`` as PyTorch would name it (``cuda:0``); None for the host's processor."""
+        """Return the accelerator behind ``device`` as PyTorch names it (``cuda:0``); None for the host's processor."""
         return None
 
     @classmethod
     def arithmetic(cls, precision: str) -> str:
-        """The arithmetic of the matrix products at ``precision``: whose ceiling bounds the prefill."""
+        """Return the arithmetic of the matrix products at ``precision``; its ceiling bounds the prefill."""
         return precision if precision in ("bfloat16", "float16") else "float32"
 
     @classmethod
     def free_memory_bytes(cls, device: str) -> int | None:
-        """Free memory of the accelerator behind ``device``; None if unknown, or if the host's memory is what counts."""
+        """Return the accelerator's free memory; None if unknown, or if the host's memory is what counts."""
         return None
 
     @classmethod
     def unmeasured_ceilings(cls, device: str) -> str:
-        """Why what the device can do at best is not measured beside this path, or nothing: then PyTorch measures it."""
+        """Return why the device's ceilings are not measured beside this path; "" if PyTorch measures them."""
         return ""
 
     @classmethod
@@ -188,24 +202,24 @@ class Backend(ExecutionPath):
 
     @classmethod
     def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:
-        """Build what ``load`` needs (an export, a compilation), once, and say what was done; idempotent."""
+        """Build what ``load`` needs (an export, a compilation) unless it exists; return a record of what was done."""
         return {}
 
     def device_memory(self) -> DeviceMemory | None:
-        """The accelerator's memory so far; None if the model lives in the host's memory, or the engine cannot tell."""
+        """Return the accelerator's peak memory; None if the model is in the host's memory or there is no figure."""
         return None
 
     def trials(self) -> tuple[Trial, ...]:
-        """What was tried so far to find the fastest way to execute here; empty where there is only one."""
+        """Return the ways tried so far to execute here; empty if there is only one."""
         return ()
 
     def operators(self) -> tuple[OperatorPlacement, ...]:
-        """Where each operator ran, read from the run itself; empty where the engine does not tell."""
+        """Return where each operator ran, read from the run itself; empty if the engine does not report it."""
         return ()
 
     @abstractmethod
     def load(self, execution: Execution, progress: Progress) -> EngineFacts:
-        """Make the model resident in the device's memory, ready to run."""
+        """Load the model into the device's memory, ready to run."""
 
     @abstractmethod
     def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
@@ -213,7 +227,7 @@ class Backend(ExecutionPath):
 
     @abstractmethod
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
-        """Teacher-forced logits, computed by the same prefill and decode steps that ``generate`` times.
+        """Return teacher-forced logits, computed by the same prefill and decode steps that ``generate`` times.
 
         ``forced_ids`` is int64 ``[batch, n]``. Position ``p`` is the prediction of output token ``p`` given the prompt
         and ``forced_ids[:, :p]``. Returns float32 ``[batch, len(positions), vocab_size]``.
@@ -226,17 +240,17 @@ class CompilerPath(ExecutionPath):
     @classmethod
     @abstractmethod
     def chip(cls, device: str) -> str:
-        """The catalogue's id of the chip that ``device`` names; empty where the catalogue does not hold it.
+        """Return the catalogue's id of the chip that ``device`` names; "" if the catalogue lacks it.
 
         Raises:
-            ChipassayError: If it knows no such device.
+            ChipassayError: There is no such device.
         """
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
-        """Every device it can be asked about, as a target names it; empty if there is no such list."""
+        """Return every device that a target can name; empty if there is no such list."""
         return ()
 
     @abstractmethod
     def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:
-        """Compile, simulate and ask for the schedule; everything that was found out about the model on the chip."""
+        """Compile, simulate and schedule the model for the chip; return all that the vendor's tools report."""

@@ -1,4 +1,4 @@
-"""What a vendor's compiler, simulator or model says of a chip that is not here: raw figures, each with its origin."""
+"""Raw figures from a vendor's compiler, simulator or model for a chip that is not in this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CompiledGraph:
-    """One graph as the vendor's tools saw it. None where a tool does not tell.
+    """One graph, as the vendor's tools report it. None if a tool has no such figure.
 
     ``part`` and ``phase`` say what it is: a decoder layer or the head, in prefill, decode, or both alike. ``copies`` is
     how often the model has it. ``duration_s``, ``cycles`` and ``dram_bytes`` are one execution by the tool's own
@@ -44,10 +44,10 @@ class CompiledGraph:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A model on a chip that is not here, as its vendor's tools see it.
+    """A model on a chip that is not in this machine, as the vendor's tools report it.
 
     ``chip_id`` is the catalogue's. ``layers`` is the depth the figures are scaled to. ``timing`` says what times are (a
-    static schedule, an operator model), empty where the tool gives none; ``simulator`` what computed the simulated
+    static schedule, an operator model), empty if the tool gives none; ``simulator`` what computed the simulated
     outputs. ``parity_scope`` says what was compared with the float32 reference. ``gaps`` are what the figures leave
     out, one sentence each.
     """
@@ -67,10 +67,10 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """All that a :class:`~backends.contract.backend.CompilerPath` found out.
+    """The result of :meth:`~backends.contract.backend.CompilerPath.examine`.
 
     ``logits`` and ``expected`` are float32 ``[batch, positions, vocab_size]`` of the simulator and of the float32
-    reference on the same tokens; None where nothing is simulated.
+    reference on the same tokens; None if nothing is simulated.
     """
 
     compiled: Compiled

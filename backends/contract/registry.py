@@ -33,12 +33,12 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 
 def backend_names() -> list[str]:
-    """Every registered backend, sorted."""
+    """Return the names of all registered backends, sorted."""
     return sorted(_entry_points())
 
 
 def load_backend(name: str) -> type[ExecutionPath]:
-    """The class registered as ``name``; its engine is not imported by this."""
+    """Return the class registered as ``name``, without importing its engine."""
     points = _entry_points()
     if name not in points:
         raise unknown("target", name, points)
@@ -49,36 +49,36 @@ def load_backend(name: str) -> type[ExecutionPath]:
 
 
 def load_running(name: str) -> type[Backend]:
-    """The class registered as ``name``, which must be one that runs the model."""
-    found = load_backend(name)
-    if not issubclass(found, Backend):
-        raise InputError(f"{name} runs nothing: it asks its vendor's compiler; name a target that executes here")
-    return found
+    """Return the class registered as ``name``, which must be one that runs the model."""
+    backend = load_backend(name)
+    if not issubclass(backend, Backend):
+        raise InputError(f"{name} runs nothing: it drives its vendor's compiler; name a target that executes here")
+    return backend
 
 
 def is_compiler(name: str) -> bool:
-    """Whether ``name`` asks a vendor's compiler instead of running the model."""
+    """Return whether ``name`` drives a vendor's compiler instead of running the model."""
     return issubclass(load_backend(name), CompilerPath)
 
 
 def asked_chip(target: Target) -> str | None:
-    """The catalogue's id of the chip that ``target`` asks a vendor's tools about, empty if it has none there.
+    """Return the catalogue's id of the chip that a vendor's tools simulate for ``target``, "" if it has none.
 
-    None for a target that runs on hardware.
+    None means that the target runs on hardware.
     """
-    found = load_backend(target.backend)
-    if not issubclass(found, CompilerPath):
+    path = load_backend(target.backend)
+    if not issubclass(path, CompilerPath):
         return None
     try:
-        return found.chip(target.device)
+        return path.chip(target.device)
     except ChipassayError:
-        return ""  # a device that the path does not know: it says so itself when it is asked
+        return ""  # the path rejects an unknown device itself, with its reason, once it runs
 
 
 def parse_target(text: str, default_precision: str | None) -> Target:
     """Read ``backend[:device][@precision]`` and check the backend and the precision it offers.
 
-    Without ``default_precision`` a target that names none gets the one its backend runs best in.
+    Without ``default_precision`` a target that names none gets the default of its backend.
     """
     path, at, precision = text.partition("@")
     name, _, device = path.partition(":")

@@ -1,4 +1,4 @@
-"""Trying ways to do a piece of work before anything is timed: the fastest one that runs is taken, all are recorded."""
+"""Try several ways to do a piece of work before the measurement: take the fastest, record all."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from statistics import median
 from backends.contract.backend import Trial
 
 TRIAL_RUNS = 5
-"""Each candidate is judged by the median of so many runs."""
+"""Runs of each candidate; their median counts."""
 
 
 def try_all(work: str, candidates: Mapping[str, Callable[[], Callable[[], float]]]) -> list[Trial]:
-    """Try every way to do ``work``: calling a candidate makes it ready and gives what runs it once, in seconds."""
+    """Try every way to do ``work``. A candidate makes itself ready and returns what runs it once, in seconds."""
     return [try_one(work, way, prepare) for way, prepare in candidates.items()]
 
 
 def try_one(work: str, way: str, prepare: Callable[[], Callable[[], float]]) -> Trial:
-    """One way; whatever it raises is the reason why it is none."""
+    """Try one way; an exception becomes its ``failure``."""
     began = time.perf_counter()
     try:
         run = prepare()
         ready_s = time.perf_counter() - began
         return Trial(work, way, False, median(run() for _ in range(TRIAL_RUNS)), ready_s)
-    except Exception as error:  # noqa: BLE001 - a compiler or kernel that fails is a candidate less, with its reason
-        said = next(iter(str(error).strip().splitlines()), "")
-        return Trial(work, way, False, None, time.perf_counter() - began, f"{type(error).__name__}: {said}"[:300])
+    except Exception as error:  # noqa: BLE001 - a compiler or kernel that fails drops out, with its reason
+        reason = next(iter(str(error).strip().splitlines()), "")
+        return Trial(work, way, False, None, time.perf_counter() - began, f"{type(error).__name__}: {reason}"[:300])
 
 
 def choose(trials: Sequence[Trial]) -> tuple[str, tuple[Trial, ...]]:
-    """The fastest way, and the trials with that one marked as chosen.
+    """Return the fastest way, and the trials with that one marked as chosen.
 
     Raises:
-        RuntimeError: If none ran; the message holds every reason.
+        RuntimeError: None ran; the message holds every reason.
     """
     ran = [trial for trial in trials if trial.duration_s is not None]
     if not ran:

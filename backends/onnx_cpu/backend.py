@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from backends.contract.backend import Availability, Backend, EngineFacts, Execution, Generation, Progress
+from backends.contract.backend import (
+    Availability,
+    Backend,
+    EngineFacts,
+    Execution,
+    Generation,
+    Progress,
+    host_availability,
+)
 from backends.contract.workload import Workload
 from backends.qwen.model import QUANTISATION_BLOCK, ModelSpec
 
@@ -27,17 +34,13 @@ class OnnxCpu(Backend):
 
     @classmethod
     def probe(cls, device: str) -> Availability:
-        """Available wherever ONNX Runtime and the exporter are installed."""
-        if device:
-            return Availability(False, f"{cls.name} has no device {device!r}", f"ask for {cls.name}")
-        for package, distribution in (("onnxruntime", "onnxruntime"), ("onnxruntime_genai", "onnxruntime-genai")):
-            if importlib.util.find_spec(package) is None:
-                return Availability(False, f"{distribution} is not installed", f"pip install {distribution}")
-        return Availability(True)
+        """Return whether ONNX Runtime and the exporter are installed."""
+        packages = {"onnxruntime": "onnxruntime", "onnxruntime_genai": "onnxruntime-genai"}
+        return host_availability(cls.name, device, packages)
 
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
-        """The larger of exporting (the float32 model, and what is written from it) and running."""
+        """Take the larger of exporting (the float32 model, and what is written from it) and running."""
         exporting = spec.weight_bytes("float32") * (18 if precision == "float32" else 35) // 10
         head = spec.embedding_parameters * 4 if spec.tied_embeddings and precision == "float32" else 0
         cache = spec.kv_bytes_per_token("float32") * workload.total_tokens * workload.batch

@@ -29,7 +29,7 @@ _BUILDER_PRECISION = {"float32": "FLOAT", "int8": "INT8", "int4": "INT4"}
 
 
 def export_key(model: Model, precision: str) -> str:
-    """What an export depends on, as a digest: model, precision, recipe and the versions of all that wrote it."""
+    """Return a digest of what an export depends on: model, precision, recipe and package versions."""
     packages = ("onnxruntime-genai", "onnxruntime", "onnx-ir", "transformers")
     identity = {
         "model": model.digest,
@@ -41,14 +41,14 @@ def export_key(model: Model, precision: str) -> str:
 
 
 def export_bytes(model: Model, precision: str) -> int:
-    """Room an export takes on disk: a tied output head is stored a second time, laid out for its matrix product."""
+    """Return the size of an export on disk: a tied output head is stored twice, once laid out for its product."""
     spec = model.spec
     tied = spec.embedding_parameters * 4 if spec.tied_embeddings and precision == "float32" else 0
     return int(1.02 * (spec.weight_bytes(precision) + tied)) + 50_000_000
 
 
 def exported_graph(model: Model, precision: str, threads: int, progress: Progress) -> tuple[Path, bool]:
-    """The path of the graph, exported if the cache does not have it; and whether it did."""
+    """Return the path of the graph, exported if it is not cached, and whether it was cached."""
 
     def build(folder: Path) -> None:
         _export(model, precision, threads, folder, progress)
@@ -65,7 +65,7 @@ def _export(model: Model, precision: str, threads: int, folder: Path, progress: 
     torch.set_num_threads(threads)
     network: Any = build_qwen(model, "float32", progress)
     progress("writing the graph")
-    # The builder reports to standard output and draws a progress bar; both belong to nobody here.
+    # The builder prints and draws a progress bar; nobody reads either.
     with (
         Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
@@ -77,7 +77,7 @@ def _export(model: Model, precision: str, threads: int, folder: Path, progress: 
 
 
 def _builder(network: Any, precision: str, folder: Path) -> Any:
-    """A builder that takes its weights from ``network`` instead of a folder on disk."""
+    """Return a builder that takes its weights from ``network`` instead of a folder on disk."""
     import onnx_ir
     import onnxruntime_genai.models  # noqa: F401 - its import puts the builder's own packages on sys.path
     from builders.qwen import Qwen3Model, QwenModel

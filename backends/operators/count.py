@@ -15,15 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, Literal
-
-import onnx_ir as ir
+from typing import TYPE_CHECKING, Any, Literal
 
 from backends.common.errors import InputError
-from backends.portable.export import Form, build_graph
 from backends.qwen.model import BITS_PER_WEIGHT, QUANTISATION_BLOCK, Model, ModelSpec
 
-FLOATS = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
+"""ONNX's names of the types that take the bytes of the chosen precision."""
 
 SOFTMAX_FLOPS = 5
 """Per element: compare, subtract, exponential, add, divide."""
@@ -74,7 +75,7 @@ class OperatorCost:
 
 
 def count_graph(model: ir.Model, bytes_per_element: float, matrix_bytes: float | None = None) -> list[NodeCost]:
-    """The cost of every node, in the order of the graph.
+    """Return the cost of every node, in the order of the graph.
 
     Floating-point elements count ``bytes_per_element`` whatever type the file has; elements of constant matrices that
     MatMul or Gemm multiply with count ``matrix_bytes``, where weights are stored otherwise. Integers and booleans keep
@@ -95,11 +96,13 @@ def count_model(
     precision: str,
     batch: int = 1,
 ) -> list[NodeCost]:
-    """The nodes of the whole portable graph of ``spec``, each once with its ``copies``; needs no weights.
+    """Return the nodes of the whole portable graph of ``spec``, each once with its ``copies``; needs no weights.
 
     A prefill takes ``prompt_tokens`` and gives the logits of the last; a decode step attends to ``context_tokens``, its
     own among them. Names are those of the graphs of one layer, and of the model without any (embedding and head).
     """
+    from backends.portable.export import Form, build_graph  # brings onnx_ir, an engine's weight
+
     elements, matrix = element_bytes(precision)
     model = Model(spec.with_layers(1), digest="")
     ends = Model(replace(spec, layers=0), digest="")
@@ -112,7 +115,7 @@ def count_model(
 
 
 def element_bytes(precision: str) -> tuple[float, float]:
-    """Bytes of one activation and of one weight of a matrix.
+    """Return the bytes of one activation and of one weight of a matrix.
 
     With quantised weights activations are 16 bits wide, as in vendors' W8F16 and W4F16, and a weight has its part of
     the float32 scale of its block.
@@ -124,7 +127,7 @@ def element_bytes(precision: str) -> tuple[float, float]:
 
 
 def sum_by_operator(costs: Iterable[NodeCost]) -> tuple[OperatorCost, ...]:
-    """Whole-model sums, the most FLOPs first, then the most bytes."""
+    """Return whole-model sums, the most FLOPs first, then the most bytes."""
     sums: dict[str, OperatorCost] = {}
     for cost in costs:
         before = sums.get(cost.operator, OperatorCost(cost.operator, 0, 0.0, 0.0))
@@ -207,7 +210,7 @@ def _shape(value: ir.Value | None, node: ir.Node) -> list[int]:
 
 
 def _width(value: ir.Value, bytes_per_element: float) -> float:
-    if value.dtype is None or value.dtype in FLOATS:
+    if value.dtype is None or value.dtype.name in FLOATS:
         return bytes_per_element
     return float(value.dtype.itemsize)
 

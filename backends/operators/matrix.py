@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from backends.operators.count import NodeCost, OperatorCost, count_model, sum_by_operator
@@ -15,7 +15,7 @@ from backends.qwen.model import ModelSpec
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Placements that a run wrote down. ``target`` is its id; ``origin`` the bundle it stands in."""
+    """Placements that a run recorded. ``target`` is its id; ``origin`` its bundle."""
 
     target: str
     toolchain: str
@@ -27,7 +27,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One column: a toolchain in one mode, or a target of a run. ``remarks`` are about the path as a whole."""
+    """One column: a toolchain in one mode, or a target of a run. ``remarks`` concern the whole path."""
 
     name: str
     toolchain: str
@@ -37,17 +37,17 @@ class Path:
     placements: tuple[OperatorPlacement, ...]
     remarks: tuple[str, ...] = ()
     origin: str = ""
-    """The bundle it was recorded in; empty where nothing ran."""
+    """The bundle it was recorded in; empty if nothing ran."""
 
     def of(self, phase: Phase, operator: str) -> tuple[OperatorPlacement, ...]:
-        """Where one operator runs: several if it is split between places."""
+        """Return where one operator runs: several places if it is split."""
         return tuple(one for one in self.placements if (one.phase, one.operator) == (phase, operator))
 
     def shares(self, phase: Phase) -> Shares:
-        """How much of the phase lies where."""
-        found = shares(self.placements, phase)
-        assert found is not None, "a path places every operator of the matrix"
-        return found
+        """Return how much of the phase runs in each place."""
+        placed = shares(self.placements, phase)
+        assert placed is not None, "a path places every operator of the matrix"
+        return placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Matrix:
     paths: tuple[Path, ...]
 
     def total(self, phase: Phase) -> OperatorCost:
-        """All operators of a phase together."""
+        """Return the sum over all operators of a phase."""
         those = self.operators[phase]
         return OperatorCost(
             "all", sum(one.count for one in those), sum(one.flops for one in those),
@@ -79,7 +79,7 @@ def portability(
     asked: Sequence[tuple[Support, str]] = (),
     recorded: Sequence[Recorded] = (),
 ) -> Matrix:
-    """The matrix of ``spec``. ``asked`` are toolchains with a chip, or ``""`` for none in particular; none: all.
+    """Return the matrix of ``spec``. ``asked`` are toolchains, each with a chip or ``""``; all toolchains if empty.
 
     A recorded target takes the place of its toolchain's column, in the mode of its precision.
     """
@@ -106,11 +106,7 @@ Costs = dict[Phase, list[NodeCost]]
 
 
 def _listed(support: Support, mode: Mode, chip: str, costs: Costs) -> Path:
-    placements = tuple(
-        one
-        for phase, nodes in costs.items()
-        for one in place_nodes(phase, nodes, lambda cost: place_operator(support, mode, chip, cost.operator))
-    )
+    placements = _placed(costs, lambda cost: place_operator(support, mode, chip, cost.operator))
     name = " ".join(part for part in (f"{support.toolchain}:{chip}" if chip else support.toolchain, mode.name) if part)
     return Path(name, support.toolchain, support.version, mode.name, chip, placements, _remarks(support, mode, chip))
 
@@ -118,27 +114,30 @@ def _listed(support: Support, mode: Mode, chip: str, costs: Costs) -> Path:
 def _merged(support: Support, run: Recorded, costs: Costs) -> Path:
     mode = support.mode("", run.precision)
     listed = _listed(support, mode, run.chip, costs)
-    remarks = (f"places of {run.target} as {run.origin} recorded them", *_strangers(run, costs), *listed.remarks)
+    remarks = (*_remarks_of_run(run, costs), *listed.remarks)
     return replace(listed, name=run.target, placements=with_recorded(listed.placements, run.placements),
                    remarks=remarks, origin=run.origin)  # fmt: skip
 
 
 def _alone(run: Recorded, costs: Costs) -> Path:
-    nowhere = Place("unknown", "declared", "the run does not tell")
-    blank = tuple(
-        one for phase, nodes in costs.items() for one in place_nodes(phase, nodes, lambda _: nowhere)
-    )  # fmt: skip
-    remarks = (f"places of {run.target} as {run.origin} recorded them", *_strangers(run, costs))
-    placements = with_recorded(blank, run.placements)
-    return Path(run.target, run.toolchain, "", "", run.chip, placements, remarks, run.origin)
+    nowhere = Place("unknown", "declared", "the run did not record it")
+    placements = with_recorded(_placed(costs, lambda _: nowhere), run.placements)
+    return Path(run.target, run.toolchain, "", "", run.chip, placements, _remarks_of_run(run, costs), run.origin)
 
 
-def _strangers(run: Recorded, costs: Costs) -> tuple[str, ...]:
-    """Operators of a run that the model's graph does not have: they have no row here."""
+def _placed(costs: Costs, place_of: Callable[[NodeCost], Place]) -> tuple[OperatorPlacement, ...]:
+    return tuple(one for phase, nodes in costs.items() for one in place_nodes(phase, nodes, place_of))
+
+
+def _remarks_of_run(run: Recorded, costs: Costs) -> tuple[str, ...]:
+    """Name the origin of the places, and the run's operators that the portable graph, hence the matrix, lacks."""
+    origin = f"places of {run.target} as {run.origin} recorded them"
     known = {(phase, node.operator) for phase, nodes in costs.items() for node in nodes}
     placed = {(one.phase, one.operator) for one in run.placements if one.phase in costs}
     others = sorted({operator for _, operator in placed - known})
-    return (f"it names operators that the portable graph does not have: {', '.join(others)}",) if others else ()
+    if not others:
+        return (origin,)
+    return origin, f"the run has operators that the portable graph lacks: {', '.join(others)}"
 
 
 def _remarks(support: Support, mode: Mode, chip: str) -> tuple[str, ...]:

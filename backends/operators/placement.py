@@ -1,4 +1,4 @@
-"""Where the operators of a path run, and how that is known."""
+"""Where the operators of a path run, and the evidence for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class OperatorPlacement:
 
     ``count``, ``flops`` and ``bytes_moved`` are of the whole model for one prefill or one decode step; bytes are those
     of weights, inputs and outputs in the path's precision, each read or written once. ``source`` names the table, list
-    or run it was read from; ``note`` says what else must be known.
+    or run it was read from; ``note`` adds a caveat.
     """
 
     phase: Phase
@@ -45,7 +45,7 @@ class OperatorPlacement:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something runs, how that is known, from what source, and what else must be known."""
+    """Where an operator runs: evidence, source, and a caveat."""
 
     where: Where
     evidence: Evidence
@@ -56,7 +56,7 @@ class Place:
 def place_nodes(
     phase: Phase, costs: Iterable[NodeCost], place_of: Callable[[NodeCost], Place]
 ) -> tuple[OperatorPlacement, ...]:
-    """Placements of a whole model from the place of each of its nodes, in the order in which they are met.
+    """Return the placements of a whole model from the place of each of its nodes, in their order.
 
     ``costs`` are those of :func:`backends.operators.count.count_model`; nodes of one operator with the same place are
     one placement.

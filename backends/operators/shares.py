@@ -1,4 +1,4 @@
-"""How much of a model's work lies in each place."""
+"""How much of a model's work runs in each place."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Shares:
 
     @property
     def rejected(self) -> bool:
-        """Whether the path cannot execute the model: an operator has no place to run."""
+        """Whether the path cannot execute the model, because it rejects an operator."""
         return self.counts["rejected"] > 0
 
 
 def shares(placements: Iterable[OperatorPlacement], phase: Phase) -> Shares | None:
-    """The shares of one phase; None if nothing of it was placed."""
+    """Return the shares of one phase; None if it has no placements."""
     those = [one for one in placements if one.phase == phase]
     if not those:
         return None
@@ -42,14 +42,14 @@ def shares(placements: Iterable[OperatorPlacement], phase: Phase) -> Shares | No
 
 
 def weakest_evidence(placements: Iterable[OperatorPlacement]) -> Evidence | None:
-    """The weakest evidence among them: what a sum over them rests on."""
+    """Return the weakest evidence among them, which a sum over them rests on."""
     return max((one.evidence for one in placements), key=EVIDENCES.index, default=None)
 
 
 def with_recorded(
     listed: Iterable[OperatorPlacement], recorded: Iterable[OperatorPlacement]
 ) -> tuple[OperatorPlacement, ...]:
-    """``listed``, with the places of a run wherever its evidence is as strong.
+    """Return ``listed``, with the places of a run wherever its evidence is as strong.
 
     A run of another length, or of the model cut to fewer layers, places the same operators: an operator that it splits
     between places is split here in the same proportions.
@@ -78,6 +78,6 @@ def _rank(one: OperatorPlacement) -> int:
 
 
 def _part(one: OperatorPlacement, of: list[OperatorPlacement], field: str) -> float:
-    """Its part of their sum; of their number where the sum is nothing."""
+    """Return its part of their sum; of their number if the sum is zero."""
     whole: float = sum(getattr(each, field) for each in of)
     return getattr(one, field) / whole if whole else one.count / sum(each.count for each in of)

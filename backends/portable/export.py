@@ -1,7 +1,7 @@
 """Graphs of a model: prefill or decode step, whole or in parts, with the KV cache as inputs and outputs.
 
-Layers of a Qwen decoder are alike, so a compiler that cannot take a whole model takes one layer and the ends; what it
-says of the layer counts once for every layer. The caller chooses by :class:`Form`.
+Layers of a Qwen decoder are alike, so a compiler that cannot take a whole model takes one layer and the ends; its
+figures for the layer count once per layer. The caller chooses by :class:`Form`.
 
 Names: ``input_ids`` int64 ``[batch, tokens]`` or ``hidden``; in a decode step ``cos``, ``sin`` ``[1, 1, 1, head_dim]``
 and ``mask`` ``[1, 1, 1, context]`` (0 or a large negative number), ``past.N.key``/``past.N.value``
@@ -20,9 +20,9 @@ import onnx_ir as ir
 
 from backends.common.errors import UnavailableError
 from backends.portable.qwen import Attend, QwenWriter, Rotation, rotary_tables
-from backends.portable.weights import weight_reader
 from backends.portable.writer import Writer
 from backends.qwen.model import Model
+from backends.qwen.weights import weight_reader
 
 Part = Literal["whole", "layer", "head"]
 Phase = Literal["prefill", "decode"]
@@ -32,7 +32,7 @@ LOWEST = float(np.finfo(np.float32).min)
 """What transformers adds where a position must not be attended to."""
 
 PROTOBUF_LIMIT_BYTES = 2**31 - 1
-"""A protobuf message ends here; vendor tools that read one file can take no larger graph."""
+"""Largest protobuf message, hence the largest graph of vendor tools that read one file."""
 
 
 class GraphTooLargeError(UnavailableError):
@@ -62,9 +62,9 @@ class Form:
 
 
 def build_graph(model: Model, form: Form) -> ir.Model:
-    """The graph of ``form`` with the weights of ``model`` (of its first layer, for the part ``layer``).
+    """Return the graph of ``form`` with the weights of ``model`` (of its first layer, for the part ``layer``).
 
-    Weights are read, or made, when a constant of the graph is; its structure alone needs none.
+    Weights are read, or made, when a constant is first used; the structure alone needs none.
     """
     spec = model.spec
     writer = Writer(f"{spec.name}_{form.name}")
@@ -94,10 +94,10 @@ def build_graph(model: Model, form: Form) -> ir.Model:
 
 
 def save_graph(graph: ir.Model, path: Path, *, one_file: bool = True) -> None:
-    """Write ``graph``; with ``one_file`` False the weights go into a file beside it.
+    """Write ``graph``; without ``one_file`` the weights go into a file beside it.
 
     Raises:
-        GraphTooLargeError: If one protobuf file cannot hold it.
+        GraphTooLargeError: One protobuf file cannot hold it.
     """
     if one_file:
         check_size(graph)
@@ -105,7 +105,7 @@ def save_graph(graph: ir.Model, path: Path, *, one_file: bool = True) -> None:
 
 
 def check_size(graph: ir.Model) -> None:
-    """Raise :class:`GraphTooLargeError` if one protobuf file cannot hold ``graph``; no weight is made for that."""
+    """Raise :class:`GraphTooLargeError` if one protobuf file cannot hold ``graph``, without making weights."""
     size = sum(value.const_value.nbytes for value in graph.graph.initializers.values() if value.const_value is not None)
     if size > PROTOBUF_LIMIT_BYTES - 10**6:
         raise GraphTooLargeError(

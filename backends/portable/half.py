@@ -13,7 +13,7 @@ _FLOAT, _HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
 
 
 def to_float16(model: ir.Model) -> int:
-    """Change ``model`` in place; how many casts that took. Apply ``finite_mask`` first: masks must fit."""
+    """Change ``model`` in place; return the number of casts. Apply ``finite_mask`` first: masks must fit."""
     graph = model.graph
     exact = _norm_cores(graph) | {node for node in graph if node.op_type == "Softmax"}
     _convert_constants(graph, exact)
@@ -46,7 +46,7 @@ def to_float16(model: ir.Model) -> int:
 
 
 def _norm_cores(graph: ir.Graph) -> set[ir.Node]:
-    """Of every RMSNorm the nodes from the square to ``x / root``, without the weight."""
+    """Return the nodes of every RMSNorm from the square to ``x / root``, without the weight."""
     found: set[ir.Node] = set()
     for square in graph:
         if square.op_type != "Pow":
@@ -60,7 +60,7 @@ def _norm_cores(graph: ir.Graph) -> set[ir.Node]:
 
 
 def _convert_constants(graph: ir.Graph, exact: set[ir.Node]) -> None:
-    """Float constants in float16, except where an exact node reads them: one that both read is kept twice."""
+    """Convert float constants to float16 unless an exact node reads them; keep both if others read them too."""
     for value in list(graph.initializers.values()):
         assert value.const_value is not None
         if value.const_value.dtype != _FLOAT:
@@ -83,7 +83,7 @@ def _convert_constants(graph: ir.Graph, exact: set[ir.Node]) -> None:
 
 
 def _cast(graph: ir.Graph, value: ir.Value, kind: ir.DataType, node: ir.Node, *, before: bool) -> ir.Value:
-    """``value`` as ``kind``, by a cast right before or after ``node``."""
+    """Return ``value`` as ``kind``, by a cast right before or after ``node``."""
     name = f"{node.name}_{value.name}_to_{kind.name.lower()}"
     out = ir.Value(name=f"{name}_out", shape=value.shape, type=ir.TensorType(kind))
     cast = ir.node("Cast", [value], {"to": ir.AttrInt64("to", int(kind))}, outputs=[out], name=name)

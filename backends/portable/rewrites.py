@@ -1,7 +1,7 @@
-"""Small graph passes that bring the portable export into the form a toolchain takes; each with its reason.
+"""Small graph passes that turn the portable export into the form a toolchain accepts; each with its reason.
 
-A pass changes the form of a graph and never what it computes; the tests run it before and after. Which toolchain gets
-which stands with the toolchain's own path.
+A pass changes the form of a graph and never what it computes; the tests run it before and after. Each vendor's path
+lists the passes that it needs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WIDEST_MATRIX_BYTES = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """One pass. ``apply`` changes the model in place and says how many places it changed."""
+    """One pass. ``apply`` changes the model in place and returns how many places it changed."""
 
     name: str
     reason: str
@@ -30,7 +30,7 @@ class Rewrite:
 
 
 def reduce_axes_to_attribute(model: ir.Model) -> int:
-    """Opset 18 to 17: the axes of ReduceMean from an input to an attribute."""
+    """Go from opset 18 to 17: make the axes of ReduceMean an attribute."""
     changed = 0
     for node in model.graph:
         if node.op_type == "ReduceMean" and len(node.inputs) > 1:
@@ -43,7 +43,7 @@ def reduce_axes_to_attribute(model: ir.Model) -> int:
 
 
 def divide_in_rms_norm(model: ir.Model) -> int:
-    """``w * (x * (1 / s))`` to ``(x / s) * w``."""
+    """Turn ``w * (x * (1 / s))`` into ``(x / s) * w``."""
     changed = 0
     for node in list(model.graph):
         if node.op_type != "Mul":
@@ -80,7 +80,7 @@ def drop_allowzero(model: ir.Model) -> int:
 
 
 def finite_mask(model: ir.Model) -> int:
-    """Masks that add the lowest float32, or minus infinity, add -10,000: both overflow float16 to infinity."""
+    """Make masks add -10,000 instead of the lowest float32 or minus infinity, which float16 cannot hold."""
     changed = 0
     for value in model.graph.initializers.values():
         if value.const_value is None or value.const_value.dtype != ir.DataType.FLOAT:
@@ -95,7 +95,7 @@ def finite_mask(model: ir.Model) -> int:
 
 
 def transpose_without_batch(model: ir.Model) -> int:
-    """With a batch of one, Transpose swaps tokens and heads in three dimensions, without the batch's."""
+    """With a batch of one, swap tokens and heads in three dimensions, without the batch's."""
     changed = 0
     for node in list(model.graph):
         if node.op_type != "Transpose" or list(node.attributes["perm"].as_ints()) != [0, 2, 1, 3]:
@@ -118,7 +118,7 @@ def transpose_without_batch(model: ir.Model) -> int:
 
 
 def slice_wide_products(model: ir.Model) -> int:
-    """A product with more than :data:`WIDEST_MATRIX_BYTES` of float32 weights becomes several, of some columns each."""
+    """Split a product with more than :data:`WIDEST_MATRIX_BYTES` of float32 weights by columns."""
     changed = 0
     for node in list(model.graph):
         matrix = node.inputs[1] if node.op_type == "MatMul" else None
@@ -139,7 +139,7 @@ def slice_wide_products(model: ir.Model) -> int:
 
 
 def older_ir_version(model: ir.Model) -> int:
-    """IR version 8, which every onnx since 1.10 reads."""
+    """Write IR version 8, which every onnx since 1.10 reads."""
     changed = int(model.ir_version > 8)
     model.ir_version = min(model.ir_version, 8)
     return changed
@@ -198,12 +198,12 @@ REWRITES: dict[str, Rewrite] = {
 
 
 def apply_rewrites(model: ir.Model, names: Sequence[str]) -> dict[str, int]:
-    """Apply the passes called ``names`` in their order; how many places each changed."""
+    """Apply the passes called ``names`` in their order; return how many places each changed."""
     return {name: REWRITES[name].apply(model) for name in names}
 
 
 def _inverted(node: ir.Node | None) -> ir.Value | None:
-    """What ``node`` is one over; None if it is no such thing."""
+    """Return ``x`` if ``node`` computes ``1 / x``, else None."""
     if node is None:
         return None
     if node.op_type == "Reciprocal":
@@ -255,7 +255,7 @@ def _replace(model: ir.Model, node: ir.Node, by: Sequence[ir.Node]) -> None:
 
 
 def _drop_unused(model: ir.Model) -> None:
-    """Nodes and constants that nothing reads any more."""
+    """Remove nodes and constants that nothing reads any more."""
     outputs = {id(value) for value in model.graph.outputs}
     for node in reversed(list(model.graph)):
         if all(not value.uses() and id(value) not in outputs for value in node.outputs):

@@ -19,7 +19,7 @@ _DTYPES = ("F32", "F16", "BF16")
 
 
 def read_checkpoint(folder: Path) -> Model:
-    """The model in ``folder``; its digest covers the dimensions and every byte of the weight files."""
+    """Return the model in ``folder``; its digest covers the dimensions and every byte of the weight files."""
     spec = read_spec(folder)
     files = weight_files(folder)
     _check_tensors(folder, spec, files)
@@ -31,7 +31,7 @@ def read_checkpoint(folder: Path) -> Model:
 
 
 def read_spec(folder: Path) -> ModelSpec:
-    """The dimensions in ``folder/config.json``."""
+    """Return the dimensions in ``folder/config.json``."""
     path = folder / "config.json"
     if not path.is_file():
         raise InputError(f"{folder} is no model folder: it has no config.json; name a Hugging Face checkpoint folder")
@@ -74,7 +74,7 @@ def _spec(name: str, config: dict[str, Any]) -> ModelSpec:
 
 
 def _refuse_variants(path: Path, config: dict[str, Any]) -> None:
-    """What the computed sizes and the exporters do not cover is refused by name, not run wrongly."""
+    """Refuse, by name, variants that the computed sizes and the exporters do not cover."""
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
     rope_type = rope.get("rope_type", rope.get("type", "default"))
     if rope_type != "default":
@@ -90,7 +90,7 @@ def _refuse_variants(path: Path, config: dict[str, Any]) -> None:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of ``folder``, by its index if it has one."""
+    """Return the safetensors files of ``folder``, by its index if it has one."""
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         names = ["model.safetensors"]
@@ -106,7 +106,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _check_tensors(folder: Path, spec: ModelSpec, files: list[Path]) -> None:
-    """Every tensor is there, in the right shape and a float type; a damaged file is found here, before loading."""
+    """Check, before loading, that every tensor is there, undamaged, in its shape and a float type."""
     from safetensors import SafetensorError, safe_open
 
     wanted = spec.tensor_shapes()
@@ -119,8 +119,8 @@ def _check_tensors(folder: Path, spec: ModelSpec, files: list[Path]) -> None:
                     if shape is None:
                         continue
                     if tuple(part.get_shape()) != shape:
-                        found = "x".join(map(str, part.get_shape()))
-                        raise InputError(f"{path}: {name} is {found}, config.json says {'x'.join(map(str, shape))}")
+                        given = "x".join(map(str, part.get_shape()))
+                        raise InputError(f"{path}: {name} is {given}, config.json says {'x'.join(map(str, shape))}")
                     if part.get_dtype() not in _DTYPES:
                         raise InputError(
                             f"{path}: {name} is stored as {part.get_dtype()}; {', '.join(_DTYPES)} are read"

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 Step = Callable[[Any], Any]
 
@@ -35,6 +36,8 @@ def generate(start: Step, step: Step, prompt_ids: Any, output_tokens: int) -> Ge
 
 def score(start: Step, step: Step, prompt_ids: Any, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
     """Return teacher-forced logits at ``positions``: ``[batch, len(positions), vocab_size]``, of NumPy's steps."""
+    import numpy as np
+
     wanted = set(positions)
     scored: list[np.ndarray] = []
     for position in range(max(positions) + 1):

@@ -1,4 +1,4 @@
-"""What a model is: its dimensions, the sizes that follow from them, and where its weights come from."""
+"""A model: its dimensions, the sizes computed from them, and the origin of its weights."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ModelSpec:
         return self.layers * self.layer_matmul_parameters + self.embedding_parameters
 
     def weight_bytes(self, precision: str) -> int:
-        """Bytes that all distinct weights take in ``precision``; quantised formats keep embedding and norms in float32.
+        """Return the bytes of all distinct weights; quantised formats keep embedding and norms in float32.
 
         A quantised matrix adds one float32 scale per block of :data:`QUANTISATION_BLOCK` weights.
         """
@@ -92,7 +92,7 @@ class ModelSpec:
         return self.parameters * BITS_PER_WEIGHT[precision] // 8
 
     def decode_weight_bytes(self, precision: str) -> int:
-        """Weight bytes one decode step must read: the projections, the head and the vectors; of the embedding one row.
+        """Return the weight bytes that one decode step reads: projections, head and vectors; of the embedding one row.
 
         This is the numerator of MBU (with the KV cache, :meth:`kv_bytes_per_token`).
         """
@@ -104,11 +104,11 @@ class ModelSpec:
         return (self.matmul_parameters + vectors) * BITS_PER_WEIGHT[precision] // 8
 
     def kv_bytes_per_token(self, cache_precision: str) -> int:
-        """Bytes one token adds to the KV cache over all layers (keys and values)."""
+        """Return the bytes one token adds to the KV cache over all layers (keys and values)."""
         return 2 * self.layers * self.kv_width * BITS_PER_WEIGHT[cache_precision] // 8
 
     def decode_flops(self, context_tokens: int) -> int:
-        """Floating-point operations to generate one token that attends to ``context_tokens`` (itself included).
+        """Return the FLOPs of one token that attends to ``context_tokens`` (itself included).
 
         Two per multiply-add; projections and head, plus scores and weighted sum of attention. Norms, softmax and
         rotary embedding are left out (under 0.5 %).
@@ -117,19 +117,19 @@ class ModelSpec:
         return 2 * self.matmul_parameters + attention
 
     def prefill_flops(self, prompt_tokens: int) -> int:
-        """Operations to prefill a prompt with logits of its last token only; attention is counted causally."""
+        """Return the FLOPs of a prefill with logits of the last token only; attention is counted causally."""
         projections = 2 * self.layers * self.layer_matmul_parameters * prompt_tokens
         attention = 4 * self.layers * self.attention_width * (prompt_tokens * (prompt_tokens + 1) // 2)
         return projections + attention + 2 * self.embedding_parameters
 
     def with_layers(self, layers: int) -> ModelSpec:
-        """The same model cut to ``layers`` decoder layers; its name says so."""
+        """Return the model cut to ``layers`` decoder layers; its name says so."""
         if layers == self.layers:
             return self
         return replace(self, layers=layers, name=f"{self.name}-{layers}layers")
 
     def config_dict(self) -> dict[str, Any]:
-        """The model's ``config.json``, as transformers' Qwen classes read it."""
+        """Return the model's ``config.json``, as transformers' Qwen classes read it."""
         config: dict[str, Any] = {
             "model_type": self.architecture,
             "architectures": ["Qwen3ForCausalLM" if self.architecture == "qwen3" else "Qwen2ForCausalLM"],
@@ -155,7 +155,7 @@ class ModelSpec:
         return config
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every weight of the checkpoint by its Hugging Face name, in the order of the checkpoint."""
+        """Return the shape of every weight by its Hugging Face name, in the order of the checkpoint."""
         shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (self.vocab_size, self.hidden_size)}
         for layer in range(self.layers):
             prefix = f"model.layers.{layer}."
@@ -178,7 +178,7 @@ class ModelSpec:
         return shapes
 
     def digest(self) -> str:
-        """SHA-256 of the dimensions alone; names do not enter it."""
+        """Return the SHA-256 of the dimensions alone, without names."""
         dimensions = {key: value for key, value in asdict(self).items() if key not in ("name", "hub_id")}
         return hashlib.sha256(msgspec.json.encode(dimensions, order="sorted")).hexdigest()
 

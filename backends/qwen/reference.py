@@ -1,8 +1,8 @@
-"""The float32 reference: plain transformers, nothing of ours between the weights and the logits.
+"""The float32 reference: plain transformers, without any of this project's execution code.
 
-No packed layers, no preallocated cache: an error in this project's own execution paths cannot hide in the reference. It
-runs on the host's processor; a model too large for the host may have its reference computed on an accelerator, in the
-same float32 arithmetic, and the record says so.
+It uses no packed layers and no preallocated cache, so that a bug in the execution paths cannot hide in the reference.
+It runs on the host's processor; for a model too large for the host it may run on an accelerator, in the same float32
+arithmetic, and the record says so.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def compute_reference(
 ) -> Reference:
     """Decode ``[batch, prompt_tokens]`` greedily and keep the logits of ``positions``.
 
-    Who asks for another ``device`` than the processor has imported what adds it to PyTorch.
+    For another ``device`` than the processor the caller imports the package that adds it to PyTorch.
     """
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("highest")

@@ -44,18 +44,18 @@ _BLOCK_VARIANCE = 3.0
 
 
 def synthetic_model(spec: ModelSpec, seed: int = 0) -> Model:
-    """``spec`` with synthetic weights; the digest covers recipe, seed and dimensions."""
+    """Return ``spec`` with synthetic weights; the digest covers recipe, seed and dimensions."""
     identity = {"scheme": SCHEME, "seed": seed, "spec": spec.digest()}
     return Model(spec, hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest(), seed=seed)
 
 
 def tensor_key(seed: int, name: str) -> int:
-    """The 32-bit key of one tensor."""
+    """Return the 32-bit key of one tensor."""
     return int.from_bytes(hashlib.sha256(f"{SCHEME}:{seed}:{name}".encode()).digest()[:4], "little")
 
 
 def tensor_scale(spec: ModelSpec, name: str) -> tuple[int, int]:
-    """How a byte becomes a value, as ``(offset, exponent)``: ``(2 b - 255 + offset) * 2**exponent``.
+    """Return how a byte becomes a value, as ``(offset, exponent)``: ``(2 b - 255 + offset) * 2**exponent``.
 
     Norm weights sit around their mean (an ignored norm weight must show in parity); everything else around zero, the
     final norm too: where the output head is tied to the embedding, a final norm of one sign would let every token
@@ -109,7 +109,7 @@ def fill(tensor: torch.Tensor, spec: ModelSpec, name: str, seed: int, start: int
 
 
 def chunk_elements(device: torch.device) -> int:
-    """How many elements to work on at a time on ``device``; a multiple of 4."""
+    """Return how many elements to work on at a time on ``device``, a multiple of 4."""
     return CHUNK_ELEMENTS if device.type == "cpu" else DEVICE_CHUNK_ELEMENTS
 
 
@@ -133,5 +133,5 @@ def _octets(key: int, start: int, count: int, device: torch.device) -> torch.Ten
 
 
 def signed(word: int, bits: int = 32) -> int:
-    """A pattern of so many bits as the signed integer that has it."""
+    """Return the signed integer that has a pattern of so many bits."""
     return word - (1 << bits) if word >= 1 << (bits - 1) else word

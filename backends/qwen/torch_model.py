@@ -2,61 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
-from safetensors import safe_open
 from torch import nn
 from transformers.cache_utils import Cache, DynamicLayer
 from transformers.models.qwen2 import Qwen2Config, Qwen2ForCausalLM
 from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM
 
-from backends.qwen.checkpoint import weight_files
 from backends.qwen.model import Model
-from backends.qwen.synthetic import fill
+from backends.qwen.weights import weight_writer
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 CLASSES = {"qwen2": (Qwen2Config, Qwen2ForCausalLM), "qwen3": (Qwen3Config, Qwen3ForCausalLM)}
 
 
 def build_qwen(model: Model, precision: str, progress: Callable[[str], None], device: str = "cpu") -> nn.Module:
-    """A ready ``Qwen2ForCausalLM`` or ``Qwen3ForCausalLM`` whose weights are resident on ``device`` in ``precision``.
+    """Return a ``Qwen2ForCausalLM`` or ``Qwen3ForCausalLM`` with its weights on ``device`` in ``precision``.
 
-    On the CPU every weight is copied into anonymous memory: a memory-mapped checkpoint is read again from the page
-    cache or the disk whenever the kernel likes, and has made a CPU look five times slower than it is.
+    Every weight is copied, see :func:`backends.qwen.weights.weight_writer`.
     """
-    dtype = DTYPES[precision]
+    dtype: torch.dtype = getattr(torch, precision)
     config_class, network_class = CLASSES[model.spec.architecture]
     config = config_class(**model.spec.config_dict(), dtype=dtype, attn_implementation="sdpa")
     with torch.device("meta"):
         network = network_class(config)
     shapes = model.spec.tensor_shapes()
     every = max(1, len(shapes) // 10)
-    for number, (name, tensor) in enumerate(_weights(model, dtype, device)):
+    write = weight_writer(model)
+    for number, (name, shape) in enumerate(shapes.items()):
         if number % every == 0:
             progress(f"weights {100 * number // len(shapes)} %")
+        tensor = torch.empty(shape, dtype=dtype, device=device)
+        write(name, tensor)
         owner, _, leaf = name.rpartition(".")
         setattr(network.get_submodule(owner), leaf, nn.Parameter(tensor, requires_grad=False))
     if model.spec.tied_embeddings:
         network.lm_head.weight = network.model.embed_tokens.weight
     network.model.rotary_emb = type(network.model.rotary_emb)(config).to(device)
     return network.eval()
-
-
-def _weights(model: Model, dtype: torch.dtype, device: str) -> Iterator[tuple[str, torch.Tensor]]:
-    shapes = model.spec.tensor_shapes()
-    if not model.checkpoint:
-        for name, shape in shapes.items():
-            tensor = torch.empty(shape, dtype=dtype, device=device)
-            fill(tensor, model.spec, name, model.seed)
-            yield name, tensor
-        return
-    for path in weight_files(Path(model.checkpoint)):
-        with safe_open(path, framework="pt") as handle:
-            for name in handle.keys():
-                if name in shapes:
-                    yield name, handle.get_tensor(name).to(device=device, dtype=dtype, copy=True)
 
 
 class PreallocatedLayer(DynamicLayer):
@@ -88,11 +71,11 @@ class PreallocatedLayer(DynamicLayer):
         return self._keys_buffer[:, :, :end], self._values_buffer[:, :, :end]
 
     def get_seq_length(self) -> int:
-        """Tokens held."""
+        """Return the number of tokens held."""
         return self._length
 
     def get_max_length(self) -> int:
-        """Tokens that fit."""
+        """Return the number of tokens that fit."""
         return self._capacity
 
     def reset(self) -> None:
@@ -101,5 +84,5 @@ class PreallocatedLayer(DynamicLayer):
 
 
 def preallocated_cache(layers: int, capacity: int) -> Cache:
-    """A KV cache of ``capacity`` tokens a sequence."""
+    """Return a KV cache of ``capacity`` tokens a sequence."""
     return Cache(layers=[PreallocatedLayer(capacity) for _ in range(layers)])

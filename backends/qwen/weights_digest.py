@@ -1,4 +1,4 @@
-"""A digest of weight values that any device computes for itself, exactly, in any order and any float type.
+"""A digest of weight values: exact on any device, in any order, in any float type.
 
 Each value is taken as its float32 bit pattern (every synthetic value is exact in bfloat16, float16 and float32 alike,
 so the pattern does not depend on the type it is stored in), multiplied by an odd number made from its index, and summed
@@ -22,7 +22,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 def tensor_sum(tensor: torch.Tensor) -> torch.Tensor:
-    """The sum of one contiguous float tensor, as an int64 scalar on its device: nothing waits for it."""
+    """Return the sum of one contiguous float tensor, as an int64 scalar on its device, without waiting for it."""
     import torch
 
     flat = tensor.reshape(-1)
@@ -37,16 +37,16 @@ def tensor_sum(tensor: torch.Tensor) -> torch.Tensor:
 
 
 class WeightsDigest:
-    """Takes every tensor of a model, in any order."""
+    """Collect every tensor of a model, in any order."""
 
     def __init__(self) -> None:
         self._sums: dict[str, torch.Tensor] = {}
 
     def add(self, name: str, tensor: torch.Tensor) -> None:
-        """Take the tensor that the checkpoint calls ``name``."""
+        """Add the tensor that the checkpoint calls ``name``."""
         self._sums[name] = tensor_sum(tensor)
 
     def hexdigest(self) -> str:
-        """The digest of all tensors taken, 64 hexadecimal digits."""
+        """Return the digest of all added tensors, 64 hexadecimal digits."""
         lines = (f"{name} {int(value) & (1 << 64) - 1:016x}\n" for name, value in sorted(self._sums.items()))
         return hashlib.sha256("".join(lines).encode()).hexdigest()

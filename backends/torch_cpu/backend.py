@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from backends.contract.backend import Availability, Backend, EngineFacts, Execution, Generation, Progress
+from backends.contract.backend import (
+    Availability,
+    Backend,
+    EngineFacts,
+    Execution,
+    Generation,
+    Progress,
+    host_availability,
+)
 from backends.contract.workload import Workload
+from backends.qwen import greedy
 from backends.qwen.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -23,17 +31,12 @@ class TorchCpu(Backend):
 
     @classmethod
     def probe(cls, device: str) -> Availability:
-        """Available wherever torch and transformers are installed; there is one CPU device, without a number."""
-        if device:
-            return Availability(False, f"{cls.name} has no device {device!r}", f"ask for {cls.name}")
-        for package in ("torch", "transformers"):
-            if importlib.util.find_spec(package) is None:
-                return Availability(False, f"{package} is not installed", f"pip install {package}")
-        return Availability(True)
+        """Return whether torch and transformers are installed; the one CPU device has no number."""
+        return host_availability(cls.name, device, {"torch": "torch", "transformers": "transformers"})
 
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
-        """Weights, a packed copy of a tied output head, KV cache, the largest activations, and the engine."""
+        """Sum weights, a packed copy of a tied output head, KV cache, the largest activations, and the engine."""
         weights = spec.weight_bytes(precision)
         if spec.tied_embeddings:
             weights += spec.embedding_parameters * (4 if precision == "float32" else 2)
@@ -42,7 +45,7 @@ class TorchCpu(Backend):
         return weights + cache + activations + 600_000_000
 
     def load(self, execution: Execution, progress: Progress) -> EngineFacts:
-        """Fill, then pack, the weights; both live in anonymous memory."""
+        """Fill the weights, then pack them; both are in anonymous memory."""
         import torch
 
         from backends.qwen.torch_model import build_qwen
@@ -68,8 +71,6 @@ class TorchCpu(Backend):
         """Greedy decoding; a token counts as known when its id has left the tensor."""
         import torch
 
-        from backends.qwen import greedy
-
         self._reset()
         with torch.inference_mode():
             return Generation(*greedy.generate(self._logits, self._logits, torch.from_numpy(prompt_ids), output_tokens))
@@ -77,8 +78,6 @@ class TorchCpu(Backend):
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
         """Logits at ``positions`` through the same prefill and one-token steps as :meth:`generate`."""
         import torch
-
-        from backends.qwen import greedy
 
         def step(ids: np.ndarray) -> np.ndarray:
             logits: np.ndarray = self._logits(torch.from_numpy(ids)).float().numpy()

@@ -1,6 +1,6 @@
-"""What PyTorch itself sees of one device type: ``python -m backends.torch_device.ask TYPE``, one JSON line at the end.
+"""Print what PyTorch sees of one device type: ``python -m backends.torch_device.ask TYPE``, one JSON line at the end.
 
-Asked in a process of its own: importing a vendor's extension can print, take a context on the device, or break
+It runs in a separate process: importing a vendor's extension can print, take a context on the device, or break
 ``import torch`` where its driver is missing, and none of that may happen to whoever only wants to know.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import sys
 from typing import Any
+
+from backends.torch_device.kinds import load_device_module
 
 
 def main() -> None:
@@ -22,8 +24,6 @@ def main() -> None:
 
 
 def _devices(kind: str) -> list[dict[str, Any]]:
-    from backends.torch_device.kinds import load_device_module
-
     module = load_device_module(kind)
     if not module.is_available():
         return []
@@ -33,13 +33,13 @@ def _devices(kind: str) -> list[dict[str, Any]]:
 def _device(module: Any, index: int) -> dict[str, Any]:
     free, total = module.mem_get_info(index)
     capability = getattr(module, "get_device_capability", None)
-    found = capability(index) if capability else None
+    value = capability(index) if capability else None
     return {
         "name": module.get_device_name(index),
         "free_bytes": free,
         "total_bytes": total,
         # Only NVIDIA's and AMD's is a pair of numbers; others give a name or a dictionary.
-        "capability": list(found) if isinstance(found, tuple) else None,
+        "capability": list(value) if isinstance(value, tuple) else None,
     }
 
 

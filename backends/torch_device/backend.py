@@ -1,4 +1,4 @@
-"""The targets ``cuda``, ``npu``, ``mlu``, ``musa`` and ``xpu``: one backend, told apart by PyTorch's device type."""
+"""The targets ``cuda``, ``npu``, ``mlu``, ``musa`` and ``xpu``: one backend for every device type of PyTorch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 HALF = ("bfloat16", "float16")
 CEILING_BYTES = 4_000_000_000
-"""What the probe of the device's ceilings takes beside the model, and both processes' contexts."""
+"""Memory of the probe that measures the device's ceilings, and of both processes' contexts."""
+
+PREFILL_TOKENS_AT_ONCE = 16384
+"""A batch is prefilled in groups of rows of about so many tokens: more cost memory and gain no speed."""
 
 ENGINE_BYTES = 1_500_000_000
 """Kernels, workspaces and the allocator's slack."""
@@ -41,13 +44,13 @@ class TorchAccelerator(Backend):
 
     @classmethod
     def probe(cls, device: str) -> Availability:
-        """Available when PyTorch, asked in another process, sees the device."""
+        """Return whether PyTorch, queried in another process, sees the device."""
         found = find_device(cls.kind, device)
         return Availability(True) if isinstance(found, Device) else found
 
     @classmethod
     def refuses(cls, device: str, precision: str) -> str:
-        """Types the device lacks, as far as its type and compute capability tell."""
+        """Refuse types that the device lacks, going by its kind and compute capability."""
         found = find_device(cls.kind, device)
         assert isinstance(found, Device)
         return refusal(cls.kind.type, found, precision)
@@ -64,15 +67,13 @@ class TorchAccelerator(Backend):
 
     @classmethod
     def free_memory_bytes(cls, device: str) -> int | None:
-        """Free memory when the device was asked."""
+        """Return the free memory at the time of the query."""
         found = find_device(cls.kind, device)
         return found.free_bytes if isinstance(found, Device) else None
 
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
         """Weights, KV cache, the largest activations, the engine, and the probe beside it."""
-        from backends.torch_device.runner import PREFILL_TOKENS_AT_ONCE
-
         element = 4 if precision == "float32" else 2
         weights = spec.decode_weight_bytes(precision)
         if precision in FORMATS or not spec.tied_embeddings:
@@ -96,7 +97,7 @@ class TorchAccelerator(Backend):
         device = self.accelerator(execution.device)
         self._module = load_device_module(device)
         self._module.set_device(device)
-        # Float32 means float32: no TF32 behind its back.
+        # Float32 means float32, never TF32.
         torch.set_float32_matmul_precision("highest")
         decoder, digest = build_decoder(execution.model, execution.precision, device, progress)
         progress("recording the decode step")
@@ -109,6 +110,7 @@ class TorchAccelerator(Backend):
             module=self._module,
             graph=self.kind.graph,
             paths=(PLAIN,) if uncompiled else (PLAIN, compiled_path()),
+            prefill_tokens=PREFILL_TOKENS_AT_ONCE,
         )
         details = {
             "attention": "scaled_dot_product_attention in prefill",
@@ -140,7 +142,7 @@ class TorchAccelerator(Backend):
         return np.stack(self._runner.score(prompt_ids, forced_ids, positions), axis=1)
 
     def trials(self) -> tuple[Trial, ...]:
-        """The decode step's, and those of every prompt length that was asked for."""
+        """Return those of the decode step, and of every prompt length so far."""
         return self._runner.trials
 
     def device_memory(self) -> DeviceMemory | None:
@@ -152,12 +154,12 @@ class TorchAccelerator(Backend):
 
 
 def cache_precision(precision: str) -> str:
-    """The type of the KV cache at ``precision``."""
+    """Return the type of the KV cache at ``precision``."""
     return precision if precision in (*HALF, "float32") else "bfloat16"
 
 
 def refusal(kind: str, device: Device, precision: str) -> str:
-    """Why a device cannot run ``precision``, or nothing; where a capability is not told, nothing is refused for it."""
+    """Return why a device cannot run ``precision``, or ""; an unknown capability refuses nothing."""
     name = device.name
     if precision in FORMATS:
         wanted = FORMATS[precision]

@@ -1,4 +1,4 @@
-"""Which accelerators are here: the cheap signs first, each with its own reason, then PyTorch's own word."""
+"""Find accelerators: the cheap checks first, each with its reason, then a query of PyTorch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from backends.torch_device.kinds import DeviceKind
 ASK_TIMEOUT_S = 120.0
 ENVIRONMENT = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
 """Unless the user's environment says otherwise: devices are numbered as nvidia-smi numbers them, not by speed, and only
-the extension that is asked about is imported, not every one that is installed."""
+only the extension in question is imported, not every one that is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Device:
 
 
 def find_device(kind: DeviceKind, index: str) -> Device | Availability:
-    """The device of ``kind`` with the number ``index`` (empty means 0), or why there is none and what to do."""
+    """Return the device of ``kind`` with the number ``index`` (empty means 0), or why there is none and what to do."""
     if index and not index.isdecimal():
         return Availability(False, f"{index!r} is no device number", f"ask for {kind.type}:0")
     absent = _missing_package(kind) or (_no_cuda(kind) if kind.type == "cuda" else _no_node(kind))
@@ -49,13 +49,13 @@ def find_device(kind: DeviceKind, index: str) -> Device | Availability:
     number = int(index or 0)
     if number >= len(found):
         here = "only number 0 is" if len(found) == 1 else f"0 to {len(found) - 1} are"
-        return Availability(False, f"there is no {kind.type}:{number}, {here} here", "choose a device that is here")
+        return Availability(False, f"there is no {kind.type}:{number}, {here} here", "choose one of these")
     return found[number]
 
 
 @functools.cache
 def ask_pytorch(kind: str) -> tuple[Device, ...] | str:
-    """Every device of a type that PyTorch can use, or in one line why it cannot; asked once, in another process."""
+    """Return every device of a type that PyTorch can use, or why it cannot; queried once, in another process."""
     here = str(Path(__file__).resolve().parent.parent.parent)
     path = os.pathsep.join(entry for entry in (here, os.environ.get("PYTHONPATH", "")) if entry)
     command = [sys.executable, "-P", "-m", "backends.torch_device.ask", kind]
@@ -71,7 +71,7 @@ def ask_pytorch(kind: str) -> tuple[Device, ...] | str:
             env={**ENVIRONMENT, **os.environ, "PYTHONPATH": path},
         )
     except subprocess.TimeoutExpired:
-        return f"it gave no answer within {ASK_TIMEOUT_S:g} s"
+        return f"no answer within {ASK_TIMEOUT_S:g} s"
     try:
         answer = json.loads(done.stdout.strip().rpartition("\n")[2])
         if "error" in answer:
@@ -87,7 +87,7 @@ def ask_pytorch(kind: str) -> tuple[Device, ...] | str:
         )
     except (ValueError, KeyError, TypeError):
         last = (done.stderr or done.stdout).strip().rpartition("\n")[2]
-        return f"asking it failed with exit status {done.returncode}" + (f": {last[:200]}" if last else "")
+        return f"the query failed with exit status {done.returncode}" + (f": {last[:200]}" if last else "")
 
 
 def _missing_package(kind: DeviceKind) -> Availability | None:
@@ -107,7 +107,7 @@ def _no_node(kind: DeviceKind) -> Availability | None:
 
 
 def _no_cuda(kind: DeviceKind) -> Availability | None:
-    """Why no ``cuda`` device can be here: no driver, no device, or a PyTorch that was built without."""
+    """Return why there is no ``cuda`` device: no driver, no board, or a PyTorch built without CUDA."""
     if (absent := _no_board(kind)) is not None:
         return absent
     version, builds = pytorch_build()
@@ -135,7 +135,7 @@ def _no_board(kind: DeviceKind) -> Availability | None:
 
 
 def pytorch_build() -> tuple[str, dict[str, str | None]]:
-    """PyTorch's version and what it was built for (``cuda``, ``hip``), read without importing it."""
+    """Return PyTorch's version and what it was built for (``cuda``, ``hip``), without importing it."""
     spec = importlib.util.find_spec("torch")
     assert spec is not None and spec.origin is not None
     tree = ast.parse((Path(spec.origin).parent / "version.py").read_text())

@@ -18,7 +18,7 @@ class DeviceKind:
 
     ``graph`` is the class of the device's module that records work for replay; where a build lacks it, steps run
     without one. ``nodes`` are files that are there when a kernel driver has devices of this type. ``summary`` is what
-    ``chipassay devices`` says of its target.
+    ``chipassay devices`` prints beside its target.
     """
 
     type: str
@@ -84,7 +84,7 @@ KINDS: dict[str, DeviceKind] = {
 
 
 def load_device_module(device: str) -> Any:
-    """PyTorch's module for the type of ``device`` (``torch.cuda`` for ``cuda:0``), its extension imported."""
+    """Return PyTorch's module for the type of ``device`` (``torch.cuda`` for ``cuda:0``), its extension imported."""
     import torch
 
     kind = KINDS.get(device.partition(":")[0])

@@ -1,4 +1,4 @@
-"""Generates and scores with a decoder on a device: tensors at fixed addresses, work recorded before it is timed."""
+"""Generate and score with a decoder on a device: tensors at fixed addresses, work recorded before it is timed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ CAPACITY_MULTIPLE = 64
 EXTENTS = 4
 """Lengths of the cache that get a recorded step of their own, where the kernel reads all it is given."""
 
-PREFILL_TOKENS_AT_ONCE = 16384
-"""A batch is prefilled in groups of rows of about so many tokens: past that the products gain nothing, memory does."""
-
 STEPS_IN_TRIAL = 16
 
 Work = Callable[[], torch.Tensor]
@@ -41,10 +38,11 @@ class _Step:
 
 
 class Runner:
-    """Holds the state of generation on the device.
+    """The state of generation on the device.
 
     ``module`` is PyTorch's for the device's type, ``graph`` the name of its graph class, ``paths`` the ways to execute
-    a layer, the first of which runs everywhere. ``trials`` tells what was tried so far.
+    a layer, the first of which runs everywhere. A batch is prefilled in groups of rows of about ``prefill_tokens``.
+    ``trials`` are the ways tried so far.
 
     Of the tensors, ``tokens`` int64 ``[batch]`` are the tokens to process next, ``position`` int64 ``[1]`` is where
     they go, and ``output`` int64 ``[batch, capacity]`` has at every position the token that followed it. A step reads
@@ -61,11 +59,12 @@ class Runner:
         module: Any,
         graph: str,
         paths: Sequence[LayerPath],
+        prefill_tokens: int,
     ) -> None:
         self._decoder = decoder
         self._paths = tuple(paths)
         self._module, self._graph, self._device = module, graph, device
-        self._batch = batch
+        self._batch, self._prefill_tokens = batch, prefill_tokens
         self._capacity = -(-max_tokens // CAPACITY_MULTIPLE) * CAPACITY_MULTIPLE
         decoder.allocate(batch, self._capacity)
         self._tokens = torch.zeros(batch, dtype=torch.int64, device=device)
@@ -122,7 +121,7 @@ class Runner:
 
     def _take_prefill(self, path: LayerPath, prompt: torch.Tensor) -> torch.Tensor:
         tokens = prompt.shape[1]
-        rows = max(1, PREFILL_TOKENS_AT_ONCE // tokens)
+        rows = max(1, self._prefill_tokens // tokens)
         ends = []
         for begin in range(0, self._batch, rows):
             group = slice(begin, min(begin + rows, self._batch))

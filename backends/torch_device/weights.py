@@ -5,67 +5,60 @@ A layer is quantised as soon as it is whole, so that the unquantised model never
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
 
 from backends.contract.backend import Progress
-from backends.qwen.checkpoint import weight_files
 from backends.qwen.model import Model, ModelSpec
-from backends.qwen.synthetic import fill
+from backends.qwen.weights import weight_writer
 from backends.qwen.weights_digest import WeightsDigest
 from backends.torch_device.decoder import Decoder, DecoderLayer
 from backends.torch_device.linears import FORMATS, quantise, stored_bytes
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
 
 def activation_dtype(precision: str) -> torch.dtype:
-    """The type of activations, norms, embedding and KV cache at ``precision``."""
-    return torch.bfloat16 if precision in FORMATS else DTYPES[precision]
+    """Return the type of activations, norms, embedding and KV cache at ``precision``."""
+    dtype: torch.dtype = torch.bfloat16 if precision in FORMATS else getattr(torch, precision)
+    return dtype
 
 
 def build_decoder(model: Model, precision: str, device: str, progress: Progress) -> tuple[Decoder, str]:
-    """The decoder, and the digest of its values before quantisation (see :mod:`backends.qwen.weights_digest`)."""
+    """Return the decoder, and the digest of its values before quantisation (:mod:`backends.qwen.weights_digest`)."""
     spec, dtype = model.spec, activation_dtype(precision)
     with torch.device("meta"):
         # Only CUDA's fused kernel for half precision is known to take fewer key heads than query heads.
         grouped = device.startswith("cuda") and dtype != torch.float32
         decoder = Decoder(spec, grouped_prefill=grouped).to(dtype)
     decoder.requires_grad_(False)
-    digest = WeightsDigest()
-    with ExitStack() as files:
-        source = _Checkpoint(model, files) if model.checkpoint else _Synthetic(model)
-        for number, layer in enumerate(decoder.stack()):
-            progress(f"weights, layer {number + 1} of {spec.layers}")
-            layer.to_empty(device=device)
-            _write(layer_places(spec, layer, number), source, digest)
-            if precision in FORMATS:
-                quantise(layer, precision)
-        for name in ("embedding", "final_norm"):
-            setattr(decoder, name, nn.Parameter(torch.empty_like(getattr(decoder, name), device=device), False))
-        if spec.tied_embeddings:
-            decoder.head.weight = decoder.embedding
-        else:
-            decoder.head.to_empty(device=device)
-        _write(end_places(spec, decoder), source, digest)
+    digest, write = WeightsDigest(), weight_writer(model)
+    for number, layer in enumerate(decoder.stack()):
+        progress(f"weights, layer {number + 1} of {spec.layers}")
+        layer.to_empty(device=device)
+        _fill(layer_places(spec, layer, number), write, digest)
+        if precision in FORMATS:
+            quantise(layer, precision)
+    for name in ("embedding", "final_norm"):
+        setattr(decoder, name, nn.Parameter(torch.empty_like(getattr(decoder, name), device=device), False))
+    if spec.tied_embeddings:
+        decoder.head.weight = decoder.embedding
+    else:
+        decoder.head.to_empty(device=device)
+    _fill(end_places(spec, decoder), write, digest)
     if precision in FORMATS:
         quantise(nn.ModuleList([decoder.head]), precision)
     return decoder.eval(), digest.hexdigest()
 
 
 def step_weight_bytes(decoder: Decoder) -> int:
-    """Bytes of weights that one decode step reads: layers, final norm and head; of the embedding only a row."""
+    """Return the weight bytes that one decode step reads: layers, final norm and head; of the embedding only a row."""
     read = [*decoder.layers.parameters(), decoder.final_norm, *decoder.head.parameters()]
     return sum(stored_bytes(tensor) for tensor in read)
 
 
 def layer_places(spec: ModelSpec, layer: DecoderLayer, number: int) -> Iterator[tuple[str, torch.Tensor]]:
-    """Where each tensor of a checkpoint's layer goes: its name, and the rows of a joined weight that hold it."""
+    """Yield each tensor of a layer: its name in the checkpoint, and the rows of a joined weight that hold it."""
     prefix = f"model.layers.{number}."
     widths = [spec.attention_width, spec.kv_width, spec.kv_width]
     for part, rows in zip("qkv", layer.qkv.weight.split(widths), strict=True):
@@ -85,41 +78,17 @@ def layer_places(spec: ModelSpec, layer: DecoderLayer, number: int) -> Iterator[
 
 
 def end_places(spec: ModelSpec, decoder: Decoder) -> Iterator[tuple[str, torch.Tensor]]:
-    """The same for what stands before and after the layers."""
+    """Yield the same for the tensors before and after the layers."""
     yield "model.embed_tokens.weight", decoder.embedding
     yield "model.norm.weight", decoder.final_norm
     if not spec.tied_embeddings:
         yield "lm_head.weight", decoder.head.weight
 
 
-class _Synthetic:
-    """Values from the hash, made where they are needed."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-
-    def read_into(self, name: str, place: torch.Tensor) -> None:
-        fill(place, self._model.spec, name, self._model.seed)
-
-
-class _Checkpoint:
-    """Values from safetensors files."""
-
-    def __init__(self, model: Model, files: ExitStack) -> None:
-        from safetensors import safe_open
-
-        assert model.checkpoint is not None
-        handles = [
-            files.enter_context(safe_open(path, framework="pt")) for path in weight_files(Path(model.checkpoint))
-        ]
-        self._holders: dict[str, Any] = {name: handle for handle in handles for name in handle.keys()}
-
-    def read_into(self, name: str, place: torch.Tensor) -> None:
-        place.copy_(self._holders[name].get_tensor(name))
-
-
-def _write(places: Iterator[tuple[str, torch.Tensor]], source: _Synthetic | _Checkpoint, digest: WeightsDigest) -> None:
+def _fill(
+    places: Iterator[tuple[str, torch.Tensor]], write: Callable[[str, torch.Tensor], None], digest: WeightsDigest
+) -> None:
     for name, place in places:
         data = place.detach()
-        source.read_into(name, data)
+        write(name, data)
         digest.add(name, data)

@@ -26,9 +26,9 @@ from backends.contract.workload import Workload
 from backends.portable.export import LOWEST, Form, build_graph, check_size, save_graph
 from backends.portable.qwen import rotary_tables
 from backends.portable.rewrites import apply_rewrites
-from backends.portable.weights import weight_reader
 from backends.qwen.model import Model
 from backends.qwen.reference import compute_reference
+from backends.qwen.weights import weight_reader
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[str, Arrays], Arrays]

@@ -88,7 +88,7 @@ def test_a_backend_that_cannot_be_imported_is_unavailable_and_says_which_module(
 def test_a_compiler_runs_nothing(with_plugins):
     assert is_compiler("test-compiler") and not is_compiler("torch-cpu")
     assert load_running("torch-cpu").name == "torch-cpu"
-    with pytest.raises(InputError, match="test-compiler runs nothing: it asks its vendor's compiler"):
+    with pytest.raises(InputError, match="test-compiler runs nothing"):
         load_running("test-compiler")
 
 

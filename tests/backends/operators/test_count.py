@@ -169,12 +169,12 @@ def test_what_cannot_be_counted_is_an_error_that_says_so():
 
 @pytest.mark.parametrize("size", ["4096 tokens", "32768 tokens"])
 def test_a_large_model_is_counted_without_making_a_weight(make_spec, monkeypatch, size):
-    from backends.portable import weights
+    from backends.qwen import weights
 
     def refuse(*_):
         raise AssertionError("a weight was made")
 
-    monkeypatch.setattr(weights, "_synthetic", refuse)
+    monkeypatch.setattr(weights, "fill", refuse)
     spec = make_spec(hidden_size=5120, intermediate_size=25600, layers=64, attention_heads=64, kv_heads=8,
                      head_dim=128, vocab_size=151936, tied_embeddings=False)  # fmt: skip
     tokens = int(size.split()[0])

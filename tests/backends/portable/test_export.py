@@ -54,7 +54,7 @@ def test_a_layer_and_the_head_make_the_same_as_the_whole(make_spec, make_workloa
     whole = session_of(model, Form("prefill", "whole", workload.prompt_tokens))(input_ids=ids)
     layer = session_of(model, Form("prefill", "layer", workload.prompt_tokens))
     head = session_of(model, Form("decode", "head", 1))
-    from backends.portable.weights import weight_reader
+    from backends.qwen.weights import weight_reader
 
     hidden = weight_reader(model)("model.embed_tokens.weight")[ids]
     out = layer(hidden=hidden)

@@ -147,7 +147,7 @@ def test_an_extension_that_works_is_asked_in_a_process_of_its_own(torch_npu):
     [
         ("broken", "PyTorch cannot use npu: ImportError: libhccl.so: cannot open shared object file"),
         ("no device", "PyTorch sees no npu device"),
-        ("dies", "PyTorch cannot use npu: asking it failed with exit status -6"),
+        ("dies", "PyTorch cannot use npu: the query failed with exit status -6"),
     ],
 )
 def test_an_extension_that_does_not_work_is_one_line(torch_npu, state, expected):
@@ -173,7 +173,7 @@ def test_an_extension_that_breaks_pytorch_itself_where_its_driver_is_missing(tor
 def test_a_hanging_extension_is_given_up(torch_npu, monkeypatch, tmp_path):
     (tmp_path / "torch_npu.py").write_text("import time; time.sleep(60)")
     monkeypatch.setattr(discovery, "ASK_TIMEOUT_S", 0.5)
-    assert reason("npu") == "PyTorch cannot use npu: it gave no answer within 0.5 s"
+    assert reason("npu") == "PyTorch cannot use npu: no answer within 0.5 s"
 
 
 def test_every_kind_is_registered_as_a_backend():

@@ -18,7 +18,7 @@ def logits(tiny_model):
 
     def run(path, precision):
         decoder, _ = build_decoder(tiny_model, precision, "cpu", lambda text: None)
-        runner = Runner(decoder, 2, 32, device="cpu", module=torch.cpu, graph="none", paths=(path,))
+        runner = Runner(decoder, 2, 32, device="cpu", module=torch.cpu, graph="none", paths=(path,), prefill_tokens=64)
         return np.stack(runner.score(prompt, prompt[:, :6], list(range(6))), 1)
 
     return run
@@ -47,7 +47,7 @@ def test_the_code_generator_writes_into_the_cache(make_spec):
     found = []
     for path in (PLAIN, compiled_path()):
         decoder, _ = build_decoder(model, "float32", "cpu", lambda text: None)
-        runner = Runner(decoder, 1, 32, device="cpu", module=torch.cpu, graph="none", paths=(path,))
+        runner = Runner(decoder, 1, 32, device="cpu", module=torch.cpu, graph="none", paths=(path,), prefill_tokens=64)
         found.append(np.stack(runner.score(prompt, prompt[:, :4], [0, 3]), 1))
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 

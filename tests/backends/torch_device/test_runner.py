@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backends.torch_device import runner as runners
+from backends.torch_device import backend as torch_device
 from profiler.run.parity import score
 
 PRECISIONS = ("float32", "bfloat16", "float16", "int8")
@@ -53,7 +53,7 @@ def test_only_the_positions_asked_for_are_scored(backend, prompt):
 
 def test_a_batch_prefilled_in_groups_of_rows_is_the_same_batch(backend, prompt, monkeypatch):
     whole = backend("float32").score(prompt, prompt[:, :4], [0, 3])
-    monkeypatch.setattr(runners, "PREFILL_TOKENS_AT_ONCE", 120)  # two rows of 60
+    monkeypatch.setattr(torch_device, "PREFILL_TOKENS_AT_ONCE", 120)  # two rows of 60
     np.testing.assert_allclose(backend("float32").score(prompt, prompt[:, :4], [0, 3]), whole, atol=1e-4)
 
 

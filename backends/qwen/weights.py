@@ -1,0 +1,51 @@
+"""A model's weights, one tensor at a time: synthetic, or from a checkpoint. Reading needs PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backends.qwen.checkpoint import weight_files
+from backends.qwen.model import Model
+from backends.qwen.synthetic import fill
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+def weight_writer(model: Model) -> Callable[[str, torch.Tensor], None]:
+    """Return a function that writes the weight of a name into a tensor of its shape, on any device, in any float type.
+
+    The weight is copied: a memory-mapped checkpoint is read again from the page cache or the disk whenever the kernel
+    likes, and has made a CPU look five times slower than it is. Files stay open as long as the function is held.
+    """
+    if model.checkpoint is None:
+        return lambda name, place: fill(place, model.spec, name, model.seed)
+    from safetensors import safe_open
+
+    holders: dict[str, Any] = {}
+    for path in weight_files(Path(model.checkpoint)):
+        handle = safe_open(path, framework="pt")
+        holders |= dict.fromkeys(handle.keys(), handle)
+
+    def write(name: str, place: torch.Tensor) -> None:
+        place.copy_(holders[name].get_tensor(name))
+
+    return write
+
+
+def weight_reader(model: Model) -> Callable[[str], np.ndarray]:
+    """Return a function from the name of a weight to its float32 array; matrices are ``[out, in]``."""
+    write, shapes = weight_writer(model), model.spec.tensor_shapes()
+
+    def read(name: str) -> np.ndarray:
+        import torch
+
+        tensor = torch.empty(shapes[name], dtype=torch.float32)
+        write(name, tensor)
+        array: np.ndarray = tensor.numpy()
+        return array
+
+    return read
