@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OUT ?= build/assay
 
+SOURCES := backends profiler reports tests docs
 TOOLCHAINS ?= tpu-mlir nncase onnxruntime-cann
 
-.PHONY: help install assay toolchains test test-quick lint bench gpu-check clean
+.PHONY: help install assay toolchains test test-quick lint docs bench gpu-check clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +19,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chipassay needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[quantised,test,lint]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[quantised,test,lint,docs]'
 	touch $@
 
 install: $(INSTALLED)  ## make .venv with chipassay in it
@@ -36,11 +37,15 @@ test: lint  ## run the tests
 test-quick: $(INSTALLED)  ## run the tests that need no browser, no toolchain and no worker, in parallel
 	$(BIN)/python -m pytest -m "not slow" -n 2
 
-lint: $(INSTALLED)  ## check style, types and who may import whom
-	$(BIN)/ruff check backends profiler reports tests
-	$(BIN)/ruff format --check backends profiler reports tests
+lint: $(INSTALLED) docs  ## check style, types, who may import whom, and the documentation
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/mypy docs/plugin/chipassay_abacus
 	$(BIN)/lint-imports --no-cache
+
+docs: $(INSTALLED)  ## build the documentation into build/docs; a broken link or reference fails
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/docs/doctrees . build/docs/html
 
 bench: $(INSTALLED)  ## compare speed with peers, interleaved, beside the measured ceiling
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[peers]'

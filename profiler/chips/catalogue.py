@@ -1,4 +1,4 @@
-"""The catalogue as a whole: the project's own files, and a user's overlay on top."""
+"""The whole catalogue: the project's own files, and a user's overlay on top."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SOURCES = "sources.yaml"
 
 @dataclass(frozen=True)
 class ChipCatalogue:
-    """Every known chip in the order of the files, and the sources behind them."""
+    """Every known chip in the order of the files, and their sources."""
 
     chips: tuple[Chip, ...]
     sources: dict[str, Source]
@@ -32,17 +32,17 @@ class ChipCatalogue:
         return NameIndex(self.chips)
 
     def get(self, chip_id: str) -> Chip:
-        """The chip with this id; an unknown id is an :class:`InputError` with the nearest one."""
+        """Return the chip with this id; an unknown id raises an :class:`InputError` with the nearest one."""
         if chip_id not in self._by_id:
             raise unknown("chip", chip_id, self._by_id)
         return self._by_id[chip_id]
 
     def match(self, name: str, *, pci_id: str | None = None, memory_gb: float | None = None) -> Match:
-        """What ``name`` stands for; never a guess: an ambiguous name gives every candidate."""
+        """Return the meaning of ``name``, never a guess: an ambiguous name returns every candidate."""
         return self._names.match(name, pci_id, memory_gb)
 
     def find(self, name: str) -> Chip:
-        """The one chip a user means.
+        """Return the one chip a user means.
 
         Raises:
             InputError: If the name is ambiguous (with the candidates) or unknown (with the nearest names).
@@ -55,9 +55,9 @@ class ChipCatalogue:
 
 
 def load_chips(overlay: Path | None = None) -> ChipCatalogue:
-    """The catalogue, with the entries of ``overlay`` added or, where an id is known already, put in its place.
+    """Return the catalogue, with the entries of ``overlay`` added, or replacing those with the same id.
 
-    The project's own files are read once a process, an overlay whenever it is asked for.
+    The project's own files are read once a process, an overlay at every call.
 
     Raises:
         InputError: With file, line and field, if a file is malformed or two chips claim the same name.
@@ -109,7 +109,7 @@ def _overlay(path: Path, table: SourceTable) -> tuple[dict[str, tuple[Chip, Loca
 
 
 def _check_names(catalogue: dict[str, tuple[Chip, Located]], of: dict[str, tuple[Chip, Located]]) -> None:
-    """Check that no name is claimed twice; ``of`` are the entries to blame where a new one meets an old one."""
+    """Check that no name is claimed twice; blame the entries ``of`` if a new one conflicts with an old one."""
     index = NameIndex(chip for chip, _ in catalogue.values())
     owners: dict[str, Chip] = {}
     for chip, entry in catalogue.values():

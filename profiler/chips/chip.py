@@ -1,4 +1,4 @@
-"""What the catalogue says about one processor. A field that is None, or absent from a mapping, is not established."""
+"""One processor in the catalogue. A field that is None, or absent from a mapping, is not established."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "interconnect": ("interconnect_name", "interconnect_bidir_gb_s"),
     "published": ("published_tpp", "published_pd"),
 }  # fmt: skip
-"""Facts that one line of evidence may cover together."""
+"""Groups of facts that one line of evidence may cover."""
 
 _GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where facts were read; ``retrieved`` is false for a document that was recalled, not read again."""
+    """Where facts were read; ``retrieved`` is false for a document recalled from memory."""
 
     name: str
     ref: str
@@ -39,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What backs a fact, a group of facts (:data:`GROUPS`) or one entry of a mapping (``peak_dense_tops.int8``)."""
+    """The backing of a fact, a group of facts (:data:`GROUPS`) or one entry of a mapping (``peak_dense_tops.int8``)."""
 
     of: str
     sources: tuple[str, ...]
@@ -49,7 +49,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """What a processor of kind ``cpu`` has besides: ``flops_per_cycle_per_core`` counts a fused multiply-add as 2."""
+    """Further facts of a ``cpu``; ``flops_per_cycle_per_core`` counts a fused multiply-add as 2."""
 
     cores: int | None = None
     threads: int | None = None
@@ -120,9 +120,9 @@ class Chip:
         return hash(self.id)
 
     def bounds(self, path: str) -> Bounds | None:
-        """Between which values ``path`` (``die_area_mm2``, ``peak_dense_tops.fp8``) lies; None if nothing is known.
+        """Return the bounds of ``path`` (``die_area_mm2``, ``peak_dense_tops.fp8``); None if nothing is known.
 
-        A disputed figure gives its range, an undisputed one itself twice.
+        A disputed figure has its range; an undisputed one is both bounds.
         """
         if path in self.ranges:
             return self.ranges[path]
@@ -133,10 +133,10 @@ class Chip:
         return None if value is None else (value, value)
 
     def evidence_for(self, path: str) -> tuple[Evidence, ...]:
-        """What backs the fact at ``path``: its own line if there is one, else that of its field, else of its group."""
+        """Return the evidence for ``path``: its own lines, else those of its field, else of its group."""
         name = path.partition(".")[0]
         for of in (path, "ranges" if path in self.ranges else path, name, _GROUP_OF.get(name, name)):
-            found = tuple(line for line in self.evidence if line.of == of)
-            if found:
-                return found
+            lines = tuple(line for line in self.evidence if line.of == of)
+            if lines:
+                return lines
         return ()

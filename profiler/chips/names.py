@@ -1,4 +1,4 @@
-"""From what a tool or a person calls a chip to the entry of the catalogue."""
+"""From the name that a tool or a person uses for a chip to its entry in the catalogue."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Literal
 from profiler.chips.chip import Chip
 
 _SAME_MEMORY = (0.88, 1.13)
-"""A card's reported memory over its nominal one: tools print GiB or MiB, less what the firmware keeps."""
+"""A card's reported memory over its nominal one: tools print GiB or MiB, without what the firmware reserves."""
 
 _SIZE = re.compile(r"(?i)\d+ ?g(b|ib)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a name stands for: one chip (``exact``), several that it cannot tell apart (``ambiguous``), or none.
+    """The meaning of a name: one chip (``exact``), several (``ambiguous``), or none (``unknown``).
 
-    ``advice`` says what would settle an ambiguous name, or how to add an unknown chip; ``how`` what decided.
+    ``advice`` says what resolves an ambiguous name, or how to add an unknown chip; ``how`` says what decided.
     """
 
     status: Literal["exact", "ambiguous", "unknown"]
@@ -49,21 +49,21 @@ class NameIndex:
                 self._ambiguous.setdefault(name, []).append(chip)
 
     def claims(self, names: Iterable[str]) -> Iterator[tuple[str, Chip]]:
-        """Every pair of one of ``names`` and a chip whose id, alias or pattern claims it.
+        """Yield every pair of one of ``names`` and a chip whose id, alias or pattern matches it.
 
-        The names are scanned as one text, a line each, so that a whole catalogue is checked in milliseconds.
+        The names are scanned as one text, a line each: a whole catalogue takes milliseconds.
         """
         lines = [" ".join(name.split()) for name in names]
         for name in lines:
             yield from ((name, chip) for chip in self._exact.get(_fold(name), ()))
         text = "\n".join(lines)
         for chip, pattern in self._patterns:
-            for found in pattern.finditer(text):
-                first, last = text.count("\n", 0, found.start()), text.count("\n", 0, found.end())
+            for match in pattern.finditer(text):
+                first, last = text.count("\n", 0, match.start()), text.count("\n", 0, match.end())
                 yield from ((name, chip) for name in lines[first : last + 1] if pattern.search(name))
 
     def match(self, name: str, pci_id: str | None, memory_gb: float | None) -> Match:
-        """The chip called ``name``; PCI id (``10de:2329``) and memory narrow what the name leaves open."""
+        """Return the chip called ``name``; PCI id (``10de:2329``) and memory narrow several candidates."""
         text = " ".join(name.split())
         steps: tuple[tuple[str, Callable[[], list[Chip]]], ...] = (
             ("ambiguous alias", lambda: self._ambiguous.get(_fold(text), [])),
@@ -72,27 +72,27 @@ class NameIndex:
             ("pattern", lambda: [chip for chip, pattern in self._patterns if pattern.search(text)]),
             ("words of the name", lambda: self._by_words(text)),
         )
-        how, found = next(((how, chips) for how, find in steps if (chips := find())), ("nothing", []))
-        if pci_id is not None and (by_id := self._by_pci(pci_id, found)):
-            how, found = "PCI id", by_id
-        if memory_gb is not None and found:
-            found = self._by_memory(text, found, memory_gb)
-        if not found:
+        how, chips = next(((how, chips) for how, find in steps if (chips := find())), ("nothing", []))
+        if pci_id is not None and (by_id := self._by_pci(pci_id, chips)):
+            how, chips = "PCI id", by_id
+        if memory_gb is not None and chips:
+            chips = self._by_memory(text, chips, memory_gb)
+        if not chips:
             return Match("unknown", name, (), how, self._how_to_add(text))
-        if len(found) > 1 or how == "ambiguous alias":
-            return Match("ambiguous", name, tuple(found), how, _what_settles(found))
-        return Match("exact", name, tuple(found), how)
+        if len(chips) > 1 or how == "ambiguous alias":
+            return Match("ambiguous", name, tuple(chips), how, _what_settles(chips))
+        return Match("exact", name, tuple(chips), how)
 
     def _by_end(self, text: str) -> list[Chip]:
-        """Chips one of whose names ends with ``text``, as ``NVIDIA GeForce RTX 4090`` does with ``RTX 4090``."""
+        """Return chips with a name that ends with ``text``, as ``NVIDIA GeForce RTX 4090`` does with ``RTX 4090``."""
         if _SIZE.fullmatch(text) or not any(character.isdigit() for character in text):
             return []
         end = f" {_fold(text)}"
-        found = (chip for name, chips in self._exact.items() if name.endswith(end) for chip in chips)
-        return list({chip.id: chip for chip in found}.values())
+        named = (chip for name, chips in self._exact.items() if name.endswith(end) for chip in chips)
+        return list({chip.id: chip for chip in named}.values())
 
     def _by_words(self, text: str) -> list[Chip]:
-        """Chips one of whose names has every word of ``text``; failing that, a word each begins with, if several."""
+        """Return chips with every word of ``text`` in their names; else with words that begin so, if several."""
         words = _words(text)
         if not words:
             return []

@@ -1,52 +1,47 @@
-"""Cambricon through ``cnmon`` (4.20 to 6.x): two lines a card.
+"""Cambricon, through ``cnmon`` (4.20 to 6.x): two lines a card.
 
-Version 4 prints the driver in every row where version 5 prints the PCI address. ``cnmon info -j`` has more, but writes
-its file into the working folder and not to standard output.
+Version 4 prints the driver in every row where version 5 prints the PCI address. ``cnmon info -j`` reports more, but
+writes its file into the working folder and not to standard output.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from profiler.devices.bus.makers import COMPUTE, Maker
 from profiler.devices.device import Device
-from profiler.devices.screen.card import Card
-from profiler.devices.screen.fields import pci_address, told
-from profiler.devices.screen.tool import Answers, Tool
-from profiler.devices.screen.two_lines import Lines, Table
+from profiler.devices.screen import fields
+from profiler.devices.screen.tool import Tool
+from profiler.devices.screen.two_lines import Lines, Start, Table
 
+MAKER = Maker("Cambricon", "CN", ("cabc",), COMPUTE, "cnmon", sources=("pci.ids",))
 _CARD = re.compile(r"^(\d{1,4})\s+(\S+)\s+(\S+)(?:\s+(v[\w.\-]+))?$", re.ASCII)
 
 
-def _start(lines: Lines) -> tuple[int, str, dict[str, Any]] | None:
+def _start(lines: Lines) -> Start | None:
     upper = lines.upper
     start = _CARD.match(upper[0])
     if start is None or len(upper) < 2 or len(lines.lower) < 2:
         return None
     driver = re.search(r"\b(v\d[\w.\-]*)", upper[1])
     details = {
-        "pci_address": pci_address(upper[1]),
-        "firmware_version": told(start[4] or ""),
-        "virtual_function": told(start[2]),
+        "pci_address": fields.pci_address(upper[1]),
+        "firmware_version": fields.known(start[4] or ""),
+        "virtual_function": fields.known(start[2]),
         **({"driver_version": driver[1]} if driver else {}),
     }
     return int(start[1]), start[3], details
 
 
-_TABLE = Table(
+TABLE = Table(
     "cnmon",
-    "Cambricon",
+    MAKER,
     "CNMON",
     {"driver_version": r"Driver (v[\w.\-]+)"},
     _start,
     utilisation=lambda lines: lines.upper[2] if len(lines.upper) > 2 else "",
 )
-
-
-def cards(answers: Answers) -> tuple[Card, ...]:
-    """Read one card for each two lines."""
-    return _TABLE.cards(answers.get("", ""))
-
-
-TOOL = Tool("cnmon", "cabc", ("",), cards, device_types=("mlu",), visible=("MLU_VISIBLE_DEVICES",))
-DEVICE = Device("Cambricon", tools=(TOOL,))
+TOOL = Tool("cnmon", MAKER, ("",), TABLE.cards, device_types=("mlu",), visible=("MLU_VISIBLE_DEVICES",))
+DEVICE = Device(
+    "Cambricon", maker=MAKER, tools=(TOOL,), packages=("torch[-_]mlu",), shared_objects=("cnnl", "cnrt"),
+)  # fmt: skip

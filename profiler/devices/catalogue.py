@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from profiler.devices.bus.pci import PciDevice
+from profiler.devices.bus.makers import Maker
+from profiler.devices.pci import PciDevice
 from profiler.devices.plugins import installed
 from profiler.devices.screen.card import Card
 from profiler.devices.screen.tool import Enquiry, Heard
 from profiler.records.findings import Findings, merge
 from profiler.records.host import Component
 
-TOOLS = installed().tools
-"""Every vendor tool that a plug-in reads, the most trusted first."""
-
 
 def start_tools() -> Enquiry:
     """Start every tool that is on PATH; :func:`read_accelerators` collects the answers."""
-    return Enquiry(TOOLS)
+    return Enquiry(installed().tools)
 
 
 def read_boards() -> list[tuple[Heard, tuple[Card, ...]]]:
@@ -37,13 +35,13 @@ def read_boards() -> list[tuple[Heard, tuple[Card, ...]]]:
 def read_accelerators(enquiry: Enquiry, devices: list[PciDevice]) -> Findings:
     """List every accelerator once: described by a library or a tool if possible, else by its PCI identification."""
     present = [device for device in devices if device.is_accelerator]
-    makers = {device.vendor_id for device in present}
-    libraries = [(device.vendor_id, read) for device in installed().devices for read in device.libraries]
-    by_library = [read(vendor_id in makers) for vendor_id, read in libraries]
-    heard = [one for one in enquiry.finish() if _concerns(one, makers)]
-    described = _without_repeats([*by_library, *(_findings(one) for one in heard)])
+    makers = {device.vendor for device in present}
+    libraries = [(device.maker, read) for device in installed().devices for read in device.libraries]
+    by_library = [read(maker in makers) for maker, read in libraries]
+    heard = [answer for answer in enquiry.finish() if _concerns(answer, makers)]
+    described = _without_repeats([*by_library, *(_findings(answer) for answer in heard)])
     components = tuple(_with_pci(part, present) for part in described.components)
-    asked = {one.tool.pci_vendor for one in heard} | {vendor_id for vendor_id, _ in libraries}
+    asked = {answer.tool.maker for answer in heard} | {maker for maker, _ in libraries}
     undescribed = [device for device in present if not _covers(described.components, device)]
     broken = {f"device plug-in {name}": reason for name, reason in installed().broken.items()}
     return merge(
@@ -51,31 +49,32 @@ def read_accelerators(enquiry: Enquiry, devices: list[PciDevice]) -> Findings:
     )
 
 
-def _concerns(heard: Heard, makers: set[str]) -> bool:
-    """Not where another maker's program of the same name answered."""
+def _concerns(heard: Heard, makers: set[Maker | None]) -> bool:
+    """Return False if another maker's program of the same name answered."""
     tool = heard.tool
-    return not tool.shared_name or tool.pci_vendor in makers or bool(tool.cards(heard.answers))
+    return not tool.shared_name or tool.maker in makers or bool(tool.cards(heard.answers))
 
 
 def _findings(heard: Heard) -> Findings:
     components = heard.tool.parse(heard.answers)
     unread = {f"{heard.tool.name} {question}".strip(): reason for question, reason in heard.failures.items()}
     if not components and not unread:
-        said = next((line.strip() for text in heard.answers.values() for line in text.splitlines() if line.strip()), "")
-        what = f"it begins with {said[:60]!r}" if said else "it is empty"
-        unread[heard.tool.name] = f"its output names no device in a form known here: {what}"
+        lines = (line.strip() for text in heard.answers.values() for line in text.splitlines())
+        first = next(filter(None, lines), "")
+        what = f"it begins with {first[:60]!r}" if first else "it is empty"
+        unread[heard.tool.name] = f"its output names no device in a known form: {what}"
     return Findings(components, unread)
 
 
-def _without_repeats(found: list[Findings]) -> Findings:
+def _without_repeats(sources: list[Findings]) -> Findings:
     """Drop devices that an earlier source described: by address, or by maker if a tool prints no addresses."""
     kept: list[Findings] = []
-    for one in found:
+    for source in sources:
         before = [part for findings in kept for part in findings.components]
         addresses = {part.details["pci_address"] for part in before if "pci_address" in part.details}
         makers = {part.vendor for part in before}
-        new = tuple(part for part in one.components if not _known(part, addresses, makers))
-        kept.append(replace(one, components=new))
+        new = tuple(part for part in source.components if not _known(part, addresses, makers))
+        kept.append(replace(source, components=new))
     return merge(kept)
 
 
@@ -85,8 +84,8 @@ def _known(part: Component, addresses: set[str], makers: set[str | None]) -> boo
 
 
 def _with_pci(part: Component, devices: list[PciDevice]) -> Component:
-    """The component with what the kernel knows of the device at its address; the vendor's own word stands."""
-    device = next((one for one in devices if one.address == part.details.get("pci_address")), None)
+    """Add what the kernel knows about the device at the component's address; the vendor's own facts take precedence."""
+    device = next((candidate for candidate in devices if candidate.address == part.details.get("pci_address")), None)
     if device is None:
         return part
     known = {"pci_id": f"{device.vendor_id}:{device.device_id}", **device.link}
@@ -104,7 +103,7 @@ def _covers(components: tuple[Component, ...], device: PciDevice) -> bool:
     return False
 
 
-def _from_pci(device: PciDevice, asked: set[str]) -> Findings:
+def _from_pci(device: PciDevice, asked: set[Maker | None]) -> Findings:
     maker = device.vendor
     assert maker is not None
     details = {
@@ -115,11 +114,11 @@ def _from_pci(device: PciDevice, asked: set[str]) -> Findings:
         **device.link,
     }
     name = f"{maker.name} device {device.device_id}"
-    note = "known by its PCI identification only"
+    note = "identified by its PCI id only"
     component = Component("accelerator", name, maker.name, maker.country, details, "/sys/bus/pci", note)
-    if device.vendor_id in asked:
+    if maker in asked:
         reason = f"{maker.tool} does not describe this device"
-    elif device.vendor_id in {tool.pci_vendor for tool in TOOLS}:
+    elif maker in {tool.maker for tool in installed().tools}:
         reason = f"{maker.tool} is not on PATH; install the vendor's driver, or pass the tool into the container"
     else:
         reason = f"chipassay does not read {maker.tool or 'any tool of this maker'} yet"

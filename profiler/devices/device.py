@@ -1,4 +1,4 @@
-"""What a device plug-in is: everything chipassay knows of one maker's devices, in one object.
+"""What a device plug-in is: everything chipassay knows about one maker's devices, in one object.
 
 A plug-in is one file that defines a :class:`Device` and one entry point in the group ``chipassay.devices``.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from profiler.devices.bus.makers import Maker
 from profiler.devices.meter import Meter
 from profiler.devices.monitor import Monitor
 from profiler.devices.screen.tool import Tool
@@ -15,7 +16,7 @@ from profiler.host.finding import Finding, Machine
 from profiler.records.findings import Findings
 
 Check = Callable[[Machine], list[Finding]]
-"""Look at the maker's devices before a run; must not raise."""
+"""Check the maker's devices before a run; must not raise."""
 
 Library = Callable[[bool], Findings]
 """Describe the devices through the maker's library; the argument says whether the PCI bus shows one of them."""
@@ -25,17 +26,20 @@ Library = Callable[[bool], Findings]
 class Device:
     """One kind of device. What a maker does not offer stays an empty tuple.
 
-    ``vendor_id`` (PCI) and ``device_types`` (PyTorch's words) are for devices that no tool in ``tools`` reads. ``rank``
-    orders plug-ins, lowest first; the first source that describes a device is believed. ``monitors`` are those that
-    read a library: each tool brings its own monitor.
+    ``maker`` declares the PCI vendor ids. ``device_types`` are PyTorch's words for devices that no tool in ``tools``
+    reads. ``rank`` orders plug-ins, lowest first; the first source that describes a device is believed. ``monitors``
+    read a library: each tool brings its own monitor. ``packages`` and ``shared_objects`` are regular expressions for
+    the maker's Python packages and for the libraries that a process has mapped; the inventory lists what matches.
     """
 
     name: str
     rank: int = 50
-    vendor_id: str = ""
+    maker: Maker | None = None
     device_types: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     libraries: tuple[Library, ...] = ()
     meters: tuple[type[Meter], ...] = ()
     monitors: tuple[type[Monitor], ...] = ()
     checks: tuple[Check, ...] = ()
+    packages: tuple[str, ...] = ()
+    shared_objects: tuple[str, ...] = ()

@@ -1,20 +1,22 @@
-"""Hygon DCU through ``hy-smi --json``, a relative of ``rocm-smi`` that counts memory in MiB.
+"""Hygon DCU, through ``hy-smi --json``, a relative of ``rocm-smi`` that counts memory in MiB.
 
-Where a version refuses ``--json``, the table that ``hy-smi`` draws still tells how many cards there are and their power
-limits; it names neither model nor memory, and then the names say so. A version of 2026 leaves out commas in its JSON.
+If a version refuses ``--json``, the table that ``hy-smi`` draws still shows how many cards there are and their power
+limits; it prints neither model nor memory, and the cards' names are generic. A version of 2026 omits commas in its
+JSON.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
-from profiler.devices.amd import LIVE, smi_cards
+from profiler.devices.amd import HYGON, LIVE, VISIBLE, smi_cards
 from profiler.devices.device import Device
-from profiler.devices.screen.card import Card, Sensors
-from profiler.devices.screen.fields import FIGURE, celsius, json_object, present, share, watts
+from profiler.devices.screen import fields
+from profiler.devices.screen.card import Card, Sensors, make_card
+from profiler.devices.screen.fields import FIGURE
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.records.host import Component
 
 BOARD = "--showserial --showmaxpower --showbus --json"
 DOCUMENTED = "serial, address and power limit are read as clients of hy-smi do: no recorded output was found"
@@ -22,50 +24,42 @@ _TABLE_ROW = re.compile(r"^\s*(\d{1,4})\s+\S+C\s+\S+W\s", re.ASCII)
 
 
 def cards(answers: Answers) -> tuple[Card, ...]:
-    """One card for each that is named: from the JSON answers, or from the table."""
+    """Read one card for each that is named, from the JSON answers or else from the table."""
     questions = {question: text for question, text in answers.items() if question}
-    found = smi_cards(questions, "hy-smi")
-    if json_object(answers.get(BOARD, "")):
-        found = tuple(replace(card, component=replace(card.component, note=DOCUMENTED)) for card in found)
-    return found or _from_table(answers.get("", ""))
+    named = smi_cards(questions, "hy-smi")
+    if fields.json_object(answers.get(BOARD, "")):
+        named = tuple(replace(card, component=replace(card.component, note=DOCUMENTED)) for card in named)
+    return named or tuple(_from_table(answers.get("", "")))
 
 
-def _from_table(text: str) -> tuple[Card, ...]:
-    columns: list[str] = []
-    found = []
-    for line in text.splitlines():
-        words = line.split()
-        if words[1:3] == ["Temp", "AvgPwr"]:
-            columns = words
-        elif columns and _TABLE_ROW.match(line) and len(words) == len(columns):
-            row = dict(zip(columns, words, strict=True))
-            sensors = Sensors(
-                power_w=watts(row["AvgPwr"], rf"^{FIGURE}W$"),
-                power_limit_w=watts(row.get("PwrCap"), rf"^{FIGURE}W$"),
-                temperature_c=celsius(row["Temp"], rf"^{FIGURE}C$"),
-                utilisation=share(row.get("HCU%", row.get("DCU%")), rf"^{FIGURE}%$"),
-            )
-            details = {"index": int(words[0]), "power_limit_w": sensors.power_limit_w}
-            note = "hy-smi's table does not name the model"
-            part = Component("accelerator", "Hygon DCU", "Hygon", "CN", present(details), "hy-smi", note)
-            found.append(Card(part, sensors))
-    return tuple(found)
+def _from_table(text: str) -> Iterator[Card]:
+    lines = text.splitlines()
+    rows = (words for line in lines if _is_header(words := line.split()) or _TABLE_ROW.match(line))
+    for row in fields.rows_under(_is_header, rows):
+        index = fields.number(next(iter(row.values())), r"^(\d{1,4})$")
+        if index is None:
+            continue
+        sensors = Sensors(
+            power_w=fields.watts(row["AvgPwr"], rf"^{FIGURE}W$"),
+            power_limit_w=fields.watts(row.get("PwrCap"), rf"^{FIGURE}W$"),
+            temperature_c=fields.celsius(row["Temp"], rf"^{FIGURE}C$"),
+            utilisation=fields.share(row.get("HCU%", row.get("DCU%")), rf"^{FIGURE}%$"),
+        )
+        note = "hy-smi's table does not name the model"
+        yield make_card("hy-smi", HYGON, "Hygon DCU", {"index": int(index)}, sensors, note)
+
+
+def _is_header(words: list[str]) -> bool:
+    return words[1:3] == ["Temp", "AvgPwr"]
 
 
 TOOL = Tool(
     "hy-smi",
-    "1d94",
-    (
-        "--showproductname --showmeminfo vram --json",
-        BOARD,
-        "--showdriverversion --json",
-        LIVE,
-        "",
-    ),
+    HYGON,
+    ("--showproductname --showmeminfo vram --json", BOARD, "--showdriverversion --json", LIVE, ""),
     cards,
     device_types=("cuda",),
-    visible=("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
+    visible=VISIBLE,
     watched=(LIVE, ""),
 )
-
-DEVICE = Device("Hygon", tools=(TOOL,))
+DEVICE = Device("Hygon", maker=HYGON, tools=(TOOL,))

@@ -1,40 +1,36 @@
-"""Kunlunxin through ``xpu_smi`` or ``xpu-smi``: one wide table in XRE 4, three lines a device in XRE 5.
+"""Kunlunxin, through ``xpu_smi`` or ``xpu-smi``: one wide table in XRE 4, three lines a device in XRE 5.
 
-The lines of ``xpu_smi -m`` are not read: they hold power in milliwatts on a K200 and in watts on a P800, and say
-neither. Intel ships another program named ``xpu-smi``.
+The lines of ``xpu_smi -m`` are not read: they hold power in milliwatts on a K200 and in watts on a P800, without a
+unit. Intel ships an unrelated program named ``xpu-smi``.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
+from profiler.devices.bus.makers import COMPUTE, Maker
 from profiler.devices.device import Device
-from profiler.devices.screen.card import Card, Sensors
-from profiler.devices.screen.fields import (
-    COUNT,
-    FIGURE,
-    cells,
-    celsius,
-    mebibytes,
-    pci_address,
-    present,
-    share,
-    told,
-    watts,
-)  # fmt: skip
+from profiler.devices.screen import fields
+from profiler.devices.screen.card import Card, Sensors, make_card
+from profiler.devices.screen.fields import COUNT, FIGURE
 from profiler.devices.screen.tool import Answers, Tool
 from profiler.devices.screen.two_lines import Table, three_cells
-from profiler.records.host import Component
 
-VENDOR = "Baidu (Kunlunxin)"
-BANNER = "XPU-SMI"
+MAKER = Maker(
+    "Baidu (Kunlunxin)",
+    "CN",
+    ("1d22", "2057"),
+    COMPUTE,
+    "xpu-smi",
+    sources=("pci.ids", "2057: xpu-smi -q on a P800 PCIe, driver 5.0.21.26, in comments of a ZStack agent"),
+)
 _BOXES = Table(
     "xpu-smi",
-    VENDOR,
-    BANNER,
+    MAKER,
+    "XPU-SMI",
     {"driver_version": r"Driver Version:\s*([\w.\-]+)", "xre_version": r"XPU-RT Version:\s*([\w.\-]+)"},
     three_cells(r"^(\d{1,4})\s+(\S.*?)(?:\s+(?:N/A|On|Off))?$"),
     utilisation=lambda lines: lines.lower[2],
@@ -42,67 +38,48 @@ _BOXES = Table(
 
 
 def cards(answers: Answers) -> tuple[Card, ...]:
-    """One card a device."""
-    text = answers.get("", "")
-    found = _BOXES.cards(text) or _from_table(text)
-    at = Counter(card.component.details.get("pci_address") for card in found)
-    return tuple(_with_scope(card, at[card.component.details.get("pci_address")]) for card in found)
+    """Read one card a device. Both chips of a K200 have one address and print the same watts: the board's."""
+    read = _BOXES.cards(answers) or tuple(_from_table(answers.get("", "")))
+    at = Counter(card.component.details.get("pci_address") for card in read)
+    del at[None]
+    shared = [at[card.component.details.get("pci_address")] for card in read]
+    return tuple(
+        card.with_power_scope(f"board of {chips} chips") if chips > 1 else card
+        for card, chips in zip(read, shared, strict=True)
+    )
 
 
-def _from_table(text: str) -> tuple[Card, ...]:
+def _from_table(text: str) -> Iterator[Card]:
     driver = re.search(r"Driver Version:\s*([\w.\-]+)", text)
     runtime = re.search(r"Runtime Version:\s*([\w.\-]+)", text)
-    columns: list[str] = []
-    found = []
-    for line in text.splitlines():
-        row = cells(line)
-        if "DevID" in row:
-            columns = row if "Memory" in row and "PCI Addr" in row else []
-        elif columns and len(row) == len(columns):
-            said = dict(zip(columns, row, strict=True))
-            index, name = number_of(said["DevID"]), told(said.get("Model"))
-            total = mebibytes(said["Memory"], rf"/\s*{COUNT}\s*MB")
-            if index is None or name is None or total is None:
-                continue
-            sensors = Sensors(
-                power_w=watts(said.get("Power(W)"), rf"^{FIGURE}$"),
-                temperature_c=celsius(said.get("Temp"), rf"^{FIGURE}$"),
-                utilisation=share(said.get("UseRate"), rf"^{FIGURE}\s*%"),
-                memory_used_bytes=mebibytes(said["Memory"], rf"^{COUNT}\s*/"),
-                memory_total_bytes=total,
-            )
-            details = {
-                "index": index,
-                "pci_address": pci_address(said["PCI Addr"]),
-                "total_bytes": total,
-                "driver_version": driver[1] if driver else None,
-                "xre_version": runtime[1] if runtime else None,
-                "firmware_version": told(said.get("Firmware Version")),
-                "serial": told(said.get("SN")),
-            }
-            found.append(_card(name, details, sensors))
-    return tuple(found)
-
-
-def number_of(text: str) -> int | None:
-    """The number of a device, if the cell holds one and nothing else."""
-    return int(text) if re.fullmatch(r"\d{1,4}", text, re.ASCII) else None
-
-
-def _card(name: str, details: dict[str, Any], sensors: Sensors) -> Card:
-    return Card(Component("accelerator", name, VENDOR, "CN", present(details), "xpu-smi"), sensors)
-
-
-def _with_scope(card: Card, devices: int) -> Card:
-    """Both chips of a K200 stand at one address and print the same watts."""
-    if devices == 1 or card.sensors.power_w is None or "pci_address" not in card.component.details:
-        return card
-    return replace(card, sensors=replace(card.sensors, power_scope=f"board of {devices} chips"))
+    rows = (fields.cells(line) for line in text.splitlines())
+    for row in fields.rows_under(lambda cells: "DevID" in cells, rows):
+        index, name = fields.number(row["DevID"], r"^(\d{1,4})$"), fields.known(row.get("Model"))
+        memory = row.get("Memory")
+        total = fields.mebibytes(memory, rf"/\s*{COUNT}\s*MB")
+        if index is None or name is None or total is None:
+            continue
+        sensors = Sensors(
+            power_w=fields.watts(row.get("Power(W)"), rf"^{FIGURE}$"),
+            temperature_c=fields.celsius(row.get("Temp"), rf"^{FIGURE}$"),
+            utilisation=fields.share(row.get("UseRate"), rf"^{FIGURE}\s*%"),
+            memory_used_bytes=fields.mebibytes(memory, rf"^{COUNT}\s*/"),
+            memory_total_bytes=total,
+        )
+        details = {
+            "index": int(index),
+            "pci_address": fields.pci_address(row.get("PCI Addr")),
+            "driver_version": driver[1] if driver else None,
+            "xre_version": runtime[1] if runtime else None,
+            "firmware_version": fields.known(row.get("Firmware Version")),
+            "serial": fields.known(row.get("SN")),
+        }
+        yield make_card("xpu-smi", MAKER, name, details, sensors)
 
 
 TOOL = Tool(
     "xpu-smi",
-    "1d22",
+    MAKER,
     ("",),
     cards,
     device_types=("cuda", "xpu"),
@@ -110,6 +87,6 @@ TOOL = Tool(
     shared_name=True,
 )
 OLD_TOOL = replace(TOOL, name="xpu_smi", shared_name=False)
-"""The name that XRE 4 gave it, and XRE 5 still knows."""
+"""The name in XRE 4, which XRE 5 still has."""
 
-DEVICE = Device("Kunlunxin", tools=(TOOL, OLD_TOOL))
+DEVICE = Device("Kunlunxin", maker=MAKER, tools=(TOOL, OLD_TOOL))

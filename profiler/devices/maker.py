@@ -1,21 +1,20 @@
-"""Whose chip is behind a word of PyTorch's: ``cuda`` may mean NVIDIA, AMD, Hygon, MetaX, Iluvatar or Kunlunxin.
+"""Who made the device that PyTorch names: ``cuda`` may mean NVIDIA, AMD, Hygon, MetaX, Iluvatar or Kunlunxin.
 
-The PCI bus says whose boards are here, or else the tools do. Where boards of several makers answer to one word, the
-name that PyTorch gives the device is looked up among the names of the inventory.
+The PCI bus shows whose boards are present, or else the tools do. If boards of several makers share a word, the
+device's name in PyTorch is looked up among the names of the inventory.
 """
 
 from __future__ import annotations
 
 from backends.torch_device.discovery import ask_pytorch
-from profiler.devices.bus.makers import pci_vendor
-from profiler.devices.bus.pci import PciDevice, read_devices
 from profiler.devices.catalogue import read_accelerators, start_tools
+from profiler.devices.pci import PciDevice, read_devices
 from profiler.devices.plugins import installed
 from profiler.host.files import Files
 
 
 class SeveralMakersError(Exception):
-    """Boards of several makers are here, and ``args[0]`` says why none can be chosen."""
+    """Boards of several makers are present, and ``args[0]`` says why none can be chosen."""
 
 
 def maker_behind(accelerator: str) -> str | None:
@@ -25,7 +24,7 @@ def maker_behind(accelerator: str) -> str | None:
         SeveralMakersError: If it could be one of several makers'.
     """
     word, _, number = accelerator.partition(":")
-    candidates = makers_of(word)
+    candidates = installed().makers_of(word)
     devices = read_devices(Files())
     here = {device.vendor.name for device in devices if device.is_accelerator and device.vendor} & candidates
     if len(here) == 1 or len(candidates) < 2:
@@ -38,29 +37,22 @@ def maker_behind(accelerator: str) -> str | None:
     known = {maker for part, maker in described if name and _same(part, name)}
     if len(known) == 1:
         return known.pop()
-    reason = f"boards of {' and '.join(sorted(here))} are here, and which of them {accelerator} is cannot be told"
+    reason = f"boards of {' and '.join(sorted(here))} are present, and it is unknown which of them {accelerator} is"
     raise SeveralMakersError(reason + (f" from its name {name!r}" if name else ""))
 
 
-def makers_of(word: str) -> set[str]:
-    """The makers whose boards PyTorch may call ``word``."""
-    ids = {tool.pci_vendor for tool in installed().tools if word in tool.device_types}
-    ids |= {device.vendor_id for device in installed().devices if word in device.device_types}
-    return {maker.name for vendor_id in ids if (maker := pci_vendor(vendor_id))}
-
-
 def _pytorchs_name(word: str, number: int) -> str:
-    found = ask_pytorch(word)
-    return "" if isinstance(found, str) or number >= len(found) else found[number].name
+    devices = ask_pytorch(word)
+    return "" if isinstance(devices, str) or number >= len(devices) else devices[number].name
 
 
 def _described(devices: list[PciDevice]) -> list[tuple[str, str]]:
-    """Name and maker of every accelerator that NVML or a vendor's tool describes."""
+    """Return name and maker of every accelerator that a library or a vendor's tool describes."""
     parts = read_accelerators(start_tools(), devices).components
     return [(part.name, part.vendor) for part in parts if part.vendor and part.source != "/sys/bus/pci"]
 
 
 def _same(part: str, name: str) -> bool:
-    """Either may hold the other: PyTorch adds the profile to the name of a MIG instance."""
+    """Compare names; either may contain the other, since PyTorch adds the profile of a MIG instance."""
     part, name = part.casefold(), name.casefold()
     return part in name or name in part

@@ -1,4 +1,4 @@
-"""What a meter is."""
+"""The contract of energy meters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from profiler.records.quantity import Grade
 class MeterProbe:
     """Whether a meter can be read here; if not, why, and how to enable it.
 
-    ``scope`` and ``grade`` are those its readings would have on this hardware.
+    ``scope`` and ``grade`` are those of its readings on this hardware.
     """
 
     available: bool
@@ -39,7 +39,7 @@ class Look:
 
 
 class MeterLostError(Exception):
-    """The meter can be read no longer: ``args[0]`` says why. What it had read until then stays."""
+    """The meter can no longer be read: ``args[0]`` says why. Earlier readings remain valid."""
 
 
 class Meter(ABC):
@@ -51,23 +51,23 @@ class Meter(ABC):
 
     name: ClassVar[str]
     covers: ClassVar[str]
-    """The kind of hardware, for people."""
+    """The kind of hardware, in words."""
     device_types: ClassVar[tuple[str, ...]] = ()
     """The accelerators it may read, as PyTorch calls their type (``cuda``); empty for a meter of the host's processor.
-    The joules of one are never given as the other's."""
+    Joules of one are never reported as the other's."""
     makers: ClassVar[tuple[str, ...]] = ()
-    """The makers of the accelerators it reads, as :mod:`profiler.inventory` names them; empty for any."""
+    """The makers of the accelerators it reads, as the inventory names them; empty for any."""
     sample_interval_s: ClassVar[float] = 0.1
 
     scope: str
     grade: Grade = "measured"
     power_source: str = ""
     power_period_s: float = 0.0
-    """How old a power reading may be; it bounds the error of integrated power at each edge."""
+    """The greatest age of a power reading; it bounds the error of integrated power at each edge."""
     max_interval_s: float = 60.0
-    """Longest time between two looks: more is a gap, and a counter might have wrapped twice."""
+    """The longest time between two looks: beyond it, a counter might have wrapped twice."""
     max_power_w: float = 10_000.0
-    """More than the hardware can draw: a counter that rises faster has jumped."""
+    """More than the hardware can draw: a counter that rises faster jumped."""
 
     def __init__(self) -> None:
         self.device: dict[str, str] = {}
@@ -75,33 +75,33 @@ class Meter(ABC):
     @classmethod
     @abstractmethod
     def probe(cls, accelerator: str | None, environment: Mapping[str, str]) -> MeterProbe:
-        """Look, without opening anything that could disturb a run.
+        """Return whether the meter works here, without opening anything that could disturb a run.
 
-        ``accelerator`` is what :meth:`Backend.accelerator` gives (None: the host's processor); ``environment`` is the
+        ``accelerator`` comes from :meth:`Backend.accelerator` (None: the host's processor); ``environment`` is the
         worker's, which may renumber accelerators.
         """
 
     @classmethod
     def candidates(cls, environment: Mapping[str, str]) -> tuple[str | None, ...]:
-        """The hardware on this machine that it might read, as :meth:`probe` wants it."""
+        """Return the hardware on this machine that it might read, in the form :meth:`probe` takes."""
         return (None,)
 
     @classmethod
     @abstractmethod
     def open(cls, accelerator: str | None, environment: Mapping[str, str]) -> Meter:
-        """The meter, after :meth:`probe` said that it is available.
+        """Open the meter, once :meth:`probe` found it available.
 
         Raises:
-            MeterLostError: If it is so no longer.
+            MeterLostError: If it is no longer available.
         """
 
     @abstractmethod
     def look(self) -> Look:
-        """Read now. Energy never falls between two looks without a fault.
+        """Read now. Energy never decreases between two looks without a fault.
 
         Raises:
             MeterLostError: If the meter is gone.
         """
 
-    def close(self) -> None:  # noqa: B027 - a meter of files has nothing to let go of
-        """Let go of what was opened."""
+    def close(self) -> None:  # noqa: B027 - a meter of files holds nothing open
+        """Release what was opened."""

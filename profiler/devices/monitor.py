@@ -1,4 +1,4 @@
-"""What a monitor is."""
+"""The contract of monitors."""
 
 from __future__ import annotations
 
@@ -7,69 +7,79 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from profiler.devices.meter import MeterLostError, MeterProbe
+from profiler.records.readings import Polling
 
 Row = dict[str, float | None]
-"""Column to figure, the unit in the column's name; None where it could not be read this time."""
+"""Column to figure, the unit in the column's name; None if it could not be read this time."""
 
 
 class Monitor(ABC):
-    """Tells clocks, temperature, limits, memory in use and processes of one accelerator."""
+    """Reports clocks, temperature, limits, memory in use and processes of one accelerator."""
 
     name: ClassVar[str]
     device_types: ClassVar[tuple[str, ...]]
     """The accelerators it may watch, as PyTorch calls their type."""
     columns: ClassVar[tuple[str, ...]]
     slow_columns: ClassVar[tuple[str, ...]]
-    """Those that change seldom or cost more to read; they are read less often."""
+    """Columns that change seldom or cost more to read; they are read less often."""
 
     clock_event_names: ClassVar[dict[int, str]] = {}
-    """What each bit of the column ``clock_event_reasons`` stands for."""
+    """The meaning of each bit of the column ``clock_event_reasons``."""
 
     throttle_events: ClassVar[int] = 0
-    """The bits among them that stand for heat or an external brake."""
+    """The bits that mean heat or an external brake."""
 
     makers: ClassVar[tuple[str, ...]] = ()
-    """The makers of the boards it reads, as :mod:`profiler.inventory` names them; empty for any."""
+    """The makers of the boards it reads, as the inventory names them; empty for any."""
 
     device: dict[str, str]
     unread: dict[str, str]
     """Column -> why it cannot be read here."""
 
+    polling: Polling | None = None
+    """How its tool is polled; None for a library that is called directly."""
+
+    power_scope: str = ""
+    """What the watts cover where that is not this device alone."""
+
+    caveat: str = ""
+    """Why its figures deserve less trust than others'; empty where nothing is known against them."""
+
     read_at_ns: int | None = None
-    """When the row that was looked at last was read, where that was not just now."""
+    """When the latest row was read, if that was before the call that returned it."""
 
     cpu_s: float = 0.0
-    """Processor time in seconds that watching took outside of :meth:`look`."""
+    """Processor time in seconds spent outside of :meth:`look`."""
 
     @classmethod
     @abstractmethod
     def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
-        """Whether it can tell anything about ``accelerator``."""
+        """Return whether it can read ``accelerator``."""
 
     @classmethod
     @abstractmethod
     def open(cls, accelerator: str, environment: Mapping[str, str]) -> Monitor:
-        """The monitor, after :meth:`probe` said that it is available.
+        """Open the monitor, once :meth:`probe` found it available.
 
         Raises:
-            MeterLostError: If it is so no longer.
+            MeterLostError: If it is no longer available.
         """
 
     @abstractmethod
     def look(self, *, slow: bool) -> Row | None:
-        """The state now; ``slow`` asks for the slow columns too. None where nothing is known since the look before.
+        """Return the state now, with the slow columns if ``slow``; None without news since the previous look.
 
         Raises:
             MeterLostError: If the device is gone.
         """
 
     def processes(self) -> dict[int, int | None]:
-        """Processes that compute on the device, and the bytes each holds there (None where that is hidden)."""
+        """Return the processes that compute on the device, and the bytes each holds there (None if hidden)."""
         return {}
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what was opened."""
+        """Release what was opened."""
 
 
 class LibraryMonitor(Monitor):
@@ -82,7 +92,7 @@ class LibraryMonitor(Monitor):
 
     library: ClassVar[str]
     binding: ClassVar[str]
-    """The Python package, for what it does not have."""
+    """The Python package, named when a function is missing from it."""
     readers: Mapping[str, Callable[[], float]]
     error: type[Exception]
     gone: tuple[int, ...]

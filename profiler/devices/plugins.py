@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import entry_points
 
+from profiler.devices.bus.makers import Maker, listed_makers
 from profiler.devices.device import Check, Device
 from profiler.devices.meter import Meter
 from profiler.devices.monitor import Monitor
@@ -39,8 +40,19 @@ class Plugins:
         return libraries + tuple(monitor_of(tool) for tool in self.tools)
 
     @cached_property
+    def makers(self) -> dict[str, Maker]:
+        """Makers by PCI vendor id; what a plug-in declares takes precedence."""
+        declared = (device.maker for device in self.devices if device.maker)
+        return listed_makers() | {vendor_id: maker for maker in declared for vendor_id in maker.pci_ids}
+
+    def makers_of(self, device_type: str) -> set[str]:
+        """Return the makers whose boards PyTorch may call ``device_type``."""
+        by_tool = {tool.maker.name for tool in self.tools if device_type in tool.device_types}
+        return by_tool | {d.maker.name for d in self.devices if d.maker and device_type in d.device_types}
+
+    @cached_property
     def checks(self) -> tuple[Check, ...]:
-        """What ``chipassay doctor`` looks at on the devices."""
+        """What ``chipassay doctor`` checks on the devices."""
         return tuple(check for device in self.devices for check in device.checks)
 
 
@@ -62,3 +74,8 @@ def installed() -> Plugins:
         else:
             broken[point.name] = f"{point.value} is not a profiler.devices.device.Device"
     return Plugins(tuple(sorted(devices.values(), key=lambda device: (device.rank, device.name))), broken)
+
+
+def pci_vendor(vendor_id: str) -> Maker | None:
+    """Return the maker behind four hexadecimal digits."""
+    return installed().makers.get(vendor_id)

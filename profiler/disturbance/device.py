@@ -1,17 +1,18 @@
-"""What spoils a repetition on an accelerator: found by the parent from the device's telemetry, once the worker is done.
+"""What spoils a repetition on an accelerator: the parent judges the device's telemetry once the worker has ended.
 
-Each detector is one entry of :data:`DEVICE_DETECTORS`; its threshold stands there and nowhere else. A repetition in
-which the device was never looked at is not judged. A board at its own power limit is not disturbed: the limit is part
-of the board, and telemetry tells how often it bound.
+Each detector, with its threshold, is one entry of :data:`DEVICE_DETECTORS`. A repetition without a telemetry row is not
+judged. A board at its own power limit is not disturbed: the limit is part of the board, and telemetry records how often
+it was reached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from profiler.devices.metering.telemetry import State
-from profiler.records.target import Repetition, Spoiler
+from profiler.disturbance.detector import Detector, spoilers
+from profiler.records.target import Repetition
 from profiler.statistics.medians import median
 
 
@@ -19,7 +20,7 @@ from profiler.statistics.medians import median
 class Seen:
     """One repetition beside the whole run.
 
-    ``states`` are those within it, ``run`` those within any of the run's, ``idle`` those while nothing of ours ran.
+    ``states`` were seen during it, ``run`` during any counted repetition, ``idle`` while this run used no device.
     """
 
     repetition: Repetition
@@ -28,21 +29,8 @@ class Seen:
     idle: Sequence[State] = ()
 
     def values(self, column: str, *, of_run: bool = False) -> list[float]:
-        """What a column held, unread moments left out."""
+        """Return the known values of a column."""
         return [v for state in (self.run if of_run else self.states) if (v := state.row.get(column)) is not None]
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceDetector:
-    """``reading`` gives a figure or None where nothing can be said; past ``threshold`` the repetition is marked."""
-
-    name: str
-    unit: str
-    threshold: float
-    reading: Callable[[Seen], float | None]
-    meaning: str
-    remedy: str
-    external: bool = False
 
 
 def _throttled(seen: Seen) -> float | None:
@@ -79,89 +67,55 @@ def _memory_used(seen: Seen) -> float | None:
     return max(used) / total[0] if used and total and total[0] else None
 
 
-DEVICE_DETECTORS: tuple[DeviceDetector, ...] = (
-    DeviceDetector(
-        "device_throttled",
-        "1",
-        0.0,
-        _throttled,
-        "heat or an external brake slowed the device's clocks",
+DEVICE_DETECTORS = (
+    Detector(
+        "device_throttled", "1", 0.0, _throttled,
         "improve cooling, or lower the power limit until clocks stay steady",
     ),
-    DeviceDetector(
-        "device_clock_drop",
-        "1",
-        0.05,
-        _clock_drop,
-        "the device's clock fell below that of the rest of the run",
-        "lock the clocks (sudo nvidia-smi -lgc), or look for what lowers them in the telemetry",
+    Detector(
+        "device_clock_drop", "1", 0.05, _clock_drop,
+        "lock the clocks (on NVIDIA: sudo nvidia-smi -lgc), or find in the telemetry what lowers them",
     ),
-    DeviceDetector(
-        "device_warming_up",
-        "K",
-        8.0,
-        _cooler_than_at_the_end,
-        "the device was still warming up: cooler than at the end of the run",
-        "warm up longer or raise --budget",
+    Detector("device_warming_up", "K", 8.0, _cooler_than_at_the_end, "warm up longer or raise --budget"),
+    Detector(
+        "device_shared", "processes", 0.0, _others,
+        "stop the other processes; the telemetry in the record names them", external=True,
     ),
-    DeviceDetector(
-        "device_shared",
-        "processes",
-        0.0,
-        _others,
-        "other processes used the device",
-        "stop them; the telemetry in the record names them",
-        external=True,
+    Detector(
+        "device_busy_before", "1", 0.05, _busy_when_idle,
+        "find what uses the device with the maker's tool (nvidia-smi, npu-smi, ...) on the host, outside the "
+        "container, and stop it", external=True,
     ),
-    DeviceDetector(
-        "device_busy_before",
-        "1",
-        0.05,
-        _busy_when_idle,
-        "something else kept the device busy before and after the run, named or not",
-        "find it with the maker's tool (nvidia-smi, npu-smi, ...) on the host, outside the container, and stop it",
-        external=True,
-    ),
-    DeviceDetector(
-        "device_clock_gap",
-        "1",
-        0.01,
-        _clock_gap,
-        "the device's clock and the host's disagree about how long it took",
+    # The device's clock and the host's disagree about how long the repetition took.
+    Detector(
+        "device_clock_gap", "1", 0.01, _clock_gap,
         "look for suspends and clock changes; measure again",
     ),
-    DeviceDetector(
-        "device_memory_full",
-        "1",
-        0.97,
-        _memory_used,
-        "the device's memory was almost full: the allocator may have had to wait and clean up",
+    # The memory was almost full: the allocator may have had to wait and clean up.
+    Detector(
+        "device_memory_full", "1", 0.97, _memory_used,
         "use a smaller batch or a shorter workload, or stop what else holds memory",
     ),
-)
+)  # fmt: skip
 
 
 def mark_repetitions(
     repetitions: Sequence[Repetition], states: Sequence[State], idle: Sequence[tuple[int, int]] = ()
 ) -> tuple[Repetition, ...]:
-    """The repetitions with what spoiled them added; warm-up is judged too, and counts for the run's usual state not.
+    """Return the repetitions with what spoiled them. Warm-up is judged too, but does not define the usual state.
 
-    ``idle`` are the windows (begin and end in ns) in which nothing of ours ran.
+    ``idle`` are the windows (begin and end in ns) in which this run used no device.
     """
     at_rest = [state for state in states if any(begin <= state.at_ns <= end for begin, end in idle)]
-    within = [_within(repetition, states) for repetition in repetitions]
-    counted = zip(repetitions, within, strict=True)
-    run = [state for repetition, found in counted if not repetition.warmup for state in found]
-    marked = []
-    for repetition, found in zip(repetitions, within, strict=True):
-        seen = Seen(repetition, found, run or found, at_rest)
-        added = []
-        for detector in DEVICE_DETECTORS:
-            value = detector.reading(seen)
-            if value is not None and value > detector.threshold:
-                added.append(Spoiler(detector.name, float(value), detector.threshold, detector.unit))
-        marked.append(replace(repetition, spoilers=(*repetition.spoilers, *added)))
-    return tuple(marked)
+    within = [(repetition, _within(repetition, states)) for repetition in repetitions]
+    run = [state for repetition, own in within if not repetition.warmup for state in own]
+    return tuple(
+        replace(
+            repetition,
+            spoilers=(*repetition.spoilers, *spoilers(DEVICE_DETECTORS, Seen(repetition, own, run or own, at_rest))),
+        )
+        for repetition, own in within
+    )
 
 
 def _within(repetition: Repetition, states: Sequence[State]) -> list[State]:

@@ -1,7 +1,7 @@
-"""What spoils a repetition: read before and after it, never within.
+"""What spoils a repetition on the host: read before and after each repetition, never during it.
 
-Each detector is one entry of :data:`DETECTORS`; its threshold stands there and nowhere else. What an accelerator tells
-is judged in :mod:`profiler.disturbance.device`.
+Each detector, with its threshold, is one entry of :data:`DETECTORS`. :mod:`profiler.disturbance.device` judges
+accelerators.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from profiler.disturbance.detector import Detector, spoilers
 from profiler.records.target import Repetition, Spoiler
 from profiler.statistics.medians import median
 
@@ -24,10 +25,9 @@ TASKS = Path("/proc/self/task")
 class Counters:
     """Counters of the machine and this process at one moment; seconds, pages and faults, cumulative.
 
-    ``queued_s`` is the time this process's threads were ready and waited for a core (schedstat), ``memory_stall_s``
-    that in which some task waited for memory (Documentation/accounting/psi.rst). ``wall_offset_s`` is the wall clock
-    less the monotonic one.
-    ``frequency_hz`` is the mean clock of this process's cores, 0 where the kernel does not tell.
+    ``queued_s`` is the time this process's threads were ready and waited for a core (schedstat); ``memory_stall_s`` is
+    the time some task waited for memory (Documentation/accounting/psi.rst). ``wall_offset_s`` is the wall clock minus
+    the monotonic clock. ``frequency_hz`` is the mean clock of this process's cores, 0 if the kernel does not expose it.
     """
 
     at_s: float
@@ -42,99 +42,57 @@ class Counters:
     frequency_hz: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Detector:
-    """``reading`` turns two states into a figure; past ``threshold`` the repetition is marked.
-
-    ``meaning`` says what it does to the figures, ``remedy`` what to do against it. ``external``: what is measured
-    cannot have caused it.
-    """
-
-    name: str
-    unit: str
-    threshold: float
-    reading: Callable[[Counters, Counters], float]
-    meaning: str
-    remedy: str
-    external: bool = False
-
-
 def _per_second(value: float, before: Counters, after: Counters) -> float:
     return value / max(after.at_s - before.at_s, 1e-9)
 
 
-DETECTORS: tuple[Detector, ...] = (
+DETECTORS = (
+    # Pages came from disk: the weights were not resident.
     Detector(
-        "major_faults",
-        "faults",
-        0,
-        lambda a, b: b.major_faults - a.major_faults,
-        "pages came from disk: the weights were not resident",
+        "major_faults", "faults", 0, lambda a, b: b.major_faults - a.major_faults,
         "free memory, or use a smaller model",
     ),
     Detector(
-        "swapping",
-        "pages",
-        0,
-        lambda a, b: b.swapped_pages - a.swapped_pages,
-        "the machine swapped: too little memory",
+        "swapping", "pages", 0, lambda a, b: b.swapped_pages - a.swapped_pages,
         "free memory, use a smaller model, or swapoff",
     ),
+    # Tasks waited for memory to be freed.
     Detector(
-        "memory_pressure",
-        "1",
-        0.01,
-        lambda a, b: _per_second(b.memory_stall_s - a.memory_stall_s, a, b),
-        "tasks waited for memory to be freed",
+        "memory_pressure", "1", 0.01, lambda a, b: _per_second(b.memory_stall_s - a.memory_stall_s, a, b),
         "free memory, use a smaller model, or raise the container's limit",
     ),
+    # The hypervisor gave this machine's cores to others.
     Detector(
-        "cpu_steal",
-        "cores",
-        0.05,
-        lambda a, b: _per_second(b.steal_s - a.steal_s, a, b),
-        "the hypervisor gave this machine's cores to others",
-        "use a machine with cores of its own, or measure when its neighbours are quiet",
-        external=True,
+        "cpu_steal", "cores", 0.05, lambda a, b: _per_second(b.steal_s - a.steal_s, a, b),
+        "use a machine with dedicated cores, or measure when its neighbours are quiet", external=True,
     ),
     Detector(
-        "other_load",
-        "cores",
-        0.15,
+        "other_load", "cores", 0.15,
         lambda a, b: _per_second((b.busy_s - a.busy_s) - (b.own_cpu_s - a.own_cpu_s), a, b),
-        "other processes used the cores",
-        "stop them, or leave them cores of their own with --threads",
-        external=True,
+        "stop other processes, or reserve cores for them with --threads", external=True,
     ),
+    # The engine's threads were ready and waited for a core.
     Detector(
-        "run_queue",
-        "cores",
-        0.10,
-        lambda a, b: _per_second(b.queued_s - a.queued_s, a, b),
-        "the engine's threads were ready and waited for a core",
+        "run_queue", "cores", 0.10, lambda a, b: _per_second(b.queued_s - a.queued_s, a, b),
         "stop other processes, or use fewer --threads",
     ),
+    # The wall clock was set: times of other machines and meters do not match.
     Detector(
-        "clock_step",
-        "s",
-        0.05,
-        lambda a, b: abs(b.wall_offset_s - a.wall_offset_s),
-        "the wall clock was set: times of other machines and meters do not match",
+        "clock_step", "s", 0.05, lambda a, b: abs(b.wall_offset_s - a.wall_offset_s),
         "let the clock be slewed (chrony, timesyncd), and measure once it has settled",
     ),
-)
+)  # fmt: skip
+"""Each reads the counters before and after a repetition."""
 
-FREQUENCY_DRIFT = 0.10
-"""A repetition is marked when the cores ended it this much slower than they ended the usual one."""
-
-FREQUENCY_DRIFT_REMEDY = "use the performance governor, and switch turbo off or improve cooling"
-
-REMEDIES = {detector.name: detector.remedy for detector in DETECTORS} | {"frequency_drift": FREQUENCY_DRIFT_REMEDY}
-"""What to do against each disturbance of the host."""
+FREQUENCY_DRIFT = Detector(
+    "frequency_drift", "1", 0.10, lambda clock_hz, usual_hz: 1 - clock_hz / usual_hz if clock_hz else None,
+    "use the performance governor, and switch turbo off or improve cooling",
+)  # fmt: skip
+"""Reads the cores' clock at the end of a repetition, and at the end of the usual one."""
 
 
 def read_counters() -> Counters:
-    """The counters now; those the system does not offer read 0 and can then not trigger."""
+    """Read the counters now. Those the system does not offer read 0 and never trigger."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     busy, steal = _processor_times()
     return Counters(
@@ -152,34 +110,24 @@ def read_counters() -> Counters:
 
 
 def spoilers_between(before: Counters, after: Counters) -> tuple[Spoiler, ...]:
-    """Every detector that went past its threshold between two readings."""
-    found = []
-    for detector in DETECTORS:
-        value = detector.reading(before, after)
-        if value > detector.threshold:
-            found.append(Spoiler(detector.name, float(value), float(detector.threshold), detector.unit))
-    return tuple(found)
+    """Return the readings past their threshold between two moments."""
+    return spoilers(DETECTORS, before, after)
 
 
 def mark_frequency_drift(repetitions: Sequence[Repetition], ended: Sequence[Counters]) -> tuple[Repetition, ...]:
-    """Mark the repetitions that the cores ended slower than usual, by ``ended``, read right after each."""
+    """Mark repetitions whose cores ended slower than usual; ``ended`` was read right after each."""
     known = [counters.frequency_hz for counters in ended if counters.frequency_hz]
     if not known:
         return tuple(repetitions)
     usual_hz = median(known)
-    marked = []
-    for repetition, counters in zip(repetitions, ended, strict=True):
-        drop = 1 - counters.frequency_hz / usual_hz if counters.frequency_hz else 0.0
-        if drop > FREQUENCY_DRIFT:
-            spoiler = Spoiler("frequency_drift", drop, FREQUENCY_DRIFT, "1")
-            marked.append(replace(repetition, spoilers=(*repetition.spoilers, spoiler)))
-        else:
-            marked.append(repetition)
-    return tuple(marked)
+    return tuple(
+        replace(run, spoilers=(*run.spoilers, *spoilers((FREQUENCY_DRIFT,), counters.frequency_hz, usual_hz)))
+        for run, counters in zip(repetitions, ended, strict=True)
+    )
 
 
 def _processor_times() -> tuple[float, float]:
-    """Busy and stolen seconds summed over all cores, from ``/proc/stat`` (fields as in proc(5))."""
+    """Return busy and stolen seconds of all cores together, from ``/proc/stat`` (fields as in proc(5))."""
     try:
         ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     except (OSError, ValueError):
@@ -198,7 +146,7 @@ def _swapped_pages() -> int:
 
 
 def _queued_s() -> float:
-    """Run delay of all threads of this process; one that ended takes its share along, which can only hide a wait."""
+    """Return the run delay of this process's threads; a thread that ended is missing, which can only hide a wait."""
     waited_ns = 0
     for thread in os.listdir(TASKS) if TASKS.is_dir() else ():  # noqa: PTH208 - a third of the time, names suffice
         try:

@@ -1,4 +1,4 @@
-"""Whether a run was too disturbed to conclude from, and how to do better: over what marked its repetitions."""
+"""Whether a run was too disturbed to conclude from, and how to do better."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiler.disturbance.device import DEVICE_DETECTORS
-from profiler.disturbance.host import DETECTORS, REMEDIES
+from profiler.disturbance.host import DETECTORS, FREQUENCY_DRIFT
 from profiler.records.target import Repetition, counted
 
 TOO_MANY = 0.5
-"""A run is too disturbed when more than this part of its counted repetitions is marked."""
+"""A run is too disturbed if more than this share of its counted repetitions is marked."""
 
-EXTERNAL = frozenset(
-    [detector.name for detector in DETECTORS if detector.external]
-    + [detector.name for detector in DEVICE_DETECTORS if detector.external]
-)
-"""Disturbances that come from outside the run: what is measured cannot have caused them."""
+_ALL = (*DETECTORS, FREQUENCY_DRIFT, *DEVICE_DETECTORS)
+EXTERNAL = frozenset(detector.name for detector in _ALL if detector.external)
+"""Disturbances from outside the run: the measured work cannot have caused them."""
 
-_REMEDIES = REMEDIES | {detector.name: detector.remedy for detector in DEVICE_DETECTORS}
+_REMEDIES = {detector.name: detector.remedy for detector in _ALL}
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """Over the counted repetitions: how many there are, how many are marked, and each detector's count, most first."""
+    """How many repetitions count, how many of them are marked, and how often by each detector, most frequent first."""
 
     counted: int
     marked: int
@@ -36,26 +34,13 @@ class Disturbance:
         return self.marked > TOO_MANY * self.counted
 
     @property
-    def remedies(self) -> tuple[str, ...]:
-        """What to do against what was found, the most frequent first."""
-        return tuple(dict.fromkeys(_REMEDIES[name] for name in self.by_detector if name in _REMEDIES))
-
-    @property
-    def verdict(self) -> str:
-        """In words; empty for a run that was left alone."""
-        if not self.marked:
-            return ""
-        named = ", ".join(f"{name.replace('_', ' ')} in {count}" for name, count in self.by_detector.items())
-        if not self.too_much:
-            return f"{named} of {self.counted} repetitions; they are counted"
-        return (
-            f"too much to conclude from: {named} of {self.counted} repetitions; "
-            f"{'; '.join(self.remedies) or 'find what ran beside it'}; then measure again"
-        )
+    def remedies(self) -> dict[str, str]:
+        """What to do against each detector's find, the most frequent first."""
+        return {name: _REMEDIES[name] for name in self.by_detector if name in _REMEDIES}
 
 
 def disturbance(repetitions: Sequence[Repetition]) -> Disturbance:
-    """What disturbed the counted ones among ``repetitions``."""
+    """Count what disturbed ``repetitions``, warm-up excluded."""
     judged = counted(repetitions)
     names = Counter(name for r in judged for name in {spoiler.detector for spoiler in r.spoilers})
     ordered = dict(sorted(names.items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,4 @@
-"""What on this machine disturbs a measurement, and what can be measured: checked before a run.
+"""What can disturb a measurement on this machine, and what can be measured: checked before a run.
 
 A check is a function in one of these modules and an entry in :data:`CHECKS`.
 """
@@ -43,14 +43,14 @@ CHECKS: tuple[Callable[[Machine], list[Finding]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What was found, and what can be measured."""
+    """The findings, and what can be measured."""
 
     checks: tuple[Finding, ...]
     measurable: tuple[Measurable, ...]
 
     @property
     def to_improve(self) -> tuple[Finding, ...]:
-        """Findings that have a remedy."""
+        """The findings that have a remedy."""
         return tuple(finding for finding in self.checks if finding.status == "improve")
 
 

@@ -15,7 +15,7 @@ QUICK_SOURCES = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_co
 
 
 def check_governor(machine: Machine) -> list[Finding]:
-    """Governors other than ``performance`` change the clock with the load."""
+    """Check the governors: all but ``performance`` change the clock with the load."""
     files = machine.files
     governors = Counter(
         text
@@ -33,7 +33,7 @@ def check_governor(machine: Machine) -> list[Finding]:
 
 
 def check_turbo(machine: Machine) -> list[Finding]:
-    """Turbo makes speed depend on temperature and on the load of other cores."""
+    """Check turbo, which makes speed depend on temperature and on the load of other cores."""
     no_turbo = machine.files.number(f"{CPU}/intel_pstate/no_turbo")
     boost = machine.files.number(f"{CPU}/cpufreq/boost")
     if no_turbo is None and boost is None:
@@ -52,7 +52,7 @@ def check_turbo(machine: Machine) -> list[Finding]:
 
 
 def check_clocksource(machine: Machine) -> list[Finding]:
-    """A slow clock source takes microseconds a token to read."""
+    """Check the clock source: reading a slow one takes microseconds a token."""
     source = machine.files.text(CLOCKSOURCE)
     if source is None:
         return [Finding("clock source", "unknown", machine.files.why_not(CLOCKSOURCE))]

@@ -1,4 +1,4 @@
-"""Which cores a run gets, who else uses them, and how the environment changes its threads."""
+"""The cores available to a run, who else uses them, and environment settings that change its threads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPINNING = {"OMP_WAIT_POLICY": ("active",), "GOMP_SPINCOUNT": ("infinite", "infi
 
 
 def check_load(machine: Machine) -> list[Finding]:
-    """What other processes and the hypervisor take, over a second, against the thresholds that mark repetitions."""
+    """Compare what others use over a second with the thresholds that mark repetitions."""
     before, processes = read_counters(), _processes()
     time.sleep(LOOK_S)
     after = read_counters()
@@ -28,26 +28,26 @@ def check_load(machine: Machine) -> list[Finding]:
     findings = []
     for name, title in (("other_load", "other load"), ("cpu_steal", "CPU steal")):
         detector = limits[name]
-        cores = max(0.0, detector.reading(before, after))
+        cores = max(0.0, detector.reading(before, after) or 0.0)
         found = f"{cores:.2f} cores"
         if cores <= detector.threshold:
             findings.append(Finding(title, "good", found))
             continue
         busiest = f" ({_busiest(processes)})" if name == "other_load" else ""
-        limit = f", more than the {detector.threshold:g} that mark a repetition"
+        limit = f", above the {detector.threshold:g} that mark a repetition"
         findings.append(Finding(title, "improve", f"{found}{limit}{busiest}", detector.remedy))
     return findings
 
 
 def _processes() -> list[psutil.Process]:
-    """All others, their processor time noted for the next look."""
-    found = []
+    """Return all other processes, with their processor time noted for the next look."""
+    others = []
     for process in psutil.process_iter():
         if process.pid != os.getpid():
             with contextlib.suppress(psutil.Error):
                 process.cpu_percent()
-                found.append(process)
-    return found
+                others.append(process)
+    return others
 
 
 def _busiest(processes: list[psutil.Process]) -> str:
@@ -60,7 +60,7 @@ def _busiest(processes: list[psutil.Process]) -> str:
 
 
 def check_cores(machine: Machine) -> list[Finding]:
-    """Whether a container's quota or the affinity leave fewer cores than a run would start threads on."""
+    """Check that a container's quota and the affinity leave a core for every thread."""
     cores = physical_cores()
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     findings = [Finding("cores", "good", f"{cores} physical cores for {cores} threads, {allowed} logical ones allowed")]
@@ -68,13 +68,13 @@ def check_cores(machine: Machine) -> list[Finding]:
     if quota.isdigit() and period.isdigit() and int(period) and int(quota) / int(period) < cores:
         share = int(quota) / int(period)
         remedy = f"raise the container's limit, or use --threads {max(1, int(share))}"
-        found = f"the container may use {share:g} of the {cores} cores: it is throttled for the rest of each period"
+        found = f"the container may use {share:g} of {cores} cores, and is throttled for the rest of each period"
         findings.append(Finding("CPU quota", "improve", found, remedy))
     return findings
 
 
 def check_thread_settings(machine: Machine) -> list[Finding]:
-    """Variables that override ``--threads``, or make threads spin."""
+    """Find variables that override ``--threads`` or make threads spin."""
     findings = []
     cores = physical_cores()
     for name in THREAD_VARIABLES:
@@ -85,6 +85,6 @@ def check_thread_settings(machine: Machine) -> list[Finding]:
     for name, bad in SPINNING.items():
         value = machine.environment.get(name)
         if value is not None and value.casefold() in bad:
-            found = f"{name}={value}: waiting threads spin, and take cores from working threads"
+            found = f"{name}={value}: waiting threads spin and occupy cores"
             findings.append(Finding("threads", "improve", found, f"unset {name}"))
     return findings or [Finding("threads", "good", "no variable overrides --threads or makes threads spin")]

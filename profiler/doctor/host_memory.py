@@ -1,4 +1,4 @@
-"""Whether weights stay resident, and on which pages."""
+"""Whether weights stay resident in memory, and on which pages."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from profiler.host.memory import available_bytes
 
 HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
 LITTLE_BYTES = 2 * 10**9
-"""Less than the smallest preset needs with its reference."""
+"""Less memory than the smallest preset needs with its reference."""
 
 
 def check_memory(machine: Machine) -> list[Finding]:
-    """Memory available without swapping."""
+    """Check the memory available without swapping."""
     free, total = available_bytes(), psutil.virtual_memory().total
     found = f"{free / 1e9:.1f} GB of {total / 1e9:.1f} GB available"
     if free < LITTLE_BYTES:
@@ -22,7 +22,7 @@ def check_memory(machine: Machine) -> list[Finding]:
 
 
 def check_swap(machine: Machine) -> list[Finding]:
-    """Swap in use may hold weights."""
+    """Check that no swap is in use: it may hold weights."""
     used = psutil.swap_memory()
     if used.total == 0:
         return [Finding("swap", "good", "none: weights stay in memory")]
@@ -33,7 +33,7 @@ def check_swap(machine: Machine) -> list[Finding]:
 
 
 def check_huge_pages(machine: Machine) -> list[Finding]:
-    """With 4 KiB pages, page walks take part of the bandwidth that limits decode."""
+    """Check that weights use huge pages: with 4 KiB pages, page walks cost bandwidth, which limits decode."""
     text = machine.files.text(HUGE_PAGES)
     if text is None:
         return [Finding("huge pages", "unknown", machine.files.why_not(HUGE_PAGES))]

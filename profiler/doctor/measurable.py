@@ -1,4 +1,4 @@
-"""Which figures this machine can give, at which grade, from which source."""
+"""Which figures are available on this machine, at which grade, from which source."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from profiler.devices.meters import METERS
+from profiler.devices.meters import METERS, MeterProbe
 from profiler.devices.monitors import MONITORS
 from profiler.devices.screen.monitor import REMEDY, VendorTool
 from profiler.devices.wall import ENVIRONMENT, probe_wall_meter
@@ -40,37 +40,39 @@ class Measurable:
 def measurable(files: Files, environment: Mapping[str, str]) -> tuple[Measurable, ...]:
     """List every kind of figure, available or not. ``environment`` is that of a worker."""
     clock = "the monotonic clock, and CUDA events where a device times its tokens"
-    found = [
+    rows = [
         Measurable("speed: TTFT, TPOT, throughput", "every target", "measured", clock),
         Measurable("memory of the worker", HOST, "measured", "the kernel's high-water mark (VmHWM)"),
     ]
-    grade: Grade
-    for kind in METERS:
-        for accelerator in kind.candidates(environment):
-            probe = kind.probe(accelerator, environment)
-            how = f"{kind.name}, of the {probe.scope}" if probe.available else f"{kind.name}: {probe.reason}"
-            grade = probe.grade if probe.available else "unavailable"
-            remedy = "" if probe.available else probe.remedy
-            found.append(Measurable("energy and power", accelerator or HOST, grade, how, remedy))
+    boards = set()
+    for meter in METERS:
+        for accelerator in meter.candidates(environment):
+            boards.add(accelerator)
+            probe = meter.probe(accelerator, environment)
+            rows.append(
+                _probed("energy and power", accelerator or HOST, meter.name, probe, f"covers the {probe.scope}")
+            )
     wall = probe_wall_meter(os.environ.get(ENVIRONMENT, ""))
-    how = f"{WALL}, sampled in parallel" if wall.available else f"{WALL}: {wall.reason}"
-    grade = wall.grade if wall.available else "unavailable"
-    found.append(Measurable("energy and power", "the whole machine", grade, how, wall.remedy))
-    boards = {accelerator for kind in METERS for accelerator in kind.candidates(environment) if accelerator}
-    for accelerator in sorted(boards):
+    rows.append(_probed("energy and power", "the whole machine", WALL, wall, "sampled in parallel"))
+    for accelerator in sorted(filter(None, boards)):
         kinds = [kind for kind in MONITORS if accelerator.partition(":")[0] in kind.device_types]
         absent = [kind for kind in kinds if issubclass(kind, VendorTool) and not kind.is_installed()]
         if absent:
             how = f"not on PATH: {', '.join(kind.name for kind in absent)}"
-            found.append(Measurable("state of the device", accelerator, "unavailable", how, REMEDY))
+            rows.append(Measurable("state of the device", accelerator, "unavailable", how, REMEDY))
         for monitor in [kind for kind in kinds if kind not in absent]:
             probe = monitor.probe(accelerator, environment)
-            how = f"{monitor.name}: clocks, heat, limits, memory, processes" if probe.available else probe.reason
-            grade = "measured" if probe.available else "unavailable"
-            found.append(Measurable("state of the device", accelerator, grade, how, probe.remedy))
+            what = "clocks, heat, limits, memory, processes"
+            rows.append(_probed("state of the device", accelerator, monitor.name, probe, what))
     for name, (path, remedy) in DISTURBANCES.items():
         if files.raw(path) is not None:
-            found.append(Measurable(f"disturbance: {name}", HOST, "measured", f"/{path}"))
+            rows.append(Measurable(f"disturbance: {name}", HOST, "measured", f"/{path}"))
         else:
-            found.append(Measurable(f"disturbance: {name}", HOST, "unavailable", files.why_not(path), remedy))
-    return tuple(found)
+            rows.append(Measurable(f"disturbance: {name}", HOST, "unavailable", files.why_not(path), remedy))
+    return tuple(rows)
+
+
+def _probed(figure: str, hardware: str, name: str, probe: MeterProbe, what: str) -> Measurable:
+    if probe.available:
+        return Measurable(figure, hardware, probe.grade, f"{name}, {what}")
+    return Measurable(figure, hardware, "unavailable", f"{name}: {probe.reason}", probe.remedy)

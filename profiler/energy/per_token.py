@@ -9,8 +9,10 @@ from typing import Literal
 from profiler.devices.metering.faults import IMPRECISE, LARGEST_ERROR
 from profiler.energy.window import IdlePower, NoEnergyError, WindowEnergy, disagreement_text, idle_power, window_energy
 from profiler.records.quantity import Grade
-from profiler.records.target import EnergyReading, EnergyWindow, Repetition, WorkerReport
-from profiler.statistics.medians import median, median_ci95
+from profiler.records.readings import EnergyReading
+from profiler.records.target import EnergyWindow, Repetition, WorkerReport
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 
 Phase = Literal["generate", "prefill", "decode"]
 
@@ -19,8 +21,8 @@ Phase = Literal["generate", "prefill", "decode"]
 class PerToken:
     """Joules per token: one value a window, and the error that resolution puts on each of them.
 
-    ``windows`` are what it was taken from, ``origin`` says which in words. ``spread`` is what to multiply the value of
-    a single window by for its 95 % interval: that of the repetitions' times, since one window tells nothing of its own.
+    ``windows`` are what it was taken from, ``origin`` names them. ``spread`` is what to multiply the value of
+    a single window by for its 95 % interval: that of the repetitions' times, since a single window has no spread.
     """
 
     joules: tuple[float, ...]
@@ -32,17 +34,17 @@ class PerToken:
 
     @property
     def value(self) -> float:
-        """The median."""
+        """Return the median."""
         return median(self.joules)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """What repetition leaves open, widened by resolution; None while repetition tells nothing."""
+        """Return the 95 % interval over repetitions, widened by resolution; None with too few repetitions."""
         if len(self.joules) == 1 and self.spread is not None:
-            found: tuple[float, float] | None = (self.value * self.spread[0], self.value * self.spread[1])
+            interval: tuple[float, float] | None = (self.value * self.spread[0], self.value * self.spread[1])
         else:
-            found = median_ci95(self.joules)
-        return None if found is None else (found[0] - self.error_j, found[1] + self.error_j)
+            interval = median_ci95(self.joules)
+        return None if interval is None else (interval[0] - self.error_j, interval[1] + self.error_j)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +57,26 @@ class Work:
 
     @property
     def batch(self) -> int:
-        """Sequences run side by side."""
+        """Return how many sequences run side by side."""
         return len(self.repetitions[0].token_ids)
 
     @property
     def output_tokens(self) -> int:
-        """Tokens generated for one sequence."""
+        """Return how many tokens are generated for one sequence."""
         return len(self.repetitions[0].token_ns)
 
     def tokens(self, phase: Phase) -> int:
-        """Tokens of one generation that a phase's joules are divided by."""
+        """Return tokens of one generation that a phase's joules are divided by."""
         each = {"generate": self.output_tokens, "prefill": self.prompt_tokens, "decode": self.output_tokens - 1}
         return self.batch * each[phase]
 
     def median_time_s(self, phase: Phase) -> float:
-        """The median time of a phase."""
+        """Return the median time of a phase."""
         spans = [_stretch(repetition, phase) for repetition in self.repetitions]
         return median([(end_ns - begin_ns) / 1e9 for begin_ns, end_ns in spans])
 
     def time_spread(self, phase: Phase) -> tuple[float, float] | None:
-        """The 95 % interval of the median time of a phase over that median; None with too few repetitions."""
+        """Return the 95 % interval of the median time of a phase over that median; None with too few repetitions."""
         spans = [_stretch(repetition, phase) for repetition in self.repetitions]
         times = [float(end_ns - begin_ns) for begin_ns, end_ns in spans]
         interval, centre = median_ci95(times), median(times)
@@ -92,16 +94,16 @@ class _Generations:
 
 
 def window_edges(worker: WorkerReport) -> tuple[int, ...]:
-    """Every moment at which a window of some figure begins or ends."""
+    """Return every moment at which a window of some figure begins or ends."""
     within = [r.start_ns + offset for r in worker.counted for offset in (0, r.token_ns[0], r.token_ns[-1])]
     return (*within, *(edge for w in worker.energy_windows for edge in (w.begin_ns, w.end_ns)))
 
 
 def joules_per_token(reading: EnergyReading, work: Work, phase: Phase, *, net: bool = False) -> PerToken:
-    """Joules per output token (``generate``, ``decode``) or prompt token (``prefill``).
+    """Return joules per output token (``generate``, ``decode``) or prompt token (``prefill``).
 
     Raises:
-        NoEnergyError: With the reason why no figure can be given, or none that is precise enough.
+        NoEnergyError: If there is no figure, or none that is precise enough: with the reason.
     """
     tokens = work.tokens(phase)
     if tokens == 0:
@@ -114,8 +116,8 @@ def joules_per_token(reading: EnergyReading, work: Work, phase: Phase, *, net: b
         error_j = whole.error_j + prefill.error_j
         origin, windows, grade = "whole generations less their prefill", whole.windows + prefill.windows, "derived"
     else:
-        found = _generations(reading, work, phase, idle)
-        joules, error_j, origin, windows = found.joules, found.error_j, found.origin, found.windows
+        whole = _generations(reading, work, phase, idle)
+        joules, error_j, origin, windows = whole.joules, whole.error_j, whole.origin, whole.windows
     if error_j > LARGEST_ERROR * abs(median(joules)):
         raise NoEnergyError(
             f"{IMPRECISE}: {reading.meter} leaves ±{error_j / tokens:.2g} J on {median(joules) / tokens:.2g} J/tok, "
@@ -125,9 +127,9 @@ def joules_per_token(reading: EnergyReading, work: Work, phase: Phase, *, net: b
     return PerToken(per_token, error_j / tokens, grade, origin, windows, work.time_spread(phase))
 
 
-def cross_check(found: PerToken) -> str:
-    """What integrated power says of the same windows; empty where the meter has no second source."""
-    return disagreement_text(found.windows)
+def cross_check(energy: PerToken) -> str:
+    """Return what integrated power says of the same windows; empty where the meter has no second source."""
+    return disagreement_text(energy.windows)
 
 
 def _generations(reading: EnergyReading, work: Work, phase: Phase, idle: IdlePower | None) -> _Generations:

@@ -12,7 +12,7 @@ from typing import Any
 from profiler.chips import Chip, load_chips
 from profiler.devices.identity import same_device
 from profiler.records.host import Component
-from profiler.records.target import PowerModel
+from profiler.records.readings import PowerModel
 
 NAME = "design-power-bounds/1"
 LEAST_SHARE = 0.1
@@ -21,7 +21,7 @@ LEAST_SHARE = 0.1
 def power_model(
     components: Sequence[Component], accelerator: str | None, engine_device: Mapping[str, str]
 ) -> PowerModel | str:
-    """The model of the hardware that executed, or why there is none."""
+    """Return the model of the hardware that executed, or why there is none."""
     part = _part(components, accelerator, engine_device)
     if isinstance(part, str):
         return part
@@ -47,7 +47,7 @@ def power_model(
 def _part(
     components: Sequence[Component], accelerator: str | None, engine_device: Mapping[str, str]
 ) -> Component | str:
-    """The component that executed."""
+    """Return the component that executed."""
     if accelerator is None:
         cpu = next((part for part in components if part.kind == "cpu"), None)
         return cpu or "the inventory could not read the processor"
@@ -64,7 +64,7 @@ def _identity(details: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _chips(part: Component) -> list[Chip]:
-    """The catalogue's chip, or all that the name may stand for."""
+    """Return the catalogue's chip, or all that the name may stand for."""
     named: dict[str, Any] = part.details.get("chip") or {}
     ids = [named["id"]] if named.get("status") == "exact" else list(named.get("candidates", ()))
     known = {chip.id: chip for chip in load_chips().chips}

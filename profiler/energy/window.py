@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from profiler.devices.metering.faults import DISAGREEMENT, EDGE_MISSING, FAULTS, LOST, POWER_GAP
-from profiler.records.target import EnergyReading, MeterFault, PowerSample
+from profiler.records.readings import EnergyReading, MeterFault, PowerSample
 
 
 class NoEnergyError(Exception):
-    """No joules can be given for a window: ``args[0]`` is ``code: why``."""
+    """A window has no joules: ``args[0]`` is ``code: why``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,8 @@ class WindowEnergy:
 
     @property
     def power_w(self) -> float:
-        """Mean power."""
+        """Return mean power."""
         return self.energy_j / self.duration_s
-
-    @property
-    def disagreement(self) -> float | None:
-        """How far integrated power is from the counter, as a part of the counter's figure."""
-        if self.integrated_j is None or self.energy_j <= 0:
-            return None
-        return self.integrated_j / self.energy_j - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +50,7 @@ class IdlePower:
 
 
 def joules_between(samples: Sequence[PowerSample], begin_ns: int, end_ns: int) -> float | None:
-    """Energy of a window by linear interpolation; None if the samples do not reach over both of its edges."""
+    """Return energy of a window by linear interpolation; None if the samples do not reach over both of its edges."""
     return _between([sample.at_ns for sample in samples], [s.energy_j for s in samples], begin_ns, end_ns)
 
 
@@ -71,7 +64,7 @@ def _between(at: Sequence[int], joules: Sequence[float], begin_ns: int, end_ns: 
 
 
 def window_energy(reading: EnergyReading, begin_ns: int, end_ns: int) -> WindowEnergy:
-    """The joules of a window and their error.
+    """Return the joules of a window and their error.
 
     Raises:
         NoEnergyError: If the samples do not bracket the window, or the meter cannot be trusted within it.
@@ -111,7 +104,7 @@ def _distance_s(samples: Sequence[PowerSample], edge_ns: int) -> float:
 
 
 def idle_power(reading: EnergyReading) -> IdlePower:
-    """Mean power of both idle windows together.
+    """Return mean power of both idle windows together.
 
     Raises:
         NoEnergyError: If one of them was not sampled.
@@ -128,7 +121,7 @@ def idle_power(reading: EnergyReading) -> IdlePower:
 
 
 def disagreement_text(windows: Sequence[WindowEnergy]) -> str:
-    """What the second source says of the same windows: agreement, or a flagged difference; empty without one."""
+    """Return how integrated power compares over the same windows; empty where there is none."""
     counted = [w for w in windows if w.integrated_j is not None]
     total_j = sum(w.energy_j for w in counted)
     if total_j <= 0:

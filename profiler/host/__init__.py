@@ -1,1 +1,1 @@
-"""The machine a run is made on: its memory, its cores, its kernel files."""
+"""The machine: its memory, its cores, its kernel files."""

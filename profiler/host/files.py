@@ -1,4 +1,4 @@
-"""Reading the kernel's files: `/proc`, `/sys` and `/etc` under a root that tests put elsewhere."""
+"""The kernel's files, ``/proc``, ``/sys`` and ``/etc``, under a root that tests replace."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The machine's files. Nothing here raises: what cannot be read is None, and :meth:`why_not` tells the reason."""
+    """The machine's files. Nothing here raises: unreadable files are None, and :meth:`why_not` returns the reason."""
 
     root: Path = Path("/")
 
     def raw(self, path: str) -> bytes | None:
-        """The content, or None."""
+        """Return the content, or None."""
         try:
             return (self.root / path).read_bytes()
         except (OSError, ValueError):
             return None
 
     def text(self, path: str) -> str | None:
-        """The content without surrounding blanks, or None where it is absent, refused or empty."""
+        """Return the content without surrounding blanks; None if it is absent, refused or empty."""
         data = self.raw(path)
         if data is None:
             return None
         return data.decode("utf-8", "replace").replace("\0", "").strip() or None
 
     def number(self, path: str, base: int = 10) -> int | None:
-        """The content as an integer, or None where it is not one."""
+        """Return the content as an integer; None if it is not one."""
         try:
             return int(self.text(path) or "", base)
         except ValueError:
             return None
 
     def exists(self, path: str) -> bool:
-        """Whether the path is there (which says nothing of the permission to read it)."""
+        """Return whether the path exists, readable or not."""
         try:
             return (self.root / path).exists()
         except OSError:
             return False
 
     def names(self, path: str, pattern: str = "*") -> Iterator[str]:
-        """Entries of a folder whose names match ``pattern``, sorted as people count: cpu2 before cpu10."""
+        """Return the folder's entries that match ``pattern``, in natural order: cpu2 before cpu10."""
         try:
-            found = [entry.name for entry in (self.root / path).glob(pattern)]
+            entries = [entry.name for entry in (self.root / path).glob(pattern)]
         except OSError:
-            found = []
-        yield from sorted(found, key=lambda name: (len(name), name))
+            entries = []
+        yield from sorted(entries, key=lambda name: (len(name), name))
 
     def why_not(self, path: str) -> str:
-        """Why :meth:`raw` gave None, for people."""
+        """Return why :meth:`raw` returned None."""
         try:
             (self.root / path).read_bytes()
         except PermissionError:
-            return f"no permission: /{path} is readable by root only"
+            return f"no permission: only root may read /{path}"
         except FileNotFoundError:
             return f"/{path} does not exist here"
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What a check of the machine reads, and what it reports."""
+"""What a check of the machine takes, and what it reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from profiler.host.files import Files
 
 Status = Literal["good", "improve", "unknown"]
-"""``improve``: figures would be better, or steadier, if ``remedy`` were followed. ``unknown``: it cannot be read."""
+"""``improve``: following ``remedy`` gives better or steadier figures. ``unknown``: the state cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

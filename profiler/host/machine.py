@@ -1,4 +1,4 @@
-"""The processor cores of the machine a run is made on."""
+"""The processor cores of the machine."""
 
 from __future__ import annotations
 

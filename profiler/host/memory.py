@@ -1,4 +1,4 @@
-"""How much memory a process took, and how much there is to take."""
+"""How much memory a process used, and how much is available."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
 
 
 def read_memory() -> MemoryReading:
-    """This process's high-water mark and present split, by the kernel's own accounts."""
+    """Return this process's high-water mark and present split, as the kernel counts them."""
     status = Path("/proc/self/status")
     if not status.exists():
         unit = 1 if sys.platform == "darwin" else 1024
@@ -30,7 +30,7 @@ def read_memory() -> MemoryReading:
 
 
 def available_bytes() -> int:
-    """Memory that can be had without swapping, within the container's limit where there is one."""
+    """Return the memory available without swapping, within the container's limit if there is one."""
     available = psutil.virtual_memory().available
     try:
         limit = int(_CGROUP_LIMIT.read_text()) - int(_CGROUP_USED.read_text())

@@ -1,4 +1,4 @@
-"""What this machine is made of: hardware, firmware and software, each part with the source it was read from."""
+"""The parts of this machine: hardware, firmware and software, each with the source it was read from."""
 
 from profiler.inventory.survey import take_inventory
 

@@ -1,12 +1,12 @@
 """The inventory as a CycloneDX 1.6 bill of materials, through ``cyclonedx-python-lib``.
 
-Parts become components of the type the standard has for them: ``device``, ``firmware``, ``operating-system``,
-``platform`` (interpreter, hypervisor), ``framework`` (engines), ``library`` with a package URL, and
-``machine-learning-model``. Facts become properties in the namespace ``chipassay:``; nested names are joined by colons,
-lists are JSON. What could not be read are properties of the document, ``chipassay:unread:PART`` with the reason.
+Parts become components of the standard's types: ``device``, ``firmware``, ``operating-system``, ``platform``
+(interpreter, hypervisor), ``framework`` (engines), ``library`` with a package URL, and ``machine-learning-model``.
+Facts become properties in the namespace ``chipassay:``; names are joined by colons, lists are JSON. Unreadable parts
+are properties of the document, ``chipassay:unread:PART`` with the reason.
 
 The same inventory gives the same document, byte for byte: the serial number is a UUID version 5 of the content, and the
-timestamp is the one given (a bundle's creation; else ``SOURCE_DATE_EPOCH``), or left out.
+timestamp is the bundle's creation or else ``SOURCE_DATE_EPOCH``; without either it is omitted.
 """
 
 from __future__ import annotations
@@ -17,17 +17,21 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from cyclonedx.model import HashAlgorithm, HashType, Property
+from cyclonedx.model.bom import Bom, BomMetaData
+from cyclonedx.model.component import Component as Part
+from cyclonedx.model.component import ComponentType
+from cyclonedx.model.contact import OrganizationalEntity
+from cyclonedx.model.tool import ToolRepository
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
 
 from backends.common.errors import InputError
 from backends.qwen.model import Model
 from profiler.records.codec import encode
 from profiler.records.host import Component, Host
-
-if TYPE_CHECKING:
-    from cyclonedx.model import Property
-    from cyclonedx.model.component import Component as Part
-    from cyclonedx.model.component import ComponentType
 
 NAMESPACE = "chipassay"
 
@@ -36,16 +40,10 @@ _ORIGIN = ("designer_country", "foundry", "foundry_country", "foundry_country_al
 
 
 def cyclonedx(host: Host, *, version: str, model: Model | None = None, created: datetime.datetime | None = None) -> str:
-    """The document as JSON text.
+    """Return the document as JSON text.
 
     ``version`` is that of chipassay, named as the tool; ``model`` is the model a bundle was made with.
     """
-    from cyclonedx.model.bom import Bom, BomMetaData
-    from cyclonedx.model.component import Component as Part
-    from cyclonedx.model.component import ComponentType
-    from cyclonedx.model.tool import ToolRepository
-    from cyclonedx.output.json import JsonV1Dot6
-
     parts = [_part(component, number) for number, component in enumerate(host.components)]
     parts += [_library(name, release) for name, release in packages(host).items()]
     if model is not None:
@@ -77,13 +75,13 @@ def cyclonedx(host: Host, *, version: str, model: Model | None = None, created: 
 
 
 def document_time(created: str | None) -> datetime.datetime | None:
-    """When the document's facts were taken: the bundle's own time, else ``SOURCE_DATE_EPOCH`` (seconds), else None."""
+    """Return when the facts were taken: the bundle's time, else ``SOURCE_DATE_EPOCH`` (seconds), else None."""
     if created is not None:
         try:
             return datetime.datetime.fromisoformat(created)
         except ValueError as error:
             raise InputError(
-                f"the bundle's time of creation {created!r} is no ISO 8601 time; the bundle is damaged"
+                f"the bundle's creation time {created!r} is not ISO 8601: the bundle is damaged"
             ) from error
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:
@@ -95,13 +93,13 @@ def document_time(created: str | None) -> datetime.datetime | None:
 
 
 def packages(host: Host) -> dict[str, str]:
-    """Name and version of the Python packages that took part."""
-    found: dict[str, str] = {}
+    """Return name and version of the Python packages in the inventory."""
+    versions: dict[str, str] = {}
     for component in host.components:
         listed = component.details.get("packages") if component.kind == "python" else None
         if isinstance(listed, dict):
-            found.update({str(name): str(version) for name, version in listed.items() if name})
-    return found
+            versions.update({str(name): str(version) for name, version in listed.items() if name})
+    return versions
 
 
 def _subject(host: Host) -> str:
@@ -109,9 +107,6 @@ def _subject(host: Host) -> str:
 
 
 def _part(component: Component, number: int) -> Part:
-    from cyclonedx.model.component import Component as Part
-    from cyclonedx.model.contact import OrganizationalEntity
-
     details = {key: value for key, value in component.details.items() if key not in ("packages", "chip")}
     chip = component.details.get("chip")
     chip = chip if isinstance(chip, dict) else {}
@@ -136,8 +131,6 @@ def _part(component: Component, number: int) -> Part:
 
 
 def _type(kind: str) -> ComponentType:
-    from cyclonedx.model.component import ComponentType
-
     return {
         "firmware": ComponentType.FIRMWARE,
         "operating-system": ComponentType.OPERATING_SYSTEM,
@@ -154,19 +147,11 @@ def _version(component: Component) -> str | None:
 
 
 def _library(name: str, version: str) -> Part:
-    from cyclonedx.model.component import Component as Part
-    from cyclonedx.model.component import ComponentType
-    from packageurl import PackageURL
-
     purl = PackageURL("pypi", name=name, version=version)
     return Part(name=name, version=version, type=ComponentType.LIBRARY, purl=purl, bom_ref=purl.to_string())
 
 
 def _model(model: Model) -> Part:
-    from cyclonedx.model import HashAlgorithm, HashType
-    from cyclonedx.model.component import Component as Part
-    from cyclonedx.model.component import ComponentType
-
     spec = model.spec
     facts = {
         "model": {
@@ -190,13 +175,11 @@ def _model(model: Model) -> Part:
 
 
 def _property(name: str, value: str) -> Property:
-    from cyclonedx.model import Property
-
     return Property(name=f"{NAMESPACE}:{name}", value=value)
 
 
 def _flat(facts: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested facts as names joined by colons; what is empty is left out."""
+    """Yield nested facts under names joined by colons; skip empty ones."""
     for key, value in facts.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}:")

@@ -1,4 +1,4 @@
-"""Firmware and board, as the kernel copies them from the firmware's table (DMI) or the device tree."""
+"""Firmware and board, from the kernel's copy of the firmware table (DMI) or the device tree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SERIALS = ("product_serial", "product_uuid", "board_serial", "chassis_serial")
 
 
 def read_firmware(files: Files) -> Findings:
-    """The BIOS and the machine it sits in; serial numbers are readable by root only."""
+    """Read the BIOS and the machine; only root may read serial numbers."""
     if files.exists(DMI):
         return merge([_bios(files), _machine(files)])
     reason = f"/{DMI} does not exist: no firmware table, as in small virtual machines and on boards without UEFI"

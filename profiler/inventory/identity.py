@@ -1,10 +1,10 @@
-"""Serial numbers and UUIDs leave the machine as salted hashes.
+"""Serial numbers and UUIDs leave the machine only as salted hashes.
 
-The same device hashes equally in every bundle of one user, so bundles can be matched, and nobody else can find the
+A device has the same hash in every bundle of one user, so bundles can be matched, and nobody else can find the
 serial number by trying candidates: the hash is an HMAC whose key is 32 random bytes. The key is kept in the user's
-*configuration* folder (``~/.config/chipassay/identity.key``, or ``CHIPASSAY_CONFIG``), not in the cache, which people
-empty. It is made when the first identifier is met and readable by its owner only. Deleting it makes all devices look
-new; copying it to another machine of the same user lets hashes agree there too.
+*configuration* folder (``~/.config/chipassay/identity.key``, or ``CHIPASSAY_CONFIG``), not in the cache, which users
+clear. The first identifier creates it, readable by its owner only. Deleting it makes all devices look
+new; copying it to another machine makes hashes agree there too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CONFIG_VARIABLE = "CHIPASSAY_CONFIG"
 """Environment variable that moves the configuration folder."""
 
 IDENTIFIERS = ("serial", "uuid")
-"""A detail whose key ends in one of these identifies a single device."""
+"""Endings of the keys of details that identify a single device."""
 
 _KEY_BYTES = 32
 _NOTHING = {"", "0", "na", "n/a", "none", "unknown", "not specified", "no asset information", "to be filled by o.e.m."}
@@ -33,7 +33,7 @@ _NOTHING = {"", "0", "na", "n/a", "none", "unknown", "not specified", "no asset 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The HMAC key; ``lasting`` is false where it could not be stored and serves this process only."""
+    """The HMAC key; ``lasting`` is false if it could not be stored and serves this process only."""
 
     secret: bytes
     lasting: bool = True
@@ -41,12 +41,12 @@ class Key:
 
 
 def config_root() -> Path:
-    """The user's configuration folder of chipassay."""
+    """Return the user's configuration folder of chipassay."""
     return Path(os.environ.get(CONFIG_VARIABLE) or platformdirs.user_config_dir("chipassay", appauthor=False))
 
 
 def load_key() -> Key:
-    """The user's key, made on first use; two processes that make it at once end up with the same one."""
+    """Return the user's key, created on first use; processes that create it at once get the same one."""
     path = config_root() / "identity.key"
     try:
         return Key(_read(path) or _make(path))
@@ -61,12 +61,12 @@ def _read(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     if len(secret) != _KEY_BYTES:
-        raise OSError(f"it does not hold {_KEY_BYTES} bytes; delete it to have a new one made")
+        raise OSError(f"it does not hold {_KEY_BYTES} bytes; delete it, and chipassay makes a new one")
     return secret
 
 
 def _make(path: Path) -> bytes:
-    """Write aside and link into place: whoever links first wins, and a reader never sees half a key."""
+    """Write to a scratch file and link it into place: the first link wins, and no reader sees half a key."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -86,23 +86,23 @@ def _make(path: Path) -> bytes:
 
 
 def pseudonym(secret: bytes, identifier: str) -> str:
-    """The salted hash of one identifier; blanks around it and letter case do not matter."""
+    """Return the salted hash of an identifier; surrounding blanks and case do not matter."""
     normal = " ".join(identifier.split()).casefold()
     return "hmac-sha256:" + hmac.new(secret, normal.encode(), hashlib.sha256).hexdigest()[:24]
 
 
 def has_identifiers(components: tuple[Component, ...]) -> bool:
-    """Whether anything is there to conceal: without it no key is made."""
+    """Return whether there is an identifier to conceal; without one no key is created."""
     return any(_contains(component.details) for component in components)
 
 
 def conceal(component: Component, secret: bytes) -> Component:
-    """The component with every identifier ``x_serial`` replaced by ``x_serial_hash``, at any depth."""
+    """Replace every identifier ``x_serial`` by ``x_serial_hash``, at any depth."""
     return replace(component, details=_concealed(component.details, secret))
 
 
 def is_identifier(key: str, value: Any) -> bool:
-    """Whether ``key: value`` names a single device; placeholders such as "N/A" do not."""
+    """Return whether ``key: value`` names a single device; placeholders such as "N/A" do not."""
     return key.casefold().endswith(IDENTIFIERS) and isinstance(value, str) and value.strip().casefold() not in _NOTHING
 
 

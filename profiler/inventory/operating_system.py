@@ -1,4 +1,4 @@
-"""The operating system: distribution, kernel, and the C library that engines are linked against."""
+"""The operating system: distribution, kernel, and the C library of the engines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from profiler.records.host import Component
 
 
 def read_operating_system(files: Files) -> Findings:
-    """The distribution with its kernel; ``details["python"]`` is the interpreter that runs this."""
+    """Read the distribution with its kernel; ``details["python"]`` is this interpreter."""
     release = _release(files)
     libc = " ".join(part for part in platform.libc_ver() if part)
     details = {
@@ -24,8 +24,8 @@ def read_operating_system(files: Files) -> Findings:
     }
     unread = {} if release else {"distribution": files.why_not("etc/os-release")}
     name = release.get("PRETTY_NAME") or platform.system() or "unknown system"
-    found = {key: value for key, value in details.items() if value is not None}
-    return Findings((Component("operating-system", name, details=found, source="/etc/os-release, uname"),), unread)
+    known = {key: value for key, value in details.items() if value is not None}
+    return Findings((Component("operating-system", name, details=known, source="/etc/os-release, uname"),), unread)
 
 
 def _release(files: Files) -> dict[str, str]:

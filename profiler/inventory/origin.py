@@ -1,7 +1,7 @@
-"""Where a processor comes from: its entry in the chip catalogue, when its name settles which one it is.
+"""Where a processor comes from: its entry in the chip catalogue, if its name identifies one.
 
-A name that fits several chips keeps every candidate, and only what all of them share is stated. A processor behind a
-hypervisor whose name is no exact part (``AMD EPYC``) is reported as a family: the catalogue does not hold every member
+A name that fits several chips keeps every candidate, and only shared facts are stated. A processor behind a
+hypervisor without an exact part name (``AMD EPYC``) is reported as a family: the catalogue does not hold every member
 of a family, so not even its candidates are listed.
 """
 
@@ -15,23 +15,23 @@ from profiler.chips import Chip, ChipCatalogue, Match
 from profiler.records.host import Component
 
 KINDS = ("cpu", "accelerator")
-"""Kinds of component that the catalogue knows."""
+"""Kinds of component in the catalogue."""
 
 _SHARED = ("designer_country", "foundry", "foundry_country", "foundry_country_alt", "process_node", "memory_type")
 _GIB = 1 << 30
 
 
 def with_origin(component: Component, catalogue: ChipCatalogue) -> Component:
-    """The component with ``details["chip"]``: what the catalogue says of it, and how the name was settled.
+    """Add ``details["chip"]``: the catalogue's facts, and how the name was resolved.
 
     ``status`` is ``exact``, ``ambiguous``, ``family`` or ``unknown``. The designer's country is set from the catalogue
-    where the chips in question agree on it.
+    if the candidates agree on it.
     """
     if component.kind not in KINDS:
         return component
     match = _match(component, catalogue)
     if component.details.get("virtual") and match.status != "exact":
-        note = f"{component.note}; reported as a family, because the exact part is not known".lstrip("; ")
+        note = f"{component.note}; reported as a family: the exact part is unknown".lstrip("; ")
         return replace(component, note=note, details={**component.details, "chip": {"status": "family"}})
     shared = _shared(match.candidates)
     chip: dict[str, Any] = {"status": match.status, **_names(match), **shared}
@@ -40,7 +40,7 @@ def with_origin(component: Component, catalogue: ChipCatalogue) -> Component:
 
 
 def component_of(chip: Chip, source: str) -> Component:
-    """A chip of the catalogue that no machine showed, as if it had been found; ``source`` says who named it."""
+    """Return a chip of the catalogue as a component; ``source`` says who named it."""
     known = {"status": "exact", "id": chip.id, "name": chip.name, "settled_by": "id", **_shared((chip,))}
     return Component("accelerator", chip.name, chip.vendor, chip.designer_country, {"chip": known}, source)
 
@@ -62,10 +62,10 @@ def _names(match: Match) -> dict[str, Any]:
 
 
 def _shared(chips: Sequence[Chip]) -> dict[str, Any]:
-    """The facts of origin on which all of ``chips`` agree; what is not established is left out."""
-    found: dict[str, Any] = {}
+    """Return the established facts of origin on which all of ``chips`` agree."""
+    facts: dict[str, Any] = {}
     for name in _SHARED:
         values = [getattr(chip, name) for chip in chips]
         if values and values[0] not in (None, ()) and all(value == values[0] for value in values):
-            found[name] = list(values[0]) if isinstance(values[0], tuple) else values[0]
-    return found
+            facts[name] = list(values[0]) if isinstance(values[0], tuple) else values[0]
+    return facts

@@ -1,4 +1,4 @@
-"""The processor as the kernel describes it: identity, instruction sets, topology, caches and NUMA nodes."""
+"""The processor in the kernel's description: identity, instruction sets, topology, caches and NUMA nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXTENSIONS = (
     "asimd", "asimdhp", "asimddp", "sve", "sve2", "i8mm", "bf16", "svei8mm", "svebf16", "sme", "sme2",
     "lsx", "lasx",
 )  # fmt: skip
-"""Instruction-set extensions that decide how fast matrix products run, by their names in /proc/cpuinfo."""
+"""Instruction-set extensions that determine the speed of matrix products, named as in /proc/cpuinfo."""
 
 _SYSTEM = "sys/devices/system"
 _SIZE_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -56,7 +56,7 @@ def read_processor(files: Files) -> Findings:
     note = ""
     if "hypervisor" in flags:
         details["virtual"] = True
-        note = "virtual machine: the hypervisor chose this name, and it may hide the real part"
+        note = "virtual machine: the hypervisor chose this name, which may hide the real part"
         unread["cpu part"] = "the exact processor model is hidden by the hypervisor"
     identification = info.get("vendor_id") or implementer or info.get("mvendorid") or info.get("cpu family", "")
     vendor = cpu_vendor(identification)
@@ -66,7 +66,7 @@ def read_processor(files: Files) -> Findings:
     if name is None and (names := processor_names(files.raw(TABLE) or b"")):
         name = names[0]
     elif name is None and (name := arm_core(implementer, part)):
-        note = note or "name of the core; only the firmware's table, which root alone may read, names the chip"
+        note = note or "name of the core; only the firmware's table, which only root may read, names the chip"
     name = name or platform.processor() or platform.machine() or "unknown processor"
     country = vendor.country if vendor else None
     component = Component("cpu", name, vendor.name if vendor else None, country, details, "/proc/cpuinfo, /sys", note)
@@ -74,7 +74,7 @@ def read_processor(files: Files) -> Findings:
 
 
 def _cpuinfo(files: Files) -> list[dict[str, str]]:
-    """One mapping a logical processor, keys in lower case; empty where the system has no /proc/cpuinfo."""
+    """Return one mapping a logical processor, keys in lower case; empty without /proc/cpuinfo."""
     text = files.text("proc/cpuinfo") or ""
     blocks = []
     for block in text.split("\n\n"):
@@ -93,7 +93,7 @@ def _sockets(blocks: list[dict[str, str]]) -> int | None:
 
 
 def _caches(files: Files) -> list[dict[str, Any]]:
-    """Distinct caches: level, type, size of one instance, how many instances, logical processors sharing one."""
+    """Return distinct caches: level, type, size of one instance, number of instances, processors sharing one."""
     instances: dict[tuple[int, str, int, int], set[str]] = {}
     for cpu in files.names(f"{_SYSTEM}/cpu", "cpu[0-9]*"):
         for index in files.names(f"{_SYSTEM}/cpu/{cpu}/cache", "index[0-9]*"):
@@ -111,7 +111,7 @@ def _caches(files: Files) -> list[dict[str, Any]]:
 
 
 def _size_bytes(text: str | None) -> int | None:
-    """Bytes of "32K" as the kernel prints cache sizes."""
+    """Return the bytes of a cache size such as "32K"."""
     if not text:
         return None
     unit = _SIZE_UNITS.get(text[-1].upper())
@@ -138,13 +138,13 @@ def _node_bytes(files: Files, folder: str) -> int | None:
 
 
 def parse_cpu_list(text: str) -> list[int]:
-    """The processors in "0-3,8": the kernel's list format; what is not one gives an empty list."""
-    found: list[int] = []
+    """Return the processors in the kernel's list format, such as "0-3,8"; empty if it is malformed."""
+    processors: list[int] = []
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
         if not first.isdecimal() or (last and not last.isdecimal()):
             return []
         if int(last or first) - int(first) > 1 << 16:
             return []
-        found.extend(range(int(first), int(last or first) + 1))
-    return found
+        processors.extend(range(int(first), int(last or first) + 1))
+    return processors

@@ -1,8 +1,8 @@
-"""The SMBIOS table (DMI): memory modules, processors and firmware as the board's maker described them.
+"""The SMBIOS table (DMI): memory modules and processors in the board maker's description.
 
 The layout is that of the System Management BIOS Reference Specification (DMTF DSP0134): a structure is a formatted area
 whose second byte is its length, followed by strings that end in a double NUL; the area refers to strings by number.
-Tables come from firmware and are often wrong: whatever does not fit is left out, nothing here raises.
+Tables come from firmware and are often wrong: what does not fit is skipped, and nothing here raises.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MEMORY_TYPES = {
     0x18: "DDR3", 0x1A: "DDR4", 0x1B: "LPDDR", 0x1C: "LPDDR2", 0x1D: "LPDDR3", 0x1E: "LPDDR4",
     0x20: "HBM", 0x21: "HBM2", 0x22: "DDR5", 0x23: "LPDDR5", 0x24: "HBM3", 0x12: "DDR", 0x13: "DDR2",
 }  # fmt: skip
-"""DSP0134 section 7.18.2, the types that machines of this century carry."""
+"""DSP0134 section 7.18.2: the types in machines of this century."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +31,19 @@ class Structure:
     strings: tuple[str, ...]
 
     def byte(self, offset: int) -> int | None:
-        """The unsigned byte at ``offset``, or None past the end."""
+        """Return the unsigned byte at ``offset``, or None past the end."""
         return self.area[offset] if offset < len(self.area) else None
 
     def word(self, offset: int) -> int | None:
-        """The little-endian 16-bit number at ``offset``."""
+        """Return the little-endian 16-bit number at ``offset``."""
         return struct.unpack_from("<H", self.area, offset)[0] if offset + 2 <= len(self.area) else None
 
     def double(self, offset: int) -> int | None:
-        """The little-endian 32-bit number at ``offset``."""
+        """Return the little-endian 32-bit number at ``offset``."""
         return struct.unpack_from("<I", self.area, offset)[0] if offset + 4 <= len(self.area) else None
 
     def string(self, offset: int) -> str | None:
-        """The string whose number stands at ``offset``; None where it is absent or blank."""
+        """Return the string whose number is at ``offset``; None if it is absent or blank."""
         number = self.byte(offset)
         if not number or number > len(self.strings):
             return None
@@ -51,7 +51,7 @@ class Structure:
 
 
 def structures(table: bytes) -> Iterator[Structure]:
-    """Every structure up to the end-of-table marker or the first that does not fit."""
+    """Yield every structure up to the end-of-table marker or the first that does not fit."""
     at = 0
     while at + 4 <= len(table):
         kind, length = table[at], table[at + 1]
@@ -67,39 +67,39 @@ def structures(table: bytes) -> Iterator[Structure]:
 
 
 def memory_modules(table: bytes) -> list[dict[str, Any]]:
-    """The populated memory slots: place, size, type, configured speed and maker."""
+    """Return the populated memory slots: place, size, type, speed and maker."""
     modules = []
-    for found in structures(table):
-        size = _module_bytes(found) if found.kind == _MEMORY_DEVICE else None
+    for entry in structures(table):
+        size = _module_bytes(entry) if entry.kind == _MEMORY_DEVICE else None
         if not size:
             continue
-        configured = _extended(found.word(0x20), found.double(0x58))
-        rated = _extended(found.word(0x15), found.double(0x54))
+        configured = _extended(entry.word(0x20), entry.double(0x58))
+        rated = _extended(entry.word(0x15), entry.double(0x54))
         modules.append(
             {
-                "locator": found.string(0x10),
+                "locator": entry.string(0x10),
                 "size_bytes": size,
-                "type": _MEMORY_TYPES.get(found.byte(0x12) or 0),
+                "type": _MEMORY_TYPES.get(entry.byte(0x12) or 0),
                 "rated_mt_per_s": rated,
                 "configured_mt_per_s": configured,
-                "manufacturer": found.string(0x17),
-                "part_number": found.string(0x1A),
-                "serial": found.string(0x18),
-                "data_width_bits": _known(found.word(0x0A)),
-                "total_width_bits": _known(found.word(0x08)),
+                "manufacturer": entry.string(0x17),
+                "part_number": entry.string(0x1A),
+                "serial": entry.string(0x18),
+                "data_width_bits": _known(entry.word(0x0A)),
+                "total_width_bits": _known(entry.word(0x08)),
             }
         )
     return [{key: value for key, value in module.items() if value is not None} for module in modules]
 
 
 def processor_names(table: bytes) -> list[str]:
-    """What the firmware calls the processors: on Arm servers the only place that names the chip."""
-    names = (found.string(0x10) for found in structures(table) if found.kind == _PROCESSOR)
+    """Return the processors' names in the firmware: on Arm servers the only source of the chip's name."""
+    names = (entry.string(0x10) for entry in structures(table) if entry.kind == _PROCESSOR)
     return [name for name in names if name]
 
 
 def _module_bytes(found: Structure) -> int | None:
-    """None for an empty slot or an unknown size; DSP0134 7.18.4 and 7.18.5."""
+    """Return the size, or None for an empty slot or an unknown size; DSP0134 7.18.4 and 7.18.5."""
     size = found.word(0x0C)
     if size in (None, 0, 0xFFFF):
         return None
@@ -111,7 +111,7 @@ def _module_bytes(found: Structure) -> int | None:
 
 
 def _extended(short: int | None, long: int | None) -> int | None:
-    """A speed in MT/s: 0 is unknown, 0xFFFF points to the longer field."""
+    """Return a speed in MT/s: 0 is unknown, 0xFFFF refers to the longer field."""
     return (long or None) if short == 0xFFFF else (short or None)
 
 

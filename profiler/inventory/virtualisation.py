@@ -1,6 +1,6 @@
-"""Whether a hypervisor or a container stands between this process and the hardware, by the evidence each leaves.
+"""Whether this process runs under a hypervisor or in a container, by the evidence each leaves.
 
-The signs are those that systemd-detect-virt looks for (systemd, src/basic/virt.c): the CPUID hypervisor bit, DMI vendor
+The signs are those of systemd-detect-virt (systemd, src/basic/virt.c): the CPUID hypervisor bit, DMI vendor
 strings, the maker's mark in the ACPI tables, the Xen and device-tree nodes; and for containers their marker files and
 control groups.
 """
@@ -23,7 +23,7 @@ _DMI_NAMES = {
     "Google Compute Engine": "Google Compute Engine", "Alibaba Cloud ECS": "Alibaba Cloud ECS",
     "HVM domU": "Xen", "Amazon EC2": "Amazon EC2", "Cloud Hypervisor": "Cloud Hypervisor", "CVM": "Tencent Cloud",
 }  # fmt: skip
-"""What DMI strings begin with, and who writes them."""
+"""The beginnings of DMI strings, and who writes them."""
 
 _ACPI_MARKS = {
     "FIRECK": "Firecracker",
@@ -44,7 +44,7 @@ _CGROUP_MARKS = {
 
 
 def read_virtualisation(files: Files, environment: Mapping[str, str] | None = None) -> Findings:
-    """One component that names the hypervisor and the container, or says there is none."""
+    """Return one component that names the hypervisor and the container, or their absence."""
     evidence = _evidence(files)
     flagged = evidence.pop("cpuid_hypervisor", False)
     named = next((evidence[key] for key in ("xen", "acpi", "device_tree", "dmi") if key in evidence), None)
@@ -65,35 +65,35 @@ def read_virtualisation(files: Files, environment: Mapping[str, str] | None = No
     name = f"virtual machine ({named or 'hypervisor unknown'})" if virtual else "no hypervisor seen"
     if container:
         name += f", in a container ({container})"
-    found = {key: value for key, value in details.items() if value is not None}
-    note = "what the hypervisor presents as hardware may differ from the real part" if virtual else ""
+    known = {key: value for key, value in details.items() if value is not None}
+    note = "the hardware that the hypervisor presents may differ from the real part" if virtual else ""
     return Findings(
-        (Component("virtualisation", name, details=found, source="CPUID, DMI, ACPI, cgroup", note=note),), unread
+        (Component("virtualisation", name, details=known, source="CPUID, DMI, ACPI, cgroup", note=note),), unread
     )
 
 
 def _evidence(files: Files) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    evidence: dict[str, Any] = {}
     cpuinfo = files.text("proc/cpuinfo") or ""
     if any(line.startswith("flags") and " hypervisor" in line for line in cpuinfo.splitlines()):
-        found["cpuid_hypervisor"] = True
+        evidence["cpuid_hypervisor"] = True
     if (kind := files.text("sys/hypervisor/type")) is not None:
-        found["xen"] = kind
+        evidence["xen"] = kind
     for table in ("DSDT", "FACP"):
         header = files.raw(f"sys/firmware/acpi/tables/{table}")
         mark = header[10:16].decode("ascii", "replace").strip() if header else ""
         if mark in _ACPI_MARKS:
-            found["acpi"] = _ACPI_MARKS[mark]
+            evidence["acpi"] = _ACPI_MARKS[mark]
     if (tree := files.text("proc/device-tree/hypervisor/compatible")) is not None:
-        found["device_tree"] = tree
+        evidence["device_tree"] = tree
     for field in ("product_name", "sys_vendor", "board_vendor", "bios_vendor"):
         text = files.text(f"{DMI}/{field}") or ""
         name = next((name for start, name in _DMI_NAMES.items() if text.startswith(start)), None)
-        if name and "dmi" not in found:
-            found["dmi"] = name
+        if name and "dmi" not in evidence:
+            evidence["dmi"] = name
     if "microsoft" in (files.text("proc/sys/kernel/osrelease") or "").lower():
-        found["wsl"] = "Windows Subsystem for Linux"
-    return found
+        evidence["wsl"] = "Windows Subsystem for Linux"
+    return evidence
 
 
 def _container(files: Files, environment: Mapping[str, str]) -> str | None:
@@ -103,16 +103,16 @@ def _container(files: Files, environment: Mapping[str, str]) -> str | None:
         return "Podman"
     if files.exists(".dockerenv"):
         return "Docker"
-    if (told := files.text("run/systemd/container")) is not None:
-        return told
+    if (container := files.text("run/systemd/container")) is not None:
+        return container
     groups = files.text("proc/self/cgroup") or ""
     return next((name for mark, name in _CGROUP_MARKS.items() if mark in groups), None)
 
 
 def _limits(files: Files) -> dict[str, Any]:
-    """The processor time this control group may use, in processors; absent where it is not limited."""
+    """Return the processor time limit of this control group, in processors; empty without a limit."""
     quota, _, period = (files.text("sys/fs/cgroup/cpu.max") or "max").partition(" ")
-    if quota == "max":  # control groups of version 1, whose quota is -1 where there is none
+    if quota == "max":  # control groups of version 1, whose quota is -1 without a limit
         quota = files.text("sys/fs/cgroup/cpu/cpu.cfs_quota_us") or ""
         period = files.text("sys/fs/cgroup/cpu/cpu.cfs_period_us") or ""
     if quota.isdecimal() and period.isdecimal() and int(period) > 0:

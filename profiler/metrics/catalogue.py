@@ -1,6 +1,6 @@
 """The figures of a target: one class a metric, each with its unit, definition and formula over the raw samples.
 
-Tables, report and schema take titles and definitions from here; a new metric is one new class in :data:`METRICS`.
+Tables, report and schema take titles and definitions from here; a new metric is one class in :data:`METRICS`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from profiler.metrics.contract import Evidence, Metric
+from backends.contract.backend import EngineFacts
+from profiler.metrics.contract import Context, Metric
 from profiler.metrics.energy import (
     DecodeEnergy,
     Energy,
@@ -30,9 +31,9 @@ from profiler.metrics.energy import (
 from profiler.metrics.memory import PeakAllocatedMemory, PeakDeviceMemory, PeakMemory, PeakReservedMemory
 from profiler.records.ceilings import CeilingSample, ceiling_beside
 from profiler.records.quantity import Quantity
-from profiler.records.target import Repetition, decode_rate
+from profiler.records.target import Measured, Repetition, decode_rate
 
-__all__ = ["METRICS", "Evidence", "Metric", "compute_metrics", "decode_step_bytes"]
+__all__ = ["METRICS", "Context", "Metric", "compute_metrics", "decode_step_bytes"]
 
 
 class Ttft(Metric):
@@ -41,9 +42,9 @@ class Ttft(Metric):
     name, title, unit, better = "ttft", "TTFT", "s", "lower"
     definition = "Time from handing over the prompt to knowing the first output token: prefill and one sampling."
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Median over repetitions."""
-        samples = [r.token_ns[0] / 1e9 for r in evidence.counted]
+        samples = [r.token_ns[0] / 1e9 for r in measured.worker.counted]
         return self._median(samples, "measured", "monotonic clock, median over repetitions")
 
 
@@ -53,9 +54,9 @@ class PrefillThroughput(Metric):
     name, title, unit, better = "prefill_throughput", "Prefill", "tok/s", "higher"
     definition = "Prompt tokens of all sequences divided by TTFT."
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Median over repetitions."""
-        samples = [len(r.token_ids) * evidence.prompt_tokens / (r.token_ns[0] / 1e9) for r in evidence.counted]
+        samples = [len(r.token_ids) * context.prompt_tokens / (r.token_ns[0] / 1e9) for r in measured.worker.counted]
         return self._median(samples, "derived", "prompt tokens / TTFT, median over repetitions")
 
 
@@ -65,9 +66,9 @@ class DecodeThroughput(Metric):
     name, title, unit, better = "decode_throughput", "Decode", "tok/s", "higher"
     definition = "Output tokens after the first, of all sequences, divided by the time from the first to the last."
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Median over repetitions."""
-        samples = [rate for r in evidence.counted if (rate := decode_rate(r)) is not None]
+        samples = [rate for r in measured.worker.counted if (rate := decode_rate(r)) is not None]
         if not samples:
             return Quantity.unavailable(self.unit, "one output token leaves nothing to decode; use --output-tokens 2")
         return self._median(samples, "derived", "(output tokens - 1) / decode time, median over repetitions")
@@ -79,9 +80,9 @@ class _TokenTime(Metric):
     unit, better = "s", "lower"
     percentile: ClassVar[float]
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Percentile of each repetition's gaps, median over repetitions."""
-        gaps = [np.diff(r.token_ns) / 1e9 for r in evidence.counted if len(r.token_ns) > 1]
+        gaps = [np.diff(r.token_ns) / 1e9 for r in measured.worker.counted if len(r.token_ns) > 1]
         if not gaps:
             return Quantity.unavailable(self.unit, "one output token has no gap; use --output-tokens 2")
         samples = [float(np.percentile(gap, self.percentile)) for gap in gaps]
@@ -111,17 +112,17 @@ class Mbu(Metric):
         "steps per second, divided by the read bandwidth that the machine showed right before and after."
     )
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Median over repetitions, each against the read bandwidth measured right before and after it."""
         samples = []
-        for repetition in evidence.counted:
+        for repetition in measured.worker.counted:
             rate = decode_rate(repetition)
             if rate is None:
                 return Quantity.unavailable(self.unit, "one output token leaves nothing to decode")
-            ceiling = _beside(evidence.ceilings.read_samples if evidence.ceilings else (), repetition)
+            ceiling = _beside(context.ceilings.read_samples if context.ceilings else (), repetition)
             if ceiling is not None:
                 steps_per_s = rate / len(repetition.token_ids)
-                samples.append(decode_step_bytes(evidence, repetition) * steps_per_s / ceiling)
+                samples.append(decode_step_bytes(measured.worker.engine, context, repetition) * steps_per_s / ceiling)
         if not samples:
             return Quantity.unavailable(self.unit, "no read bandwidth was measured beside the repetitions")
         return self._median(
@@ -138,14 +139,14 @@ class Mfu(Metric):
         "matrix-product rate that the machine showed right before and after, at the same arithmetic."
     )
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Median over repetitions, each against the matrix-product rate measured right before and after it."""
-        arithmetic = evidence.worker.engine.arithmetic
-        beside = evidence.ceilings.gemm_samples.get(arithmetic, ()) if evidence.ceilings else ()
-        flops = evidence.spec.prefill_flops(evidence.prompt_tokens)
+        arithmetic = measured.worker.engine.arithmetic
+        beside = context.ceilings.gemm_samples.get(arithmetic, ()) if context.ceilings else ()
+        flops = context.spec.prefill_flops(context.prompt_tokens)
         samples = [
             len(r.token_ids) * flops / (r.token_ns[0] / 1e9) / ceiling
-            for r in evidence.counted
+            for r in measured.worker.counted
             if (ceiling := _beside(beside, r)) is not None
         ]
         if not samples:
@@ -161,15 +162,14 @@ def _beside(samples: Sequence[CeilingSample], repetition: Repetition) -> float |
     return ceiling_beside(samples, repetition.start_ns, repetition.start_ns + repetition.token_ns[-1])
 
 
-def decode_step_bytes(evidence: Evidence, repetition: Repetition) -> float:
-    """Bytes one decode step must read on average: all weights once, and every sequence's cache at mean length."""
-    context = evidence.prompt_tokens + len(repetition.token_ns) / 2
-    engine = evidence.worker.engine
-    cache = evidence.spec.kv_bytes_per_token(engine.cache_precision)
+def decode_step_bytes(engine: EngineFacts, context: Context, repetition: Repetition) -> float:
+    """Return the bytes that a decode step reads on average: all weights, and every sequence's cache at mean length."""
+    length = context.prompt_tokens + len(repetition.token_ns) / 2
+    cache = context.spec.kv_bytes_per_token(engine.cache_precision)
     weights = engine.step_weight_bytes
     if weights is None:
-        weights = evidence.spec.decode_weight_bytes(evidence.precision)
-    return weights + len(repetition.token_ids) * cache * context
+        weights = context.spec.decode_weight_bytes(context.precision)
+    return weights + len(repetition.token_ids) * cache * length
 
 
 METRICS: tuple[Metric, ...] = (
@@ -201,6 +201,6 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
-def compute_metrics(evidence: Evidence) -> dict[str, Quantity]:
-    """Every figure of a target by its name."""
-    return {metric.name: metric.compute(evidence) for metric in METRICS}
+def compute_metrics(measured: Measured, context: Context) -> dict[str, Quantity]:
+    """Return every figure of a target by its name."""
+    return {metric.name: metric.compute(measured, context) for metric in METRICS}

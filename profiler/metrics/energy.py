@@ -9,20 +9,26 @@ from typing import ClassVar
 from profiler.devices.metering.faults import DISAGREEMENT, DISAGREES
 from profiler.energy.per_token import PerToken, Phase, Work, cross_check, joules_per_token
 from profiler.energy.window import NoEnergyError, idle_power, window_energy
-from profiler.metrics.contract import Evidence, Metric
+from profiler.metrics.contract import Context, Metric
 from profiler.records.quantity import Grade, Quantity
-from profiler.records.target import EnergyReading, PowerModel
-from profiler.statistics.medians import median, median_ci95
+from profiler.records.readings import HOST, SECOND, TARGET, WALL, EnergyReading, PowerModel
+from profiler.records.target import Measured, WorkerReport
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 
 
-def _work(evidence: Evidence) -> Work:
-    return Work(evidence.counted, evidence.worker.energy_windows, evidence.prompt_tokens)
+def _work(worker: WorkerReport, context: Context) -> Work:
+    return Work(worker.counted, worker.energy_windows, context.prompt_tokens)
 
 
 def _source(reading: EnergyReading) -> str:
-    """The meter and what its joules cover; how they came to be where it does not count them."""
+    """Return the meter and what its joules cover, and what was integrated where it counts none."""
     integrated = f", {reading.power_source} integrated" if reading.grade == "derived" else ""
     return f"{reading.meter} ({reading.scope}{integrated})"
+
+
+def _quantity(energy: PerToken, method: str) -> Quantity:
+    return Quantity(energy.value, "J/tok", energy.grade, method, len(energy.joules), energy.interval)
 
 
 def _words(model: PowerModel) -> str:
@@ -36,36 +42,40 @@ def _words(model: PowerModel) -> str:
 class _EnergyMetric(Metric):
     """A figure taken from the meter of the hardware that executed."""
 
-    def compute(self, evidence: Evidence) -> Quantity:
-        """The figure, or why it cannot be had."""
-        reading, missing = evidence.energy, ""
-        if reading is None and evidence.wall_energy is not None:
-            reading, missing = evidence.wall_energy, evidence.energy_reason
+    def compute(self, measured: Measured, context: Context) -> Quantity:
+        """Return the figure, or why there is none."""
+        own, wall = measured.reading(TARGET), measured.reading(WALL)
+        reading = own.energy or wall.energy
         if reading is None:
-            bounds = self._bounds(evidence, evidence.power_model) if evidence.power_model else None
-            if bounds is None or evidence.power_model is None:
-                return Quantity.unavailable(self.unit, evidence.energy_reason)
-            method = f"{_words(evidence.power_model)}; nothing was metered: {evidence.energy_reason}"
-            return Quantity(sum(bounds) / 2, self.unit, "modelled", method, len(evidence.counted), bounds)
+            model = measured.power_model
+            bounds = self._bounds(measured.worker, context, model) if model else None
+            if bounds is None or model is None:
+                return Quantity.unavailable(self.unit, own.reason)
+            method = f"{_words(model)}; nothing was metered: {own.reason}"
+            return Quantity(sum(bounds) / 2, self.unit, "modelled", method, len(measured.worker.counted), bounds)
+        missing = own.reason if own.energy is None else ""
         try:
-            found = self._figure(evidence, reading)
+            figure = self._figure(measured.worker, context, reading)
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, f"{error}; {missing}" if missing else str(error))
-        return replace(found, method=f"{found.method}; no meter of its own: {missing}") if missing else found
+        return replace(figure, method=f"{figure.method}; its hardware has no meter: {missing}") if missing else figure
 
-    def instrument(self, evidence: Evidence) -> str:
-        """The meter with its scope, or the model that stands in for one."""
-        reading = evidence.energy or evidence.wall_energy
+    def instrument(self, measured: Measured) -> str:
+        """Return the meter with its scope, or the model that stands in for one."""
+        reading = measured.reading(TARGET).energy or measured.reading(WALL).energy
         if reading is not None:
             return _source(reading)
-        return f"model {evidence.power_model.name}" if evidence.power_model else ""
+        return f"model {measured.power_model.name}" if measured.power_model else ""
 
     @abstractmethod
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        """The figure from the meter's reading; raises :class:`NoEnergyError` with the reason if there is none."""
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        """Return the figure from the meter's reading.
 
-    def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float] | None:
-        """Lowest and highest value by the model; None for a figure that it cannot give."""
+        Raises:
+            NoEnergyError: If there is none, with the reason."""
+
+    def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float] | None:
+        """Return lowest and highest value by the model; None for a figure that it cannot give."""
         return None
 
 
@@ -76,27 +86,25 @@ class _TokenEnergy(_EnergyMetric):
     phase: ClassVar[Phase]
     net: ClassVar[bool] = False
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        found = joules_per_token(reading, _work(evidence), self.phase, net=self.net)
-        return Quantity(
-            found.value, self.unit, found.grade, self._method(reading, found), len(found.joules), found.interval
-        )
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        energy = joules_per_token(reading, _work(worker, context), self.phase, net=self.net)
+        return _quantity(energy, self._method(reading, energy))
 
-    def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float] | None:
-        """Power times the median time of the phase; what is above idle the model cannot say."""
-        work = _work(evidence)
+    def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float] | None:
+        """Return power times the median time of the phase; a model knows no idle power to subtract."""
+        work = _work(worker, context)
         tokens = work.tokens(self.phase)
         if self.net or tokens == 0:
             return None
         seconds = work.median_time_s(self.phase)
         return model.least_w * seconds / tokens, model.most_w * seconds / tokens
 
-    def _method(self, reading: EnergyReading, found: PerToken) -> str:
+    def _method(self, reading: EnergyReading, energy: PerToken) -> str:
         idle = ", idle power subtracted" if self.net else ""
         period = f", {reading.update_period_s * 1000:.3g} ms a step" if reading.update_period_s else ""
         clock = f" and {reading.clock_uncertainty_s:.2g} s of the meter's clock" if reading.clock_uncertainty_s else ""
-        doubt = f"±{found.error_j:.2g} {self.unit} from resolution{period}{clock}" if found.error_j else ""
-        return "; ".join(filter(None, [f"{_source(reading)}{idle}, {found.origin}", doubt, cross_check(found)]))
+        doubt = f"±{energy.error_j:.2g} {self.unit} from resolution{period}{clock}" if energy.error_j else ""
+        return "; ".join(filter(None, [f"{_source(reading)}{idle}, {energy.origin}", doubt, cross_check(energy)]))
 
 
 class Energy(_TokenEnergy):
@@ -160,14 +168,14 @@ class IntegratedEnergy(_EnergyMetric):
         "counter, to be believed less than it, since polling sees only part of the time."
     )
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        found = joules_per_token(reading, _work(evidence), "generate")
-        both = [window for window in found.windows if window.integrated_j is not None]
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        energy = joules_per_token(reading, _work(worker, context), "generate")
+        both = [window for window in energy.windows if window.integrated_j is not None]
         counted_j = sum(window.energy_j for window in both)
         if not both or counted_j <= 0:
             return Quantity.unavailable(self.unit, f"{reading.meter} has no second source for these windows")
-        value = found.value * sum(window.integrated_j or 0.0 for window in both) / counted_j
-        method = f"{reading.power_source} integrated by trapezoid, {found.origin}; {cross_check(found)}"
+        value = energy.value * sum(window.integrated_j or 0.0 for window in both) / counted_j
+        method = f"{reading.power_source} integrated by trapezoid, {energy.origin}; {cross_check(energy)}"
         return Quantity(value, self.unit, "derived", method, len(both))
 
 
@@ -178,18 +186,18 @@ class HostEnergy(Metric):
     column = "details"
     definition = "Energy of the host's processor packages per output token, for a target on an accelerator."
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Gross."""
-        if evidence.accelerator is None:
+        if context.accelerator is None:
             return Quantity.unavailable(self.unit, "the host's processor is the target itself: see Energy")
-        if evidence.host_energy is None:
+        reading = measured.reading(HOST).energy
+        if reading is None:
             return Quantity.unavailable(self.unit, "no meter of the host's processor could be read")
         try:
-            found = joules_per_token(evidence.host_energy, _work(evidence), "generate")
+            energy = joules_per_token(reading, _work(measured.worker, context), "generate")
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
-        method = f"{_source(evidence.host_energy)}, {found.origin}"
-        return Quantity(found.value, self.unit, found.grade, method, len(found.joules), found.interval)
+        return _quantity(energy, f"{_source(reading)}, {energy.origin}")
 
 
 class SecondEnergy(Metric):
@@ -199,22 +207,22 @@ class SecondEnergy(Metric):
     column = "details"
     definition = "Energy per output token by another meter of the same hardware, over the same windows: a check."
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Gross, with how far it is from the first."""
-        if evidence.energy is None or evidence.second_energy is None:
+        own, second = measured.reading(TARGET).energy, measured.reading(SECOND).energy
+        if own is None or second is None:
             return Quantity.unavailable(self.unit, "no two meters here read the same hardware")
         try:
-            first = joules_per_token(evidence.energy, _work(evidence), "generate")
-            found = joules_per_token(evidence.second_energy, _work(evidence), "generate")
+            first = joules_per_token(own, _work(measured.worker, context), "generate")
+            energy = joules_per_token(second, _work(measured.worker, context), "generate")
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
-        part = found.value / first.value - 1
-        apart = f"{100 * part:+.1f} % from {evidence.energy.meter}"
-        doubt = (found.error_j + first.error_j) / first.value
+        part = energy.value / first.value - 1
+        apart = f"{100 * part:+.1f} % from {own.meter}"
+        doubt = (energy.error_j + first.error_j) / first.value
         if abs(part) > DISAGREEMENT + doubt:
             apart = f"{DISAGREES}: {apart}, more than the {100 * DISAGREEMENT:g} % and the resolution allow"
-        method = f"{_source(evidence.second_energy)}, {found.origin}; {apart}"
-        return Quantity(found.value, self.unit, found.grade, method, len(found.joules), found.interval)
+        return _quantity(energy, f"{_source(second)}, {energy.origin}; {apart}")
 
 
 class _WallEnergy(_TokenEnergy):
@@ -222,13 +230,13 @@ class _WallEnergy(_TokenEnergy):
 
     phase = "generate"
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Of the wall meter and no other."""
-        if evidence.wall_energy is None:
-            reason = evidence.wall_reason or "no wall meter was named (--wall-meter)"
-            return Quantity.unavailable(self.unit, reason)
+        wall = measured.reading(WALL)
+        if wall.energy is None:
+            return Quantity.unavailable(self.unit, wall.reason or "no wall meter was named (--wall-meter)")
         try:
-            return self._figure(evidence, evidence.wall_energy)
+            return self._figure(measured.worker, context, wall.energy)
         except NoEnergyError as error:
             return Quantity.unavailable(self.unit, str(error))
 
@@ -258,21 +266,17 @@ class MeanPower(_EnergyMetric):
     column = "where known"
     definition = "Mean power of the meter's scope over whole generations, prefill and decode, idle power included."
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        found = joules_per_token(reading, _work(evidence), "generate")
-        powers = [window.power_w for window in found.windows]
-        error_w = max(window.error_j / window.duration_s for window in found.windows)
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        energy = joules_per_token(reading, _work(worker, context), "generate")
+        powers = [window.power_w for window in energy.windows]
+        error_w = max(window.error_j / window.duration_s for window in energy.windows)
         spread = median_ci95(powers)
         interval = (spread[0] - error_w, spread[1] + error_w) if spread else None
-        return self._graded(median(powers), found.grade, f"{_source(reading)}, {found.origin}", len(powers), interval)
+        grade: Grade = "derived" if energy.grade == "measured" else energy.grade
+        return Quantity(median(powers), self.unit, grade, f"{_source(reading)}, {energy.origin}", len(powers), interval)
 
-    def _bounds(self, evidence: Evidence, model: PowerModel) -> tuple[float, float]:
+    def _bounds(self, worker: WorkerReport, context: Context, model: PowerModel) -> tuple[float, float]:
         return model.least_w, model.most_w
-
-    def _graded(
-        self, value: float, grade: Grade, method: str, n: int, interval: tuple[float, float] | None
-    ) -> Quantity:
-        return Quantity(value, self.unit, "derived" if grade == "measured" else grade, method, n, interval)
 
 
 class IdlePower(_EnergyMetric):
@@ -284,11 +288,11 @@ class IdlePower(_EnergyMetric):
         "Mean power of the meter's scope in the idle windows before and after the worker: what net figures subtract."
     )
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        found = idle_power(reading)
-        method = f"{_source(reading)}; before {found.before_w:.3g} W, after {found.after_w:.3g} W"
-        bounds = (found.power_w - found.error_w, found.power_w + found.error_w)
-        return Quantity(found.power_w, self.unit, "derived", method, 1, bounds)
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        idle = idle_power(reading)
+        method = f"{_source(reading)}; before {idle.before_w:.3g} W, after {idle.after_w:.3g} W"
+        bounds = (idle.power_w - idle.error_w, idle.power_w + idle.error_w)
+        return Quantity(idle.power_w, self.unit, "derived", method, 1, bounds)
 
 
 class LoadedIdlePower(_EnergyMetric):
@@ -298,11 +302,11 @@ class LoadedIdlePower(_EnergyMetric):
     column = "details"
     definition = "Mean power of the meter's scope while the worker holds the model and does nothing."
 
-    def _figure(self, evidence: Evidence, reading: EnergyReading) -> Quantity:
-        windows = [window for window in evidence.worker.energy_windows if window.phase == "idle"]
-        if not windows:
+    def _figure(self, worker: WorkerReport, context: Context, reading: EnergyReading) -> Quantity:
+        idle = [window for window in worker.energy_windows if window.phase == "idle"]
+        if not idle:
             return Quantity.unavailable(self.unit, "the worker made no idle window")
-        found = window_energy(reading, windows[0].begin_ns, windows[0].end_ns)
-        error_w = found.error_j / found.duration_s
-        bounds = (found.power_w - error_w, found.power_w + error_w)
-        return Quantity(found.power_w, self.unit, "derived", _source(reading), 1, bounds)
+        window = window_energy(reading, idle[0].begin_ns, idle[0].end_ns)
+        error_w = window.error_j / window.duration_s
+        bounds = (window.power_w - error_w, window.power_w + error_w)
+        return Quantity(window.power_w, self.unit, "derived", _source(reading), 1, bounds)

@@ -6,8 +6,9 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from backends.contract.backend import DeviceMemory
-from profiler.metrics.contract import Evidence, Metric
+from profiler.metrics.contract import Context, Metric
 from profiler.records.quantity import Quantity
+from profiler.records.target import Measured
 
 IN_HOST_MEMORY = "the model is in the host's memory: see Peak memory"
 
@@ -21,9 +22,9 @@ class PeakMemory(Metric):
         "interpreter, mapped file pages included; exports and compilations ran in another process."
     )
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """One reading."""
-        return Quantity(float(evidence.worker.memory.peak_resident_bytes), self.unit, "measured", "VmHWM", 1)
+        return Quantity(float(measured.worker.memory.peak_resident_bytes), self.unit, "measured", "VmHWM", 1)
 
 
 class PeakDeviceMemory(Metric):
@@ -36,13 +37,13 @@ class PeakDeviceMemory(Metric):
         "part, the probe of its ceilings and other processes included. A short peak may fall between two samples."
     )
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """Highest of the samples."""
-        if evidence.accelerator is None:
+        if context.accelerator is None:
             return Quantity.unavailable(self.unit, IN_HOST_MEMORY)
-        seen = evidence.telemetry
+        seen = measured.telemetry
         if seen is None:
-            return Quantity.unavailable(self.unit, evidence.telemetry_reason)
+            return Quantity.unavailable(self.unit, measured.telemetry_reason)
         if "memory_used_bytes" not in seen.extremes:
             why = seen.unread.get("memory_used_bytes", "it was not sampled")
             return Quantity.unavailable(self.unit, f"{seen.source} does not tell the memory in use: {why}")
@@ -56,18 +57,18 @@ class _AllocatorMemory(Metric):
     unit, better, column = "B", "lower", "details"
     account: ClassVar[str]
 
-    def compute(self, evidence: Evidence) -> Quantity:
+    def compute(self, measured: Measured, context: Context) -> Quantity:
         """One reading."""
-        if evidence.accelerator is None:
+        if context.accelerator is None:
             return Quantity.unavailable(self.unit, IN_HOST_MEMORY)
-        memory = evidence.worker.device_memory
+        memory = measured.worker.device_memory
         if memory is None:
             return Quantity.unavailable(self.unit, "the engine's allocator keeps no such account")
         return Quantity(float(self._bytes(memory)), self.unit, "measured", f"allocator: {self.account}", 1)
 
     @abstractmethod
     def _bytes(self, memory: DeviceMemory) -> int:
-        """The account this figure shows."""
+        """Return the account this figure shows."""
 
 
 class PeakAllocatedMemory(_AllocatorMemory):

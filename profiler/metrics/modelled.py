@@ -17,59 +17,59 @@ NO_DECODE = "one output token leaves nothing to decode; use --output-tokens 2"
 
 
 def modelled_metrics(compiled: Compiled, spec: ModelSpec, workload: Workload) -> dict[str, Quantity]:
-    """Every metric by name; those that the vendor's tools do not give are unavailable, with the reason.
+    """Return every metric by name; those that the vendor's tools do not give are unavailable, with the reason.
 
     A phase takes the sum of its graphs' times, each as often as the model has the graph; one time that is missing
     leaves none.
     """
-    found = {metric.name: Quantity.unavailable(metric.unit, NOT_RUN) for metric in METRICS}
+    figures = {metric.name: Quantity.unavailable(metric.unit, NOT_RUN) for metric in METRICS}
     how = _method(compiled)
 
     prefill_s = _phase_s(compiled, "prefill")
     if prefill_s is None:
         reason = _no_time(compiled, "prefill")
-        found |= {name: Quantity.unavailable(found[name].unit, reason) for name in ("ttft", "prefill_throughput")}
+        figures |= {name: Quantity.unavailable(figures[name].unit, reason) for name in ("ttft", "prefill_throughput")}
     else:
-        found["ttft"] = Quantity(prefill_s, "s", "modelled", how, 1)
+        figures["ttft"] = Quantity(prefill_s, "s", "modelled", how, 1)
         rate = workload.batch * workload.prompt_tokens / prefill_s
-        found["prefill_throughput"] = Quantity(rate, "tok/s", "modelled", how, 1)
+        figures["prefill_throughput"] = Quantity(rate, "tok/s", "modelled", how, 1)
 
     decode_s = _phase_s(compiled, "decode")
     if decode_s is None or workload.output_tokens < 2:
         reason = NO_DECODE if decode_s is not None else _no_time(compiled, "decode")
         decode = ("decode_throughput", "tpot_p50", "tpot_p99")
-        found |= {name: Quantity.unavailable(found[name].unit, reason) for name in decode}
+        figures |= {name: Quantity.unavailable(figures[name].unit, reason) for name in decode}
     else:
         at = f"{how}; each step at the full context of {workload.total_tokens} tokens"
-        found["tpot_p50"] = Quantity(decode_s, "s", "modelled", at, 1)
-        found["decode_throughput"] = Quantity(workload.batch / decode_s, "tok/s", "modelled", at, 1)
-        found["tpot_p99"] = Quantity.unavailable("s", NO_SPREAD)
+        figures["tpot_p50"] = Quantity(decode_s, "s", "modelled", at, 1)
+        figures["decode_throughput"] = Quantity(workload.batch / decode_s, "tok/s", "modelled", at, 1)
+        figures["tpot_p99"] = Quantity.unavailable("s", NO_SPREAD)
 
     memory_bytes = _device_memory_bytes(compiled.graphs)
     if memory_bytes is not None:
         cache_bytes, cache = _other_caches(compiled, spec, workload)
         method = f"{compiled.toolchain}'s memory plan: all weights, and the largest working memory of a graph; {cache}"
-        found["peak_device_memory"] = Quantity(float(memory_bytes + cache_bytes), "B", "modelled", method, 1)
-    return found
+        figures["peak_device_memory"] = Quantity(float(memory_bytes + cache_bytes), "B", "modelled", method, 1)
+    return figures
 
 
 def _method(compiled: Compiled) -> str:
-    """Where the times are from, what was added up, and what they leave out."""
+    """Return where the times are from, what was added up, and what they leave out."""
     whole = any(graph.part == "whole" for graph in compiled.graphs)
     summed = "the whole model" if whole else f"{compiled.layers} x layer + head"
     return "; ".join([f"{compiled.timing}: {summed}, not measured on a chip", *compiled.gaps])
 
 
 def _no_time(compiled: Compiled, phase: Literal["prefill", "decode"]) -> str:
-    """Why a phase has no time: what the tool leaves out, and which graphs it gave none of where it gave some."""
+    """Return why a phase has no time: what the tool leaves out, and which graphs it gave none of where it gave some."""
     graphs = [graph for graph in compiled.graphs if phase in graph.phases]
     without = [graph.name for graph in graphs if graph.duration_s is None]
-    said = list(compiled.gaps) or [f"{compiled.toolchain} gives no times"]
+    reasons = list(compiled.gaps) or [f"{compiled.toolchain} gives no times"]
     if not graphs:
-        said = [f"{compiled.toolchain} was given no graph of the {phase}", *compiled.gaps]
+        reasons = [f"{compiled.toolchain} was given no graph of the {phase}", *compiled.gaps]
     elif len(without) < len(graphs):
-        said = [f"{compiled.toolchain} gave no time of {', '.join(without)}", *compiled.gaps]
-    return "; ".join(said)
+        reasons = [f"{compiled.toolchain} gave no time of {', '.join(without)}", *compiled.gaps]
+    return "; ".join(reasons)
 
 
 def _phase_s(compiled: Compiled, phase: Literal["prefill", "decode"]) -> float | None:
@@ -93,7 +93,7 @@ def _device_memory_bytes(graphs: Sequence[CompiledGraph]) -> int | None:
 
 
 def _other_caches(compiled: Compiled, spec: ModelSpec, workload: Workload) -> tuple[int, str]:
-    """Bytes of the KV cache that no graph's working memory holds, and what to say of it.
+    """Return bytes of the KV cache that no graph's working memory holds, and a remark for the method.
 
     A layer's own cache is among its graph's inputs and outputs, hence in its working memory; those of the other layers
     must be held meanwhile.

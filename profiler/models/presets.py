@@ -1,4 +1,4 @@
-"""The catalogue of Qwen presets: ``models.yaml``, validated when loaded."""
+"""The Qwen presets: ``models.yaml``, validated when loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from backends.common import facts
 from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import Located
-from backends.qwen.checkpoint import read_checkpoint
+from backends.qwen.checkpoint import read_checkpoint, read_spec
 from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import synthetic_model
 
@@ -28,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the model's authors state, in billions, exactly as printed."""
+    """The parameter counts that the model's authors state, in billions, as printed."""
 
     parameters_b: float
     non_embedding_parameters_b: float
@@ -56,7 +56,7 @@ class _Backing:
 
 @cache
 def presets() -> dict[str, Preset]:
-    """Every preset by its name, in the order of the file."""
+    """Return every preset by its name, in the order of the file."""
     path = files("profiler.models").joinpath("models.yaml")
     return load_presets(path.read_text(), "models.yaml")
 
@@ -78,9 +78,9 @@ def _preset(entry: Located) -> Preset:
 
 
 def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
-    """The model a user means: a preset by name (synthetic weights), or the folder of a local checkpoint.
+    """Return the model a user means: a preset by name (synthetic weights), or the folder of a local checkpoint.
 
-    ``layers`` cuts a preset short; a checkpoint is taken whole.
+    ``layers`` shortens a preset; a checkpoint runs whole.
     """
     preset = presets().get(name_or_path.lower())
     if preset is not None:
@@ -92,9 +92,18 @@ def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
         return read_checkpoint(folder)
     if "/" in name_or_path or name_or_path.startswith("."):
         raise InputError(
-            f"{name_or_path} is no folder; give a preset (chipassay models) or the folder of a downloaded checkpoint"
+            f"{name_or_path} is not a folder; give a preset (chipassay models) or the folder of a downloaded checkpoint"
         )
     raise unknown("model", name_or_path, presets())
+
+
+def find_spec(name_or_path: str) -> ModelSpec:
+    """Return the dimensions of a preset, or of the checkpoint in a folder, without its weights."""
+    preset = presets().get(name_or_path.lower())
+    if preset is not None:
+        return preset.spec
+    folder = Path(name_or_path).expanduser()
+    return read_spec(folder) if folder.is_dir() else find_model(name_or_path, None, 0).spec
 
 
 def _cut(spec: ModelSpec, layers: int | None) -> ModelSpec:

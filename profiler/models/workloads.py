@@ -1,4 +1,4 @@
-"""The named workloads, and the token ids they stand for."""
+"""The named workloads, and their token ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backends.qwen.model import Model
 SCHEMA = "chipassay.workloads/1"
 
 ORDINARY_TOKENS = 151_643
-"""Ids below this are text in every Qwen2.5 and Qwen3 tokenizer; special tokens begin here."""
+"""Ids below this are text in every Qwen2.5 and Qwen3 tokenizer; special tokens start here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class WorkloadEntry:
 
 @cache
 def workload_entries() -> dict[str, WorkloadEntry]:
-    """Every workload by its name."""
+    """Return every workload by its name."""
     root = facts.shipped("profiler.models", "workloads.yaml", SCHEMA, ("workloads",))
     return facts.records(WorkloadEntry, root, "workloads", by="name")
 
@@ -39,7 +39,7 @@ def workload_entries() -> dict[str, WorkloadEntry]:
 def make_workload(
     name: str, model: Model, prompt_tokens: int | None = None, output_tokens: int | None = None, batch: int = 1
 ) -> Workload:
-    """The workload called ``name`` for ``model``: text where a checkpoint brings a tokenizer, hashed ids otherwise."""
+    """Return the workload ``name`` for ``model``: text if the checkpoint has a tokenizer, hashed ids otherwise."""
     entry = workload_entries().get(name)
     if entry is None:
         raise unknown("workload", name, workload_entries())
@@ -60,7 +60,7 @@ def make_workload(
 
 
 def _hashed_ids(name: str, row: int, length: int, vocabulary: int) -> tuple[int, ...]:
-    """Token ``i`` is the first 64 bits of SHA-256(workload, row, i), modulo the vocabulary."""
+    """Return token ``i`` as the first 64 bits of SHA-256(workload, row, i), modulo the vocabulary."""
     return tuple(
         int.from_bytes(hashlib.sha256(f"{name}:{row}:{index}".encode()).digest()[:8], "little") % vocabulary
         for index in range(length)
@@ -68,7 +68,7 @@ def _hashed_ids(name: str, row: int, length: int, vocabulary: int) -> tuple[int,
 
 
 def _text_ids(path: Path, prompt: str, row: int, length: int) -> tuple[int, ...]:
-    """The prompt's tokens, repeated and cut to ``length``; the row's number leads, so that no two rows are alike."""
+    """Return the prompt's tokens, repeated and cut to ``length``; each row begins with its number, so rows differ."""
     from tokenizers import Tokenizer
 
     try:

@@ -11,8 +11,8 @@ Layout, each JSON document with its schema in ``profiler/records/schemas``::
     targets/TARGET.json    a target's raw samples and figures
     logs/TARGET.txt        what its worker printed on standard error
 
-It is written beside its final place and is a valid bundle after every finished target: whatever stops the run, what was
-finished stays readable.
+The writer builds it beside its final place and keeps it valid after every finished target: whatever stops the run,
+finished targets stay readable.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from backends.common.errors import InputError, StorageError, storage_errors
 from profiler.records.ceilings import Ceilings
 from profiler.records.codec import decode, encode
 from profiler.records.host import Host
-from profiler.records.index import BUNDLE_SCHEMA, BundleIndex
+from profiler.records.index import BundleIndex
 from profiler.records.reference import ReferenceRecord
 from profiler.records.target import TargetRecord
 
@@ -56,22 +56,22 @@ class Bundle:
     targets: tuple[TargetRecord, ...]
 
     def ceilings_of(self, record: TargetRecord) -> Ceilings | None:
-        """The ceilings of the device that ``record`` ran on; None if none were measured."""
+        """Return the ceilings of the device that ``record`` ran on; None if none were measured."""
         return self.ceilings.get(record.accelerator or CPU)
 
 
 def target_file(target_id: str) -> str:
-    """The file of a target inside the bundle; a colon is not welcome in a file name everywhere."""
+    """Return the file of a target inside the bundle; not every file system allows a colon."""
     return f"targets/{target_id.replace(':', '_')}.json"
 
 
 def ceilings_file(device: str) -> str:
-    """The file of a device's ceilings inside the bundle."""
+    """Return the file of a device's ceilings inside the bundle."""
     return f"ceilings-{device.replace(':', '_')}.json"
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether ``path`` looks like a bundle."""
+    """Return whether ``path`` looks like a bundle."""
     return (path / INDEX).is_file()
 
 
@@ -82,8 +82,6 @@ def read_bundle(path: Path) -> Bundle:
     if not is_bundle(path):
         raise InputError(f"{path} is not a run bundle: it has no {INDEX}")
     index = decode((path / INDEX).read_bytes(), BundleIndex, path / INDEX)
-    if index.schema != BUNDLE_SCHEMA:
-        raise InputError(f"{path} has schema {index.schema!r}; this version reads {BUNDLE_SCHEMA!r}")
     for name, digest in index.files.items():
         _check(path / name, digest)
 
@@ -109,7 +107,7 @@ def _check(path: Path, digest: str) -> None:
 
 
 def check_destination(out: Path, *, overwrite: bool) -> None:
-    """Refuse, before anything runs, an output folder that could not be or must not be replaced."""
+    """Refuse an output folder that cannot or must not be replaced, before anything runs."""
     if not out.exists():
         return
     if out.is_dir() and not any(out.iterdir()):
@@ -121,10 +119,10 @@ def check_destination(out: Path, *, overwrite: bool) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Which folder stands at ``path``: its device and inode; None for nothing, or an empty folder."""
+    """Return device and inode of the folder at ``path``; None for nothing, or an empty folder."""
     try:
-        found = path.stat()
-        return (found.st_dev, found.st_ino) if any(path.iterdir()) else None
+        status = path.stat()
+        return (status.st_dev, status.st_ino) if any(path.iterdir()) else None
     except OSError:
         return None
 
@@ -169,7 +167,7 @@ class BundleWriter:
     def finish(self, state: Literal["complete", "interrupted"]) -> Path:
         """Move the bundle to its place, replacing an older one only now that the new one is whole.
 
-        What another run put there meanwhile is not replaced: both are kept, and the error says where this one is.
+        If another run wrote there meanwhile, both are kept, and the error says where this one is.
         """
         self.index = replace(self.index, state=state)
         with storage_errors(self.out, _REMEDY):

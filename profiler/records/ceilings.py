@@ -36,7 +36,7 @@ class Ceilings:
 
 
 def ceiling_beside(samples: Sequence[CeilingSample], begin_ns: int, end_ns: int) -> float | None:
-    """The ceiling of a window, per second: mean of the last sample before it and the first one after it.
+    """Return the ceiling of a window, per second: mean of the last sample before it and the first one after it.
 
     None if the window is not enclosed by samples.
     """

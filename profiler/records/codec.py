@@ -10,20 +10,23 @@ import msgspec
 from backends.common.errors import InputError
 from profiler.records.ceilings import Ceilings
 from profiler.records.host import Host
-from profiler.records.index import BundleIndex
+from profiler.records.index import BUNDLE_SCHEMA, BundleIndex
 from profiler.records.reference import ReferenceRecord
-from profiler.records.target import TargetRecord
+from profiler.records.target import RECORD_SCHEMA, TargetRecord
+from profiler.records.upgrade import upgraded
 
 T = TypeVar("T")
 
 DOCUMENTS: dict[str, type] = {
-    "bundle": BundleIndex,
-    "target": TargetRecord,
-    "host": Host,
-    "ceilings": Ceilings,
-    "reference": ReferenceRecord,
+    "bundle-2": BundleIndex,
+    "target-2": TargetRecord,
+    "host-1": Host,
+    "ceilings-1": Ceilings,
+    "reference-1": ReferenceRecord,
 }
-"""The JSON documents of a run bundle by the name their schema is published under."""
+"""The JSON documents of a run bundle by the name and version their schema is published under."""
+
+_VERSIONED: dict[type, str] = {BundleIndex: BUNDLE_SCHEMA, TargetRecord: RECORD_SCHEMA}
 
 
 def encode(value: object) -> bytes:
@@ -32,14 +35,27 @@ def encode(value: object) -> bytes:
 
 
 def decode(data: bytes, kind: type[T], origin: Path | str) -> T:
-    """Read ``data`` as ``kind``; the error names the file and the field."""
+    """Return ``data`` as ``kind``; documents of earlier schemas are upgraded.
+
+    Raises:
+        InputError: With the file and the field, if it is no such document or one of a newer schema.
+    """
+    current = _VERSIONED.get(kind)
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise InputError(f"{origin} is not a valid {kind.__name__}: {error}") from error
+        if current is None:
+            return msgspec.json.decode(data, type=kind)
+        document = msgspec.json.decode(data, type=dict[str, Any])
+        return msgspec.convert(upgraded(document, current, origin), kind)
+    except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError) as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise InputError(f"{origin} is not a valid {kind.__name__}: {why}") from error
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one document of a run bundle."""
+    """Return the JSON Schema (2020-12) of one document of a run bundle."""
     schema = msgspec.json.schema(DOCUMENTS[name])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"chipassay {name} 1", **schema}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"chipassay {name.replace('-', ' ')}",
+        **schema,
+    }

@@ -1,4 +1,4 @@
-"""What one look at a part of the machine gave: components, and the parts that could not be read with the reason."""
+"""Components of the machine, and the parts that could not be read with the reason."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Findings:
     unread: dict[str, str] = field(default_factory=dict)
 
 
-def merge(found: Iterable[Findings]) -> Findings:
-    """All findings in the order given; of two reasons for one part the later stands."""
+def merge(parts: Iterable[Findings]) -> Findings:
+    """Return all findings in the order given; of two reasons for one part the later stands."""
     components: list[Component] = []
     unread: dict[str, str] = {}
-    for one in found:
-        components.extend(one.components)
-        unread.update(one.unread)
+    for part in parts:
+        components.extend(part.components)
+        unread.update(part.unread)
     return Findings(tuple(components), unread)

@@ -8,7 +8,7 @@ from typing import Literal
 from backends.contract.workload import TokenSource
 from backends.qwen.model import Model
 
-BUNDLE_SCHEMA = "chipassay.bundle/1"
+BUNDLE_SCHEMA = "chipassay.bundle/2"
 
 
 @dataclass(frozen=True, slots=True)

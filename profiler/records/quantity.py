@@ -1,4 +1,4 @@
-"""A number that never travels alone."""
+"""A number with its unit, grade and method."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Grade = Literal["measured", "derived", "modelled", "declared", "unavailable"]
 """How a figure came to be.
 
 ``measured``: read from a counter or a clock. ``derived``: computed from measured figures. ``modelled``: from a stated
-model, with bounds. ``declared``: from a datasheet. ``unavailable``: could not be had, and ``method`` says why.
+model, with bounds. ``declared``: from a datasheet. ``unavailable``: there is no value, and ``method`` says why.
 """
 
 GRADES: tuple[Grade, ...] = ("measured", "derived", "modelled", "declared", "unavailable")
@@ -43,5 +43,5 @@ class Quantity:
 
     @classmethod
     def unavailable(cls, unit: str, reason: str) -> Quantity:
-        """A figure that could not be had, with the reason."""
+        """Return a figure without a value, with the reason."""
         return cls(None, unit, "unavailable", reason)

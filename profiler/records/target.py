@@ -6,16 +6,29 @@ A field's name carries its unit. Times are nanoseconds of the monotonic clock, r
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import msgspec
 
 from backends.contract.backend import DeviceMemory, EngineFacts, Trial
 from backends.contract.compiled import Compiled
 from backends.operators import OperatorPlacement
 from profiler.records.host import Host
-from profiler.records.quantity import Grade, Quantity
+from profiler.records.quantity import Quantity
+from profiler.records.readings import (
+    HOST,
+    SECOND,
+    TARGET,
+    WALL,
+    EnergyReading,
+    PowerModel,
+    Reading,
+    SamplerCost,
+    Telemetry,
+)
 
-RECORD_SCHEMA = "chipassay.record/1"
+RECORD_SCHEMA = "chipassay.record/2"
 
 Status = Literal["ok", "modelled", "not_comparable", "failed", "unavailable"]
 """``modelled``: the chip is not here, and its vendor's compiler and simulator were asked instead; it takes no part in
@@ -85,7 +98,7 @@ class ParityScore:
 
     @property
     def shortfall(self) -> str:
-        """What a score that did not pass lacks, each figure against its limit."""
+        """Return what a score that did not pass lacks, each figure against its limit."""
         limits, missed = self.thresholds, []
         if self.top1_agreement < limits["top1_agreement_min"]:
             missed.append(f"top-1 agreement {self.top1_agreement:.2f} is below {limits['top1_agreement_min']:g}")
@@ -110,69 +123,6 @@ class MemoryReading:
 
 
 @dataclass(frozen=True, slots=True)
-class PowerSample:
-    """A meter's cumulative energy at a moment of the monotonic clock.
-
-    ``integrated_j`` is the same energy by a second way, polled power integrated by trapezoid; None where the meter has
-    no power reading.
-    """
-
-    at_ns: int
-    energy_j: float
-    integrated_j: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MeterFault:
-    """A stretch of time in which a meter cannot be trusted; ``code`` is one of the meters' ``FAULTS``."""
-
-    code: str
-    begin_ns: int
-    end_ns: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SamplerCost:
-    """What sampling took: processor seconds of the sampling thread, wall-clock seconds it ran, times it looked."""
-
-    cpu_s: float
-    wall_s: float
-    reads: int
-
-
-@dataclass(frozen=True, slots=True)
-class EnergyReading:
-    """What one meter saw while the worker ran; ``samples`` are cumulative, wrap-around already undone.
-
-    A long stream is thinned, which cumulative samples bear without loss: those beside the edge of any window that a
-    figure uses are kept, and ``samples_taken`` counts all. Faults were looked for before thinning.
-    """
-
-    meter: str
-    scope: str
-    """What the joules cover: ``package``, ``board``, ``module`` (a superchip's processor and accelerator together),
-    ``whole machine`` (behind its power supply), ``wall`` (before it)."""
-    resolution_j: float
-    idle_before_ns: tuple[int, int]
-    idle_after_ns: tuple[int, int]
-    samples: tuple[PowerSample, ...]
-    grade: Grade = "measured"
-    """``derived`` where the meter has no energy counter and ``energy_j`` is integrated power."""
-    update_period_s: float | None = None
-    """How often the counter changes, found by reading it back to back before the run; None if it was not looked for."""
-    power_source: str = ""
-    """What ``integrated_j`` integrates."""
-    device: dict[str, str] = field(default_factory=dict)
-    """The board that was read (``name``, ``pci_address``); empty for the host's processor."""
-    faults: tuple[MeterFault, ...] = ()
-    samples_taken: int = 0
-    longest_gap_s: float = 0.0
-    clock_uncertainty_s: float = 0.0
-    """How far the samples of a meter with a clock of its own may lie from their moments on ours."""
-
-
-@dataclass(frozen=True, slots=True)
 class EnergyWindow:
     """A stretch of back-to-back work of one kind, long enough for a meter: joules and tokens come from the same window.
 
@@ -184,57 +134,6 @@ class EnergyWindow:
     begin_ns: int
     end_ns: int
     generations: int
-
-
-@dataclass(frozen=True, slots=True)
-class PowerModel:
-    """Bounds of the power that hardware draws while it works, from the chip catalogue; nothing in it was measured here.
-
-    ``name`` is the model's, ``chip_ids`` what the hardware is, or may be; ``sources`` back the design power.
-    """
-
-    name: str
-    scope: str
-    chip_ids: tuple[str, ...]
-    least_w: float
-    most_w: float
-    sources: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceProcess:
-    """A process that used the device and is none of ours; ``name`` is empty where the system hides it."""
-
-    pid: int
-    name: str
-    memory_bytes: int | None
-    first_ns: int
-    last_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Telemetry:
-    """A device's state while its target ran, one column a figure (its unit in its name), None where unread.
-
-    ``clock_event_reasons`` is NVML's bit mask. Of a long run, only evenly spaced rows are kept:
-    ``samples_taken`` counts all, and ``extremes`` are lowest and highest of all. What marks a repetition was
-    decided on all of them. ``unresolved_processes`` is the most at one time that the device named by a number which
-    means nothing here (another pid namespace), so that they can be told neither from ours nor from others'.
-    """
-
-    version: int
-    source: str
-    device: dict[str, str]
-    samples_taken: int
-    at_ns: tuple[int, ...]
-    columns: dict[str, tuple[float | None, ...]]
-    extremes: dict[str, tuple[float, float]]
-    processes: tuple[DeviceProcess, ...]
-    unresolved_processes: int
-    clock_events: dict[str, float]
-    """Why clocks were below the highest -> the part of all samples in which it held."""
-    unread: dict[str, str]
-    """Column -> why it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +173,7 @@ class WorkerReport:
 
     @property
     def counted(self) -> tuple[Repetition, ...]:
-        """Repetitions that are not warm-up."""
+        """Return repetitions that are not warm-up."""
         return counted(self.repetitions)
 
 
@@ -292,34 +191,47 @@ class ExamineReport:
     inventory: Host | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRecord:
-    """One target of a bundle: its raw samples and every figure derived from them.
+class Outcome(msgspec.Struct, frozen=True, tag_field="kind"):
+    """What came of a target; each way it can end is one subclass.
 
-    ``metrics`` is keyed by metric name (``ttft``, ``decode_throughput``, ...). A failed or unavailable target has a
-    ``failure`` and no ``worker``; one that is not comparable has both.
+    ``word`` is the status of an outcome whose logits do not differ too much from the reference.
     """
 
-    schema: str
-    id: str
-    backend: str
-    device: str
-    precision: str
-    status: Status
-    threads: int
-    model_digest: str
-    workload_digest: str
-    metrics: dict[str, Quantity] = field(default_factory=dict)
-    worker: WorkerReport | None = None
-    energy: EnergyReading | None = None
-    preparation: dict[str, Any] = field(default_factory=dict)
-    failure: Failure | None = None
-    accelerator: str | None = None
-    """The accelerator it ran on, as PyTorch would name it (``cuda:0``); None for the host's processor."""
-    energy_reason: str = ""
-    """Why ``energy`` is None."""
-    host_energy: EnergyReading | None = None
-    """The host's processor packages meanwhile, for a target on an accelerator."""
+    word: ClassVar[Status]
+
+    @property
+    def report(self) -> WorkerReport | ExamineReport | None:
+        """Return what the worker sent; None if it sent no report."""
+        return None
+
+    @property
+    def metrics(self) -> dict[str, Quantity]:
+        """Return the figures by metric name (``ttft``, ``decode_throughput``, ...)."""
+        return {}
+
+    @property
+    def failure(self) -> Failure | None:
+        """Return why there are no figures, or why they take no part in conclusions."""
+        return Failure(self.parity.shortfall) if self.parity is not None and not self.parity.passed else None
+
+    @property
+    def status(self) -> Status:
+        """Return the outcome in one word."""
+        return "not_comparable" if self.parity is not None and not self.parity.passed else self.word
+
+    @property
+    def parity(self) -> ParityScore | None:
+        """Return how close the target came to the reference; None where nothing was computed."""
+        return self.report.parity if self.report is not None else None
+
+
+class Measured(Outcome, frozen=True, tag="measured"):
+    """The target ran here: its raw samples, what meters and monitor saw meanwhile, and the figures from all that."""
+
+    word: ClassVar[Status] = "ok"
+    worker: WorkerReport
+    metrics: dict[str, Quantity] = {}
+    readings: tuple[Reading, ...] = ()
     telemetry: Telemetry | None = None
     telemetry_reason: str = ""
     """Why ``telemetry`` is None."""
@@ -327,32 +239,150 @@ class TargetRecord:
     """Bounds for energy where nothing could be metered, only if they were asked for."""
     sampler: SamplerCost | None = None
     """What metering and watching cost; None where nothing was sampled."""
-    second_energy: EnergyReading | None = None
-    """Another meter of the same scope as ``energy``'s, read beside it to check it."""
-    wall_energy: EnergyReading | None = None
-    """The whole machine at the wall socket; it stands in for ``energy`` where that is None."""
-    wall_reason: str = ""
-    """Why there is no ``wall_energy`` although a wall meter was named."""
-    examined: ExamineReport | None = None
-    """In place of ``worker`` where the chip is not here and its vendor's tools were asked."""
+    preparation: dict[str, Any] = {}
+
+    @property
+    def report(self) -> WorkerReport:
+        """Return the worker's report."""
+        return self.worker
+
+    def reading(self, role: str) -> Reading:
+        """Return what the meter of ``role`` saw; an empty reading if no meter had that role."""
+        return next((reading for reading in self.readings if reading.role == role), Reading(role))
+
+
+class Examined(Outcome, frozen=True, tag="examined"):
+    """The chip is not here: what its vendor's compiler and simulator say, and the modelled figures from that."""
+
+    word: ClassVar[Status] = "modelled"
+    report: ExamineReport
+    metrics: dict[str, Quantity] = {}
+
+
+class Failed(Outcome, frozen=True, tag="failed"):
+    """The target broke."""
+
+    word: ClassVar[Status] = "failed"
+    failure: Failure
+
+
+class Unavailable(Outcome, frozen=True, tag="unavailable"):
+    """The target cannot run here: why, and what would make it run."""
+
+    word: ClassVar[Status] = "unavailable"
+    reason: str
+    remedy: str = ""
+
+    @property
+    def failure(self) -> Failure:
+        """Return reason and remedy."""
+        return Failure(self.reason, self.remedy)
+
+
+AnyOutcome = Measured | Examined | Failed | Unavailable
+"""Every outcome a record may have; another is one more class here."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRecord:
+    """One target of a bundle: what it is, and what came of it."""
+
+    schema: str
+    id: str
+    backend: str
+    device: str
+    precision: str
+    threads: int
+    model_digest: str
+    workload_digest: str
+    outcome: AnyOutcome
+    accelerator: str | None = None
+    """The accelerator it ran on, as PyTorch would name it (``cuda:0``); None for the host's processor."""
     chip_id: str | None = None
     """The catalogue's id of the chip that a vendor's tools were asked about, empty where the catalogue does not hold
     it; None for a target that runs on hardware."""
 
     @property
     def compiler_path(self) -> bool:
-        """Whether a vendor's tools were asked about a chip that is not here, whatever came of it."""
-        return self.chip_id is not None or self.examined is not None
+        """Return whether a vendor's tools were asked about a chip that is not here, whatever came of it."""
+        return self.chip_id is not None
+
+    @property
+    def status(self) -> Status:
+        """Return the outcome in one word."""
+        return self.outcome.status
+
+    @property
+    def metrics(self) -> dict[str, Quantity]:
+        """Return the figures by metric name."""
+        return self.outcome.metrics
+
+    @property
+    def failure(self) -> Failure | None:
+        """Return why there are no figures, or why they take no part in conclusions."""
+        return self.outcome.failure
 
     @property
     def parity(self) -> ParityScore | None:
-        """How close it came to the reference; None where nothing was computed."""
-        if self.worker is not None:
-            return self.worker.parity
-        return self.examined.parity if self.examined is not None else None
+        """Return how close it came to the reference; None where nothing was computed."""
+        return self.outcome.parity
 
     @property
     def operators(self) -> tuple[OperatorPlacement, ...]:
-        """Where its operators run, as far as it is known."""
-        report = self.worker or self.examined
-        return report.operators if report is not None else ()
+        """Return where its operators run, as far as it is known."""
+        return self.outcome.report.operators if self.outcome.report is not None else ()
+
+    @property
+    def measured(self) -> Measured | None:
+        """Return the outcome if the target ran here."""
+        return self.outcome if isinstance(self.outcome, Measured) else None
+
+    @property
+    def worker(self) -> WorkerReport | None:
+        """Return the report of the worker if the target ran here."""
+        return self.measured.worker if self.measured else None
+
+    @property
+    def examined(self) -> ExamineReport | None:
+        """Return the report of a vendor's tools if they answered in place of the chip."""
+        return self.outcome.report if isinstance(self.outcome, Examined) else None
+
+    @property
+    def energy(self) -> EnergyReading | None:
+        """Return what the meter of its hardware saw."""
+        return self.measured.reading(TARGET).energy if self.measured else None
+
+    @property
+    def second_energy(self) -> EnergyReading | None:
+        """Return what another meter of that hardware saw."""
+        return self.measured.reading(SECOND).energy if self.measured else None
+
+    @property
+    def host_energy(self) -> EnergyReading | None:
+        """Return what the meter of the host's processor saw beside an accelerator."""
+        return self.measured.reading(HOST).energy if self.measured else None
+
+    @property
+    def wall_energy(self) -> EnergyReading | None:
+        """Return what the wall meter saw."""
+        return self.measured.reading(WALL).energy if self.measured else None
+
+    @property
+    def wall_reason(self) -> str:
+        """Return why the wall meter saw nothing."""
+        return self.measured.reading(WALL).reason if self.measured else ""
+
+    @property
+    def telemetry(self) -> Telemetry | None:
+        """Return what the monitor saw."""
+        return self.measured.telemetry if self.measured else None
+
+    @property
+    def sampler(self) -> SamplerCost | None:
+        """Return what watching cost."""
+        return self.measured.sampler if self.measured else None
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """Return what was prepared."""
+        return self.measured.preparation if self.measured else {}

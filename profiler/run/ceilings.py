@@ -24,8 +24,9 @@ from backends.common.errors import WorkerError
 from profiler.records.bundle import CPU
 from profiler.records.ceilings import Ceilings, CeilingSample
 from profiler.records.quantity import Quantity
-from profiler.run.plan import told
-from profiler.statistics.medians import median, median_ci95
+from profiler.run.plan import in_one_line
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 
 READ_BYTES = 256 * 1024 * 1024
 GEMM_SIZE = 1536
@@ -76,7 +77,7 @@ class CeilingProbe:
             self._gemm[name].append(sample)
 
     def ceilings(self) -> Ceilings:
-        """All samples so far, and their medians."""
+        """Return all samples so far, and their medians."""
         if self._device == CPU:
             moved, size = f"summing {READ_BYTES >> 20} MiB of float32", GEMM_SIZE
         else:
@@ -152,7 +153,7 @@ def affordable_size(smallest: CeilingSample) -> int:
 
 
 def _processor(threads: int, arithmetic: Sequence[str]) -> dict[str, Callable[[], CeilingSample]]:
-    """What to measure on the host's processor."""
+    """Return what to measure on the host's processor."""
     import torch
 
     torch.set_num_threads(threads)
@@ -169,7 +170,7 @@ def _processor(threads: int, arithmetic: Sequence[str]) -> dict[str, Callable[[]
 
 
 def _accelerator(module: Any, device: str, arithmetic: Sequence[str]) -> dict[str, Callable[[], CeilingSample]]:
-    """What to measure on an accelerator: random values, since a product of equal ones draws less power and runs faster.
+    """Return what to measure on an accelerator: random values, since equal ones draw less power and are faster.
 
     ``module`` is PyTorch's for the device's type. Memory is taken for the time of a sample only: the model needs it
     meanwhile.
@@ -214,7 +215,7 @@ def _accelerator(module: Any, device: str, arithmetic: Sequence[str]) -> dict[st
 
 
 def main() -> None:
-    """The probe process: one sample for every line on standard input, until it ends."""
+    """Run the probe process: one sample for every line on standard input, until it ends."""
     device, threads, *arithmetic = sys.argv[1:]
     if device == CPU:
         probes = _processor(int(threads), arithmetic)
@@ -235,4 +236,4 @@ if __name__ == "__main__":
     try:
         main()
     except Exception as failure:  # noqa: BLE001 - a device that is lost or full is told to the parent in one line
-        _say(told(failure))
+        _say(in_one_line(failure))

@@ -27,9 +27,9 @@ Edge = Callable[[], None]
 def needed_phases(
     repetitions: Sequence[Repetition], output_tokens: int, window_s: float
 ) -> tuple[Literal["generate", "prefill"], ...]:
-    """The kinds of work whose stretches within the counted repetitions are too short.
+    """Return the kinds of work whose stretches within the counted repetitions are too short.
 
-    Decode needs none of its own: its energy is that of a whole generation less that of its prefill.
+    Decode needs none: its energy is that of a whole generation less that of its prefill.
     """
     needed: list[Literal["generate", "prefill"]] = []
     if median([r.token_ns[-1] / 1e9 for r in counted(repetitions)]) < window_s:
@@ -47,7 +47,7 @@ def make_windows(
     edge: Edge,
     emit: Callable[[Event], None],
 ) -> tuple[EnergyWindow, ...]:
-    """One window of every kind that is needed, and one of idleness with the model loaded.
+    """Make one window of every kind that is needed, and one of idleness with the model loaded.
 
     ``edge`` makes the parent read its meter at once, so that no edge lies between two samples. Each kind begins with a
     generation outside the window, which brings the device to that kind of work.

@@ -1,9 +1,11 @@
-"""What a worker is told, one JSON object on standard input, and what it answers, JSON lines on standard output."""
+"""The protocol of a worker: one plan as JSON on standard input, messages as JSON lines on standard output."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+import msgspec
 
 from backends.contract.workload import Workload
 from backends.qwen.model import Model
@@ -35,33 +37,41 @@ class Plan:
     energy_window_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Progress of a worker: its stage, a short text, and the time the stage still needs where that can be told."""
+class Event(msgspec.Struct, frozen=True, tag_field="kind", tag="event"):
+    """Progress of a worker: its stage, a short text, and the time the stage still needs where that is known."""
 
     stage: str
     text: str = ""
     left_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One line of a worker's standard output: an event, a pause, its one result, or why there is none.
-
-    After ``pause`` or ``edge`` the worker waits for a newline on standard input: the parent measures the machine
-    meanwhile, or only reads its meters.
-    """
-
-    event: Event | None = None
-    pause: bool = False
-    edge: bool = False
-    result: dict[str, Any] | None = None
-    error: str | None = None
-    error_kind: Literal["input", "unavailable", "failed"] | None = None
+class Pause(msgspec.Struct, frozen=True, tag_field="kind", tag="pause"):
+    """The worker waits for a newline on standard input: the parent measures the machine meanwhile."""
 
 
-def told(error: Exception) -> str:
-    """An engine's own error in one line; the rest of what it says belongs in a log."""
+class Edge(msgspec.Struct, frozen=True, tag_field="kind", tag="edge"):
+    """The worker waits for a newline on standard input: the parent reads its meters meanwhile, which takes less."""
+
+
+class Result(msgspec.Struct, frozen=True, tag_field="kind", tag="result"):
+    """The one result of the plan's task."""
+
+    result: msgspec.Raw
+
+
+class Refusal(msgspec.Struct, frozen=True, tag_field="kind", tag="refusal"):
+    """Why there is no result; ``error`` is the kind of :class:`ChipassayError` that the parent raises."""
+
+    reason: str
+    error: Literal["input", "unavailable", "failed"] = "failed"
+
+
+Message = Event | Pause | Edge | Result | Refusal
+"""One line of a worker's standard output."""
+
+
+def in_one_line(error: Exception) -> str:
+    """Return an engine's error in one line; the rest of its text belongs in a log."""
     first = next(iter(str(error).strip().splitlines()), "")
     advice = "; use a smaller model, batch or prompt" if type(error).__name__ == "OutOfMemoryError" else ""
     return f"{type(error).__name__}: {first}{advice}"

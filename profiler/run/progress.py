@@ -35,7 +35,7 @@ class Progress:
             self._status.stop()
 
     def begin(self, subject: str, stage: str) -> None:
-        """A new part of the run: a target, or something all targets need."""
+        """Begin a new part of the run: a target, or something all targets need."""
         self._subject = subject
         self._stage = ""
         self.event(Event(stage))
@@ -54,7 +54,7 @@ class Progress:
         self._stage = event.stage
 
     def done(self, text: str) -> None:
-        """A lasting line: something finished."""
+        """Print a lasting line: something finished."""
         self._line(f"{self._subject}  {text}")
 
     def _line(self, text: str) -> None:

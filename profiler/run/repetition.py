@@ -13,7 +13,8 @@ from backends.contract.workload import Workload
 from profiler.disturbance.host import Counters, mark_frequency_drift, read_counters, spoilers_between
 from profiler.records.target import Repetition, decode_rate
 from profiler.run.plan import Event
-from profiler.statistics.medians import MIN_FOR_INTERVAL, median, relative_half_width
+from profiler.statistics.intervals import MIN_FOR_INTERVAL, relative_half_width
+from profiler.statistics.medians import median
 
 WARMUP_TOKENS = 8
 WARMUP_LIMIT = 8
@@ -34,7 +35,7 @@ MAX_REPETITIONS = 60
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came out: warm-up and counted repetitions, and why each phase ended."""
+    """Warm-up and counted repetitions, and why each phase ended."""
 
     repetitions: tuple[Repetition, ...]
     warmup_steady: bool
@@ -78,7 +79,7 @@ def measure(
 def _warm_up(
     backend: Backend, prompt: np.ndarray, workload: Workload, budget_s: float, emit: Callable[[Event], None]
 ) -> tuple[list[Repetition], bool]:
-    """Short runs until two in a row agree; says whether they did."""
+    """Run shortly until two runs in a row agree; return the runs and whether they did."""
     done: list[Repetition] = []
     began = time.perf_counter()
     for number in range(1, WARMUP_LIMIT + 1):
@@ -94,7 +95,7 @@ def _warm_up(
 
 
 def _repeat(backend: Backend, prompt: np.ndarray, output_tokens: int, *, warmup: bool) -> tuple[Repetition, Counters]:
-    """One generation with what disturbed it, and the machine's counters right after it."""
+    """Run one generation; return it with what disturbed it, and the machine's counters right after it."""
     before = read_counters()
     run: Generation = backend.generate(prompt, output_tokens)
     offsets = tuple(at - run.start_ns for at in run.token_ns)
@@ -104,7 +105,7 @@ def _repeat(backend: Backend, prompt: np.ndarray, output_tokens: int, *, warmup:
 
 
 def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: float) -> str:
-    """Why to stop now, or nothing."""
+    """Return why to stop now, or nothing."""
     width = relative_half_width(rates)
     if width is not None and width <= wanted:
         return f"the 95 % interval of the median is within {100 * wanted:g} % after {len(rates)} repetitions"

@@ -1,4 +1,4 @@
-"""What a ``profile`` was asked to do, and what stands in the way of it here: found before anything is loaded."""
+"""What a ``profile`` is to do, and what prevents it here, found before anything is loaded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from profiler.host.memory import available_bytes
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked for, already checked."""
+    """What the user asked for, checked."""
 
     model: Model
     workload: Workload
@@ -33,7 +33,7 @@ class Request:
 
 
 def hindrance(target: Target, request: Request) -> UnavailableError | None:
-    """Why ``target`` cannot run here at all: found without loading anything."""
+    """Return why ``target`` cannot run here at all; nothing is loaded to find out."""
     backend = load_backend(target.backend)
     here: Availability = backend.probe(target.device)
     if not here.available:
@@ -44,7 +44,7 @@ def hindrance(target: Target, request: Request) -> UnavailableError | None:
 
 
 def _shortage(target: Target, request: Request) -> MemoryFitError | None:
-    """Which memory the target, or the reference it is compared with, would not fit; the figures are in the error."""
+    """Return an error with the figures if the target, or the reference it is compared with, does not fit a memory."""
     backend, spec = load_backend(target.backend), request.model.spec
     accelerator = backend.accelerator(target.device)
     free_there = backend.free_memory_bytes(target.device)

@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from backends.common.cache import cached_folder
 from backends.common.errors import (
     ChipassayError,
@@ -24,21 +26,34 @@ from backends.contract.backend import WorkerCommand
 from backends.contract.registry import Target, asked_chip, is_compiler, load_backend
 from profiler.energy.power_model import power_model
 from profiler.inventory import take_inventory
-from profiler.metrics.catalogue import Evidence, compute_metrics
+from profiler.metrics.catalogue import Context, compute_metrics
 from profiler.metrics.modelled import modelled_metrics
 from profiler.records.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.records.codec import decode, encode
 from profiler.records.index import BUNDLE_SCHEMA, BundleIndex, WorkloadRecord
+from profiler.records.readings import TARGET, WALL, PowerModel, Reading
 from profiler.records.reference import ReferenceRecord
-from profiler.records.target import RECORD_SCHEMA, ExamineReport, Failure, TargetRecord, WorkerReport
+from profiler.records.target import (
+    RECORD_SCHEMA,
+    AnyOutcome,
+    Examined,
+    ExamineReport,
+    Failed,
+    Failure,
+    Measured,
+    TargetRecord,
+    Unavailable,
+    WorkerReport,
+)
 from profiler.run.ceilings import CeilingProbe, NoProbe
 from profiler.run.parity import scored_positions
 from profiler.run.plan import Plan, Task
 from profiler.run.progress import Progress
 from profiler.run.request import Request, hindrance
 from profiler.run.supervisor import PROGRAM, WORKER, WorkerFailedError, run_worker, worker_environment
-from profiler.sampling.attach import add_observed
-from profiler.sampling.watch import Watch, open_instruments
+from profiler.sampling.attach import observed
+from profiler.sampling.instruments import open_instruments
+from profiler.sampling.watch import Watch
 
 T = TypeVar("T")
 
@@ -78,6 +93,7 @@ class _Session:
         self.hindrances = hindrances
         self.positions = scored_positions(request.workload.output_tokens, request.workload.batch)
         self.writer = BundleWriter(out, _index(request))
+        self.running = [target for target in request.targets if not is_compiler(target.backend)]
         self.finished: list[TargetRecord] = []
         self.probes: dict[str, CeilingProbe | NoProbe] = {}
 
@@ -86,7 +102,7 @@ class _Session:
         try:
             self._run()
         except BaseException as error:
-            if not any(record.worker or record.examined for record in self.finished):
+            if not any(record.metrics for record in self.finished):
                 self.writer.discard()
                 raise
             if not isinstance(error, KeyboardInterrupt):
@@ -100,7 +116,7 @@ class _Session:
         return Outcome(path, interrupted, tuple(self.finished))
 
     def _keep_after(self, error: BaseException) -> None:
-        """Something ended the run that no target is to blame for, such as a full disk: keep what is finished."""
+        """Keep finished targets when something else than a target ended the run, such as a full disk."""
         kept = self.writer.folder
         with contextlib.suppress(StorageError):
             kept = self.writer.finish("interrupted")
@@ -109,8 +125,7 @@ class _Session:
 
     def _run(self) -> None:
         self.writer.put("host.json", take_inventory(engines=False))
-        running = [target for target in self.request.targets if not is_compiler(target.backend)]
-        reference = self._reference() if any(not self.hindrances[target.id] for target in running) else Path()
+        reference = self._reference() if any(not self.hindrances[target.id] for target in self.running) else Path()
         for target in self.request.targets:
             record = self._target(target, reference)
             device = record.accelerator or CPU
@@ -135,10 +150,9 @@ class _Session:
         return dataclasses.replace(base, **changes)
 
     def _probe(self, device: str) -> CeilingProbe | NoProbe:
-        """The probe of a device, started when its first target is about to be measured."""
+        """Return the probe of a device, started when its first target is about to be measured."""
         if device not in self.probes:
-            running = [target for target in self.request.targets if not is_compiler(target.backend)]
-            targets = [target for target in running if _device(target) == device]
+            targets = [target for target in self.running if _device(target) == device]
             if unmeasured := next(filter(None, map(_unmeasured, targets)), ""):
                 self.probes[device] = NoProbe(self.request.threads, device, unmeasured)
                 return self.probes[device]
@@ -170,7 +184,7 @@ class _Session:
         )
 
     def _reference(self) -> Path:
-        """The float32 reference: from the user cache, or computed now and kept there; a copy goes into the bundle."""
+        """Return a copy of the float32 reference in the bundle: from the user cache, or computed now and cached."""
         import numpy as np
 
         self.progress.begin("reference", "float32, computed once per model and workload")
@@ -181,25 +195,25 @@ class _Session:
         def build(folder: Path) -> None:
             plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)
             try:
-                said = self._work(plan, dict[str, str], "reference")
+                facts = self._work(plan, dict[str, str], "reference")
             except WorkerFailedError as error:
                 raise WorkerFailedError(f"the float32 reference failed: {error}", error.stderr_tail) from error
-            (folder / "said.json").write_bytes(encode(said))
+            (folder / "said.json").write_bytes(encode(facts))
 
         logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch
         folder, was_cached = cached_folder("reference", key, build, 2 * logits_bytes)
         copy = self.writer.copy(folder / "reference.npz", "reference.npz")
         with np.load(copy) as arrays:
             tokens = tuple(tuple(row) for row in arrays["tokens"].tolist())
-        said = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
+        facts = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
         record = ReferenceRecord(
             token_ids=tokens,
             positions=self.positions,
             logits_file="reference.npz",
             sha256=self.writer.index.files["reference.npz"],
-            engine=said["engine"],
+            engine=facts["engine"],
             cached=was_cached,
-            weights_digest=said["weights_digest"],
+            weights_digest=facts["weights_digest"],
         )
         self.writer.put("reference.json", record)
         self.progress.done("taken from the cache" if was_cached else "computed")
@@ -207,49 +221,51 @@ class _Session:
         return copy
 
     def _target(self, target: Target, reference: Path) -> TargetRecord:
-        """Run one target; every way it can go wrong becomes its record, and the others go on."""
-        blank = TargetRecord(
+        """Run one target; every way it can go wrong becomes its outcome, and the others go on."""
+        self.progress.begin(target.id, "starting")
+        accelerator = load_backend(target.backend).accelerator(target.device)
+        try:
+            if (error := self.hindrances[target.id]) is not None:
+                raise error
+            outcome: AnyOutcome = (
+                self._examine(target) if is_compiler(target.backend) else self._measure(target, reference)
+            )
+        except UnavailableError as error:
+            outcome = Unavailable(str(error))
+        except WorkerFailedError as error:
+            outcome = Failed(Failure(str(error), stderr_tail=error.stderr_tail))
+        except InputError as error:
+            outcome = Failed(Failure(str(error)))
+        except WorkerError as error:
+            # The probe of the device's ceilings died; the next target on the device gets a fresh one.
+            self.probes.pop(_device(target)).close()
+            outcome = Failed(Failure(str(error)))
+        self.progress.done(_summary(outcome))
+        return TargetRecord(
             schema=RECORD_SCHEMA,
             id=target.id,
             backend=target.backend,
             device=target.device,
             precision=target.precision,
-            status="failed",
             threads=self.request.threads,
             model_digest=self.request.model.digest,
             workload_digest=self.request.workload.digest(),
-            accelerator=load_backend(target.backend).accelerator(target.device),
+            outcome=outcome,
+            accelerator=accelerator,
             chip_id=asked_chip(target),
         )
-        self.progress.begin(target.id, "starting")
-        try:
-            if (error := self.hindrances[target.id]) is not None:
-                raise error
-            if is_compiler(target.backend):
-                return self._examined(target, blank)
-            return self._measured(target, reference, blank)
-        except UnavailableError as error:
-            record = dataclasses.replace(blank, status="unavailable", failure=Failure(str(error)))
-        except WorkerFailedError as error:
-            record = dataclasses.replace(blank, failure=Failure(str(error), stderr_tail=error.stderr_tail))
-        except InputError as error:
-            record = dataclasses.replace(blank, failure=Failure(str(error)))
-        except WorkerError as error:
-            # The probe of the device's ceilings died; the next target on the device gets a fresh one.
-            self.probes.pop(_device(target)).close()
-            record = dataclasses.replace(blank, failure=Failure(str(error)))
-        self.progress.done(f"{record.status}: {record.failure.reason if record.failure else ''}")
-        return record
 
-    def _measured(self, target: Target, reference: Path, blank: TargetRecord) -> TargetRecord:
+    def _measure(self, target: Target, reference: Path) -> Measured:
+        """Prepare and measure a target in worker processes, watched from here, and compute its figures."""
         common = {"backend": target.backend, "device": target.device, "precision": target.precision}
         preparation = self._work(self._plan("prepare", **common), dict[str, Any], f"{target.id}.prepare")
-        probe = self._probe(_device(target))
+        backend, probe = load_backend(target.backend), self._probe(_device(target))
+        accelerator = backend.accelerator(target.device)
         environment = worker_environment(self.request.threads)
-        instruments = open_instruments(blank.accelerator, environment, self.request.wall_meter)
+        instruments = open_instruments(accelerator, environment, self.request.wall_meter)
         with closing(Watch(instruments)) as watch:
-            if instruments.wall_reason:
-                self.progress.done(f"goes on without the wall meter: {instruments.wall_reason}")
+            if reason := instruments.channel(WALL).reason:
+                self.progress.done(f"goes on without the wall meter: {reason}")
             if instruments.metered:
                 # The probe is at rest, and on an accelerator holds a context, in the idle windows of every target.
                 probe.sample()
@@ -263,38 +279,21 @@ class _Session:
                 plan = self._plan(
                     "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
                 )
-                elsewhere = load_backend(target.backend).worker(target.device, PROGRAM)
+                elsewhere = backend.worker(target.device, PROGRAM)
                 worker = self._work(plan, WorkerReport, target.id, pause, watch.edge, elsewhere)
             self._check_weights(worker)
-            record = add_observed(dataclasses.replace(blank, preparation=preparation), worker, watch)
-        assert record.worker is not None
-        if self.request.modelled_energy and record.energy is None and record.wall_energy is None:
-            record = _with_model(record, record.worker)
+            measured = msgspec.structs.replace(observed(worker, watch, accelerator), preparation=preparation)
+        if self.request.modelled_energy and not any(measured.reading(role).energy for role in (TARGET, WALL)):
+            measured = _with_model(measured, accelerator)
         spec, prompt_tokens = self.request.model.spec, self.request.workload.prompt_tokens
-        evidence = Evidence.of(record, spec, prompt_tokens, probe.ceilings())
-        record = dataclasses.replace(
-            record,
-            status="ok" if worker.parity.passed else "not_comparable",
-            failure=None if worker.parity.passed else Failure(worker.parity.shortfall),
-            metrics=compute_metrics(evidence),
-        )
-        self.progress.done(_summary(record))
-        return record
+        context = Context(spec, prompt_tokens, target.precision, probe.ceilings(), accelerator)
+        return msgspec.structs.replace(measured, metrics=compute_metrics(measured, context))
 
-    def _examined(self, target: Target, blank: TargetRecord) -> TargetRecord:
-        """What a vendor's tools say of a chip that is not here: nothing is run, nothing is metered."""
+    def _examine(self, target: Target) -> Examined:
+        """Ask a vendor's tools about a chip that is not here: nothing is run, nothing is metered."""
         plan = self._plan("examine", backend=target.backend, device=target.device, precision=target.precision)
         report = self._work(plan, ExamineReport, target.id)
-        passed = report.parity is None or report.parity.passed
-        record = dataclasses.replace(
-            blank,
-            status="modelled" if passed else "not_comparable",
-            failure=None if report.parity is None or passed else Failure(report.parity.shortfall),
-            examined=report,
-            metrics=modelled_metrics(report.compiled, self.request.model.spec, self.request.workload),
-        )
-        self.progress.done(_summary(record))
-        return record
+        return Examined(report, modelled_metrics(report.compiled, self.request.model.spec, self.request.workload))
 
     def _check_weights(self, worker: WorkerReport) -> None:
         """Synthetic weights are the same values everywhere; a checkpoint's may be rounded on the way to a precision."""
@@ -306,31 +305,37 @@ class _Session:
             )
 
 
-def _with_model(record: TargetRecord, worker: WorkerReport) -> TargetRecord:
-    """``record`` with the power model of its hardware, or with the reason why it has none."""
+def _with_model(measured: Measured, accelerator: str | None) -> Measured:
+    """Return ``measured`` with the power model of its hardware, or with the reason why it has none."""
+    worker = measured.worker
     components = worker.inventory.components if worker.inventory else ()
-    found = power_model(components, record.accelerator, worker.engine.device)
-    if isinstance(found, str):
-        return dataclasses.replace(record, energy_reason=f"{record.energy_reason}; and no model: {found}")
-    return dataclasses.replace(record, power_model=found)
+    model = power_model(components, accelerator, worker.engine.device)
+    if isinstance(model, PowerModel):
+        return msgspec.structs.replace(measured, power_model=model)
+    unmetered = Reading(TARGET, reason=f"{measured.reading(TARGET).reason}; and no model: {model}")
+    others = [reading for reading in measured.readings if reading.role != TARGET]
+    return msgspec.structs.replace(measured, readings=(unmetered, *others))
 
 
 def _device(target: Target) -> str:
-    """The device whose ceilings bound ``target``."""
+    """Return the device whose ceilings bound ``target``."""
     return load_backend(target.backend).accelerator(target.device) or CPU
 
 
 def _unmeasured(target: Target) -> str:
-    """Why the ceilings of the device of ``target`` are not measured, or nothing."""
+    """Return why the ceilings of the device of ``target`` are not measured, or nothing."""
     return load_backend(target.backend).unmeasured_ceilings(target.device)
 
 
-def _summary(record: TargetRecord) -> str:
-    rate = record.metrics["decode_throughput"]
+def _summary(outcome: AnyOutcome) -> str:
+    """Return the lasting line of a finished target."""
+    if outcome.failure is not None and not outcome.metrics:
+        return f"{outcome.status}: {outcome.failure.reason}"
+    rate = outcome.metrics["decode_throughput"]
     speed = f"decode {rate.value:.2f} {rate.unit}" if rate.value is not None else "one token"
-    if record.examined is not None:
+    if isinstance(outcome, Examined):
         speed = f"modelled, {speed}" if rate.value is not None else "compiled and simulated, no times"
-    parity = record.parity
+    parity = outcome.parity
     if parity is None:
         return f"{speed}; nothing was computed"
     verdict = "parity passed" if parity.passed else "NOT COMPARABLE, parity failed"

@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, TypeVar
+from typing import IO, TypeVar
 
 import msgspec
 import psutil
 
 from backends.common.errors import ChipassayError, InputError, UnavailableError, WorkerError
 from backends.contract.backend import WorkerProgram
-from profiler.run.plan import Event, Message, Plan
+from profiler.run.plan import Edge, Event, Message, Pause, Plan, Refusal, Result
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ def run_worker(
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """The worker's environment: the user's, and what makes every engine run as it should."""
+    """Return the worker's environment: the user's, and what lets every engine run at full speed."""
     here = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(entry for entry in (here, os.environ.get("PYTHONPATH", "")) if entry)
     return {**TUNED_ENVIRONMENT, "OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONPATH": path}
@@ -146,16 +146,19 @@ def _converse(
             line = b""
         if not line:
             raise WorkerFailedError(_why_it_died(process.wait(), log, kills_before), tail(log))
-        message = _parse(line, log)
-        if message.event is not None:
-            on_event(message.event)
-        elif message.pause or message.edge:
-            on_pause() if message.pause else on_edge()
-            _tell(process, b"")
-        elif message.result is not None:
-            return _convert(message.result, kind, log)
-        else:
-            raise _told_failure(message, log)
+        match _parse(line, log):
+            case Event() as event:
+                on_event(event)
+            case Pause():
+                on_pause()
+                _tell(process, b"")
+            case Edge():
+                on_edge()
+                _tell(process, b"")
+            case Result(result):
+                return _convert(result, kind, log)
+            case Refusal() as refusal:
+                raise _failure(refusal, log)
 
 
 def _tell(process: subprocess.Popen[bytes], line: bytes) -> None:
@@ -182,20 +185,19 @@ def _parse(line: bytes, log: Path) -> Message:
         raise WorkerFailedError(f"broke the protocol: its output began {shown!r}", tail(log)) from None
 
 
-def _convert(result: dict[str, Any], kind: type[T], log: Path) -> T:
+def _convert(result: msgspec.Raw, kind: type[T], log: Path) -> T:
     try:
-        return msgspec.convert(result, kind)
-    except msgspec.ValidationError as error:
+        return msgspec.json.decode(result, type=kind)
+    except msgspec.DecodeError as error:
         raise WorkerFailedError(f"sent an invalid {kind.__name__}: {error}", tail(log)) from error
 
 
-def _told_failure(message: Message, log: Path) -> ChipassayError:
-    reason = message.error or "sent neither a result nor a reason"
-    if message.error_kind == "input":
-        return InputError(reason)
-    if message.error_kind == "unavailable":
-        return UnavailableError(reason)
-    return WorkerFailedError(reason, tail(log))
+def _failure(refusal: Refusal, log: Path) -> ChipassayError:
+    if refusal.error == "input":
+        return InputError(refusal.reason)
+    if refusal.error == "unavailable":
+        return UnavailableError(refusal.reason)
+    return WorkerFailedError(refusal.reason, tail(log))
 
 
 def out_of_memory_kills(counters: Path = VMSTAT) -> int | None:
@@ -217,7 +219,7 @@ def _why_it_died(status: int, log: Path, kills_before: int | None) -> str:
 
 
 def _who_killed(before: int | None, now: int | None) -> str:
-    """The kernel counts its own kills: where it counted none, someone else sent the signal."""
+    """Return who sent the signal: the kernel counts its kills, and where it counted none, someone else did."""
     if before is None or now is None:
         return ": most likely the kernel ran out of memory"
     if now > before:
@@ -226,7 +228,7 @@ def _who_killed(before: int | None, now: int | None) -> str:
 
 
 def tail(log: Path) -> str:
-    """The last lines of a worker's standard error."""
+    """Return the last lines of a worker's standard error."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:

@@ -1,6 +1,6 @@
-"""One task in a separate process: ``python -m profiler.run.worker``, a plan in, JSON lines out.
+"""One task in a separate process: ``python -P -m profiler.run.worker``, a plan in, JSON lines out.
 
-Standard output belongs to the protocol alone: whatever an engine prints goes to standard error. When the parent's end
+Only the protocol writes to standard output: what an engine prints goes to standard error. When the parent's end
 of standard input closes, the parent is gone, and so is the worker.
 """
 
@@ -21,7 +21,7 @@ import msgspec
 from backends.common.errors import ChipassayError
 from backends.contract.backend import Execution
 from profiler.records.bundle import CPU
-from profiler.run.plan import Event, Message, Plan, told
+from profiler.run.plan import Edge, Event, Message, Pause, Plan, Refusal, Result, in_one_line
 
 REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
                       "CUDA_DEVICE_ORDER")  # fmt: skip
@@ -29,7 +29,7 @@ REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS
 
 
 class Channel:
-    """The two pipes to the parent; its end of standard output is kept apart before any engine can print to it."""
+    """The two pipes to the parent; standard output is reserved for it before any engine can print."""
 
     def __init__(self) -> None:
         self._go = threading.Event()
@@ -40,17 +40,13 @@ class Channel:
         """Write one line."""
         self._stream.write(msgspec.json.encode(message) + b"\n")
 
-    def emit(self, event: Event) -> None:
-        """Report progress."""
-        self.send(Message(event=event))
-
     def pause(self) -> None:
         """Stand still until the parent has measured the machine."""
-        self._wait(Message(pause=True))
+        self._wait(Pause())
 
     def edge(self) -> None:
         """Stand still until the parent has read its meters: much shorter than :meth:`pause`."""
-        self._wait(Message(edge=True))
+        self._wait(Edge())
 
     def _wait(self, message: Message) -> None:
         self._go.clear()
@@ -71,30 +67,30 @@ def main() -> int:
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
     threading.Thread(target=channel.listen, daemon=True).start()
     try:
-        result = msgspec.to_builtins(TASKS[plan.task](plan, channel))
+        result = Result(msgspec.Raw(msgspec.json.encode(TASKS[plan.task](plan, channel))))
     except ChipassayError as error:
-        channel.send(Message(error=str(error), error_kind=error.kind))
+        channel.send(Refusal(str(error), error.kind))
         return 1
     except OSError as error:
         traceback.print_exc()
         where = f"{error.filename}: " if error.filename else ""
-        channel.send(Message(error=f"{where}{error.strerror or error}; free some room or use another folder"))
+        channel.send(Refusal(f"{where}{error.strerror or error}; free some room or use another folder"))
         return 1
     except MemoryError:
-        channel.send(Message(error="out of memory while running; use a smaller model, batch or prompt"))
+        channel.send(Refusal("out of memory while running; use a smaller model, batch or prompt"))
         return 1
-    except Exception as error:  # noqa: BLE001 - any failure of an engine becomes a failed target, told in one line
+    except Exception as error:  # noqa: BLE001 - any failure of an engine becomes a failed target
         traceback.print_exc()
-        channel.send(Message(error=told(error)))
+        channel.send(Refusal(in_one_line(error)))
         return 1
-    channel.send(Message(result=result))
+    channel.send(result)
     return 0
 
 
 def _prepare(plan: Plan, channel: Channel) -> dict[str, Any]:
     from backends.contract.registry import load_running
 
-    return load_running(plan.backend).prepare(_execution(plan), lambda text: channel.emit(Event("prepare", text)))
+    return load_running(plan.backend).prepare(_execution(plan), lambda text: channel.send(Event("prepare", text)))
 
 
 def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
@@ -105,21 +101,21 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
     from backends.torch_device.kinds import load_device_module
 
     load_device_module(plan.device or CPU)
-    found = compute_reference(
+    reference = compute_reference(
         plan.model,
         plan.workload.prompt_ids,
         plan.workload.output_tokens,
         plan.scored_positions,
         plan.threads,
-        lambda text: channel.emit(Event("reference", text)),
+        lambda text: channel.send(Event("reference", text)),
         plan.device or CPU,
     )
     assert plan.reference_path is not None
     with Path(plan.reference_path).open("wb") as handle:
-        np.savez(handle, tokens=found.tokens, positions=np.asarray(plan.scored_positions), logits=found.logits)
+        np.savez(handle, tokens=reference.tokens, positions=np.asarray(plan.scored_positions), logits=reference.logits)
     where = f", on {plan.device}" if plan.device else ""
     engine = f"torch {torch.__version__}, transformers, float32, eager{where}"
-    return {"engine": engine, "weights_digest": found.weights_digest}
+    return {"engine": engine, "weights_digest": reference.weights_digest}
 
 
 def _measure(plan: Plan, channel: Channel) -> Any:
@@ -136,21 +132,21 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     assert plan.reference_path is not None
     backend = load_running(plan.backend)()
     began = time.perf_counter()
-    engine = backend.load(_execution(plan), lambda text: channel.emit(Event("load", text)))
+    engine = backend.load(_execution(plan), lambda text: channel.send(Event("load", text)))
     load_s = time.perf_counter() - began
 
-    channel.emit(Event("parity", f"{len(plan.scored_positions)} positions against the float32 reference"))
+    channel.send(Event("parity", f"{len(plan.scored_positions)} positions against the float32 reference"))
     with np.load(plan.reference_path) as reference:
         tokens, expected = reference["tokens"], reference["logits"]
     prompt = np.asarray(plan.workload.prompt_ids, dtype=np.int64)
     logits = backend.score(prompt, tokens, list(plan.scored_positions))
 
-    done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.emit, channel.pause)
+    done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.send, channel.pause)
     memory, device_memory = read_memory(), backend.device_memory()
     windows: tuple[EnergyWindow, ...] = ()
     if plan.energy_window_s is not None:
         windows = make_windows(
-            backend, plan.workload, done.repetitions, plan.energy_window_s, channel.edge, channel.emit
+            backend, plan.workload, done.repetitions, plan.energy_window_s, channel.edge, channel.send
         )
     return WorkerReport(
         engine=engine,
@@ -182,11 +178,11 @@ def _examine(plan: Plan, channel: Channel) -> Any:
 
     path = load_backend(plan.backend)()
     assert isinstance(path, CompilerPath)
-    found = path.examine(_execution(plan), plan.workload, lambda text: channel.emit(Event("examine", text)))
+    answer = path.examine(_execution(plan), plan.workload, lambda text: channel.send(Event("examine", text)))
     parity = None
-    if found.logits is not None and found.expected is not None:
-        parity = score(found.logits, found.expected, plan.precision, (), ())
-    return ExamineReport(found.compiled, found.operators, parity, take_inventory(engines=False))
+    if answer.logits is not None and answer.expected is not None:
+        parity = score(answer.logits, answer.expected, plan.precision, (), ())
+    return ExamineReport(answer.compiled, answer.operators, parity, take_inventory(engines=False))
 
 
 def _execution(plan: Plan) -> Execution:
@@ -203,14 +199,14 @@ def _execution(plan: Plan) -> Execution:
 
 
 def _packages() -> dict[str, str]:
-    """Name and version of every distribution with a module loaded in this process."""
+    """Return name and version of every distribution with a module loaded in this process."""
     loaded = {name.partition(".")[0] for name in sys.modules}
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for distribution in distributions():
         tops = (distribution.read_text("top_level.txt") or distribution.name.replace("-", "_")).split()
         if loaded.intersection(tops):
-            found[distribution.name] = distribution.version
-    return dict(sorted(found.items()))
+            versions[distribution.name] = distribution.version
+    return dict(sorted(versions.items()))
 
 
 TASKS: dict[str, Callable[[Plan, Channel], Any]] = {

@@ -1,6 +1,6 @@
 """How many independent samples a series of repetitions is worth.
 
-Repetitions that follow each other share the machine's state: a slow spell slows several. Counted as independent they
+Consecutive repetitions share the machine's state: a slow spell slows several. Counted as independent, they
 would promise an interval that is too narrow.
 """
 
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 
 FEWEST = 6
-"""A series shorter than this says nothing about its own correlation, and counts in full."""
+"""A shorter series says nothing about its correlation, and counts in full."""
 
 _ONE_SIDED_95 = 1.645
 _LARGEST = 0.95
 
 
 def lag_one(samples: Sequence[float]) -> float:
-    """Correlation of each sample with the next, 0 for a series without spread or shorter than two."""
+    """Return the correlation of each sample with the next; 0 without spread or with fewer than two samples."""
     values = np.asarray(samples, dtype=np.float64)
     if len(values) < 2:
         return 0.0
@@ -30,7 +30,7 @@ def lag_one(samples: Sequence[float]) -> float:
 
 
 def effective_samples(samples: Sequence[float]) -> float:
-    """``n (1 - r) / (1 + r)`` for a first-order series with correlation ``r``; ``n`` where none is shown.
+    """Return ``n (1 - r) / (1 + r)`` for a first-order series with correlation ``r``; ``n`` without proven correlation.
 
     ``r`` counts only where it passes the one-sided 95 % limit of an independent series, 1.645 / sqrt(n): a shorter
     series would otherwise lose repetitions to chance. It is then corrected for the bias of short series, (1 + 3 r) / n
@@ -39,8 +39,8 @@ def effective_samples(samples: Sequence[float]) -> float:
     count = len(samples)
     if count < FEWEST:
         return float(count)
-    found = lag_one(samples)
-    if found <= _ONE_SIDED_95 / math.sqrt(count):
+    correlation = lag_one(samples)
+    if correlation <= _ONE_SIDED_95 / math.sqrt(count):
         return float(count)
-    corrected = min(_LARGEST, found + (1 + 3 * found) / count)
+    corrected = min(_LARGEST, correlation + (1 + 3 * correlation) / count)
     return max(1.0, count * (1 - corrected) / (1 + corrected))

@@ -1,67 +1,11 @@
-"""Medians and their intervals."""
+"""The median, without numpy: listing devices and meters must start fast."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
-from functools import lru_cache
-
-import numpy as np
-
-from profiler.statistics.autocorrelation import effective_samples
-
-MIN_FOR_INTERVAL = 6
-"""Fewest samples that can carry a 95 % interval of the median: the range of n values covers it with probability
-1 - 2 * 0.5**n, which passes 0.95 at n = 6. With fewer, no interval is given rather than one that is too narrow."""
-
-_RESAMPLES = 4000
 
 
 def median(samples: Sequence[float]) -> float:
-    """The median of at least one sample."""
-    return float(np.median(np.asarray(samples, dtype=np.float64)))
-
-
-def resampled_medians(samples: Sequence[float], random: np.random.Generator) -> np.ndarray:
-    """Bootstrap medians of ``samples``, which stand in the order they were taken.
-
-    Each draw has as many values as the series is worth: repetitions that hang together are not counted as independent.
-    """
-    values = np.sort(np.asarray(samples, dtype=np.float64))
-    worth = max(1, round(effective_samples(samples)))
-    return np.median(values[random.integers(0, len(values), (_RESAMPLES, worth))], axis=1)
-
-
-def resampled_together(*series: Sequence[float]) -> list[np.ndarray]:
-    """:func:`resampled_medians` of each of ``series`` in turn, from the seed that never changes.
-
-    What is drawn depends on the numbers of samples alone, so thousands of series of the same sizes share the draws.
-    """
-    shapes = tuple((len(samples), max(1, round(effective_samples(samples)))) for samples in series)
-    found = []
-    for samples, (lower, upper) in zip(series, _middle_draws(shapes), strict=True):
-        values = np.sort(np.asarray(samples, dtype=np.float64))
-        found.append((values[lower] + values[upper]) / 2)
-    return found
-
-
-@lru_cache(maxsize=64)
-def _middle_draws(shapes: tuple[tuple[int, int], ...]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The two middle places of each draw among sorted samples, for series of (samples, values in a draw)."""
-    random = np.random.default_rng(0)
-    draws = [np.sort(random.integers(0, count, (_RESAMPLES, worth)), axis=1) for count, worth in shapes]
-    return [(draw[:, (draw.shape[1] - 1) // 2].copy(), draw[:, draw.shape[1] // 2].copy()) for draw in draws]
-
-
-def median_ci95(samples: Sequence[float]) -> tuple[float, float] | None:
-    """Percentile-bootstrap 95 % interval of the median (a fixed seed: the same samples give the same interval)."""
-    if len(samples) < MIN_FOR_INTERVAL:
-        return None
-    low, high = np.percentile(resampled_medians(samples, np.random.default_rng(0)), [2.5, 97.5])
-    return float(low), float(high)
-
-
-def relative_half_width(samples: Sequence[float]) -> float | None:
-    """Half the 95 % interval over the median; None while there is no interval."""
-    interval = median_ci95(samples)
-    centre = median(samples)
-    return None if interval is None or centre == 0 else (interval[1] - interval[0]) / 2 / abs(centre)
+    """Return the median of at least one sample."""
+    return float(statistics.median(samples))

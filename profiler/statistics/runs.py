@@ -1,13 +1,13 @@
-"""How far two sets of runs are apart, when each run is a process of its own with several repetitions.
+"""How much two sets of runs differ, if each run is a separate process with several repetitions.
 
-Two kinds of noise add up. Repetitions of one run scatter, and runs as a whole are shifted against each other: memory is
-laid out anew, cores move about the host, neighbours come and go. On shared machines the second is the larger, and no
+Two kinds of noise add up. Repetitions of one run scatter, and whole runs are shifted against each other: memory is
+laid out anew, cores move within the host, neighbours come and go. On shared machines the second is larger, and no
 number of repetitions within one run shows it. So the unit of evidence is the run, on a logarithmic scale::
 
     median of a run = level of its set + slope * pace of the machine + shift of the run + noise of its repetitions
 
-``pace`` is the logarithm of what the machine could do while the run went on, such as the bandwidth it read memory with:
-on a shared guest it explains most of the shift between runs. The slope is estimated from all runs at hand by ridge
+``pace`` is the logarithm of what the machine could do during the run, such as its memory read bandwidth:
+on a shared guest it explains most of the shift between runs. The slope is estimated from all available runs by ridge
 regression towards the prior's, and carries its uncertainty: far from any pace seen before, the interval grows wide.
 The shift has a standard deviation, the *spread*, estimated with the prior's help so that a single run has an interval
 too, and lasts: runs in a row count for fewer. The noise of the repetitions is (pi / 2) s**2 / n_effective. Intervals
@@ -29,7 +29,7 @@ from profiler.statistics.student_t import t_quantile
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The positive samples of one run in the order they were taken, and the log pace of the machine, None unknown."""
+    """The positive samples of one run, in order, and the log pace of the machine (None if unknown)."""
 
     samples: Sequence[float]
     pace: float | None = None
@@ -37,10 +37,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What is assumed before any run is seen.
+    """The assumptions before any run.
 
     ``spread`` is the relative standard deviation between runs, worth ``runs`` runs. ``slope`` says by what power of the
-    machine's pace a figure goes, with its standard deviation; None if it does not depend on it. ``lasts`` is the
+    machine's pace a figure scales, with its standard deviation; None if it does not. ``lasts`` is the
     correlation of a run's shift with the next one's: runs in a row share the machine's state.
     """
 
@@ -50,7 +50,7 @@ class Prior:
     lasts: float = 0.4
 
     def independent(self, runs: int) -> float:
-        """How many independent runs that many in a row are worth (first-order series)."""
+        """Return how many independent runs that many consecutive ones are worth (first-order series)."""
         shared = sum((1 - step / runs) * self.lasts**step for step in range(1, runs))
         return runs / (1 + 2 * shared)
 
@@ -71,14 +71,14 @@ class Estimate:
     pace: float | None = None
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Two-sided interval of ``value``."""
+        """Return the two-sided interval of ``value``."""
         reach = math.exp(t_quantile(confidence, self.degrees) * self.log_error)
         return self.value / reach, self.value * reach
 
 
 @dataclass(frozen=True, slots=True)
 class _Set:
-    """One set in arrays of one entry a run: log medians, their noise variances, log paces."""
+    """One set, as arrays with one entry a run: log medians, their noise variances, log paces."""
 
     medians: np.ndarray
     noise: np.ndarray
@@ -89,12 +89,12 @@ class _Set:
         return len(self.medians)
 
     def sum_of(self, first: np.ndarray, second: np.ndarray) -> float:
-        """Sum of products of deviations from the means."""
+        """Return the sum of products of deviations from the means."""
         return float((first - first.mean()) @ (second - second.mean()))
 
 
 def ratio_of_runs(numerator: Sequence[Run], denominator: Sequence[Run], prior: Prior) -> Estimate:
-    """Typical run of one set over that of the other, at the same pace of the machine.
+    """Return the typical run of one set over that of the other, at the same pace of the machine.
 
     The pace takes part only if every run has one.
 
@@ -105,9 +105,9 @@ def ratio_of_runs(numerator: Sequence[Run], denominator: Sequence[Run], prior: P
 
 
 def typical_of_runs(runs: Sequence[Run], alike: Sequence[Run], prior: Prior) -> Estimate:
-    """The figure of a typical run as it was, pace of the machine and all.
+    """Return the figure of a typical run, at the machine's actual pace.
 
-    ``alike`` are runs of another set, perhaps none, that tell about the spread, not about the figure.
+    ``alike`` are runs of another set, perhaps none, that inform the spread, not the figure.
     """
     sets = (_read(runs), *((_read(alike),) if alike else ()))
     model = _Model(sets, prior, paced=False)
@@ -120,7 +120,7 @@ def typical_of_runs(runs: Sequence[Run], alike: Sequence[Run], prior: Prior) -> 
 def foreseen(
     numerator: Sequence[Run], denominator: Sequence[Run], prior: Prior, more: tuple[int, int], confidence: float
 ) -> float:
-    """Half-width on the log scale of the ratio's interval with ``more`` runs of the same kind in each set."""
+    """Return the half-width on the log scale of the ratio's interval with ``more`` such runs in each set."""
     model = _Model((_read(numerator), _read(denominator)), prior, _all_paced(numerator, denominator))
     variance = 0.0
     for part, extra in zip(model.sets, more, strict=True):
@@ -130,7 +130,7 @@ def foreseen(
 
 
 class _Model:
-    """The fit to one or two sets: slope and spread in common, a level each."""
+    """The fit to one or two sets: a common slope and spread, a level each."""
 
     def __init__(self, sets: Sequence[_Set], prior: Prior, paced: bool) -> None:
         self.sets = sets
@@ -145,7 +145,7 @@ class _Model:
         self.spread_squared = (prior.runs * prior.spread**2 + scatter + penalty) / self.degrees
 
     def _fit_slope(self) -> tuple[float, float, float]:
-        """The slope, its information in units of the spread, and what its departure from the prior's adds."""
+        """Return the slope, its information in units of the spread, and the penalty for departing from the prior's."""
         prior = self.prior
         if not self.paced or prior.slope is None:
             return 0.0, math.inf, 0.0
@@ -187,7 +187,7 @@ def _read(runs: Sequence[Run]) -> _Set:
 
 
 def _median_variance(log: np.ndarray) -> float:
-    """Variance of the median of repetitions: pi / 2 times that of the mean, as for normal noise; 0 for one reading."""
+    """Return the variance of the median: pi / 2 times that of the mean, as for normal noise; 0 for one reading."""
     if len(log) < 2:
         return 0.0
     return math.pi / 2 * float(log.var(ddof=1)) / effective_samples(log.tolist())

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 
 def t_within(t: float, degrees: int) -> float:
-    """Probability that the absolute value of a t variable is at most ``t`` (``t >= 0``, ``degrees >= 1``)."""
+    """Return the probability that a t variable lies within ``t`` of zero (``t >= 0``, ``degrees >= 1``)."""
     angle = math.atan(t / math.sqrt(degrees))
     cosine_squared = math.cos(angle) ** 2
     odd = degrees % 2
@@ -24,7 +24,7 @@ def t_within(t: float, degrees: int) -> float:
 
 @lru_cache(maxsize=4096)
 def t_quantile(confidence: float, degrees: int) -> float:
-    """The ``t`` that a t variable stays within, on both sides of zero, with probability ``confidence`` (0 to 1)."""
+    """Return the ``t`` within which a t variable lies with probability ``confidence`` (0 to 1), around zero."""
     if not 0 <= confidence < 1 or degrees < 1:
         raise ValueError(f"no t quantile for confidence {confidence!r} with {degrees!r} degrees of freedom")
     low, high = 0.0, 1.0

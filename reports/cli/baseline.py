@@ -76,16 +76,21 @@ def list_baselines(folder: Path, as_json: bool) -> None:
 @_JSON
 def show(path: Path, as_json: bool) -> None:
     """Show the runs of a baseline FILE, each with its medians."""
+    from dataclasses import asdict
+
     from profiler.records.codec import encode
     from reports.gate.store import read_baseline
 
     found = read_baseline(path)
     if as_json:
-        click.echo(encode(found).decode(), nl=False)
+        click.echo(
+            encode({**asdict(found), "spreads": {one: found.spreads(one) for one in found.target_ids}}).decode(),
+            nl=False,
+        )
         return
     from rich.console import Console
 
-    from reports.render.gate_baseline_table import print_baseline
+    from reports.render.gate_table import print_baseline
 
     print_baseline(found, Console())
 

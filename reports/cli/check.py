@@ -20,21 +20,21 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 @click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="BUNDLE...")
 @click.option(
     "--baseline", type=click.Path(path_type=Path), metavar="PATH",
-    help="A bundle, a baseline file, or the folder of baselines; default: .chipassay/baselines if it is there.",
+    help="A bundle, a baseline file or a folder of baselines. Default: .chipassay/baselines, if it exists.",
 )  # fmt: skip
-@click.option("--budgets", type=click.Path(path_type=Path), metavar="FILE", help="Limits in TOML, see docs/ci.md.")
+@click.option("--budgets", type=click.Path(path_type=Path), metavar="FILE", help="Limits in TOML; see docs/ci.md.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Metrics that can fail; repeatable.")
 @click.option(
     "--smallest-effect", type=click.FloatRange(0, 50), default=3.0, show_default=True, metavar="PERCENT",
-    help="Losses below this never fail.",
+    help="Ignore losses below this.",
 )  # fmt: skip
 @click.option(
     "--loss", type=click.FloatRange(0, 90, min_open=True), default=10.0, show_default=True, metavar="PERCENT",
-    help="The loss to catch: until it is ruled out, a metric is inconclusive.",
+    help="Loss to catch. A metric is inconclusive until this loss is ruled out.",
 )  # fmt: skip
-@click.option("--allow-different-machine", is_flag=True, help="Compare although the machine's fingerprint differs.")
-@click.option("--allow-different-targets", is_flag=True, help="Compare the targets that both sides have.")
-@click.option("--strict", is_flag=True, help="Fail on what is inconclusive too.")
+@click.option("--allow-different-machine", is_flag=True, help="Compare even if the machine's fingerprint differs.")
+@click.option("--allow-different-targets", is_flag=True, help="Compare only the targets that both sides have.")
+@click.option("--strict", is_flag=True, help="Fail on inconclusive metrics too.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
 @click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write a Markdown summary.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -52,10 +52,10 @@ def check(
     markdown: Path | None,
     as_json: bool,
 ) -> None:
-    """Judge the runs of one commit, one BUNDLE a run, against a baseline and budgets.
+    """Judge the runs of one commit against a baseline and budgets. Each BUNDLE is one run.
 
     The exit status is 0 when nothing regressed and no budget is broken, 1 when something did, and 2 when the runs
-    cannot be compared. What is inconclusive is told and does not fail, unless --strict is given.
+    cannot be compared. Inconclusive metrics are reported but do not fail the check unless --strict is given.
     """
     from backends.common.errors import InputError, unknown
     from profiler.metrics.catalogue import METRICS

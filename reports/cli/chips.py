@@ -23,7 +23,7 @@ _UNITS = {
 def chips(name: str | None, overlay: Path | None, as_json: bool) -> None:
     """List the chips of the catalogue, those whose names contain NAME, or show the one that NAME means.
 
-    A range in brackets is disputed; what is not shown is not established.
+    A range in brackets is disputed. Facts that are not established are not shown.
     """
     from profiler.chips import load_chips
 

@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from profiler.chips import Chip
+    from reports.judge.export_control.classification import Classification
+    from reports.judge.export_control.engine import Period
     from reports.judge.export_control.subject import Numbers
 
 
 @click.command("classify", short_help="A chip under the export rules of a date and destination.")
 @click.argument("chip", required=False)
-@click.option("--as-of", metavar="YYYY-MM-DD", help="Date of the rules, from 2022-10-01; today if not given.")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Date of the rules, from 2022-10-01 on. Default: today.")
 @click.option("--destination", default="CN", show_default=True, metavar="COUNTRY", help="ISO 3166 code or name.")
-@click.option("--timeline", "over_time", is_flag=True, help="Show how the standing changed instead of one date.")
+@click.option("--timeline", "over_time", is_flag=True, help="Show how the standing changed over time.")
 @click.option("--tops", multiple=True, metavar="PRECISION=VALUE", help="Dense peak in TOPS or TFLOPS; repeatable.")
 @click.option("--tpp", metavar="VALUE", help="Total processing performance, instead of --tops.")
 @click.option("--die-area", metavar="MM2", help="Logic die area on non-planar nodes, all dies of the package.")
@@ -44,7 +46,7 @@ def classify(
 ) -> None:
     """Classify CHIP, or numbers, under the export rules of a date and destination, with the reasons.
 
-    What is not known makes the answer indeterminate, never "not controlled". Not legal advice.
+    An unknown fact makes the answer indeterminate, never "not controlled". This is not legal advice.
     """
     from backends.common.errors import InputError
     from reports.judge.export_control import engine
@@ -56,37 +58,40 @@ def classify(
     flags = [name for name, value in given.items() if value not in (None, ())]
     item: Chip | Numbers
     if chip is not None:
-        if flags:
-            raise InputError(f"give a chip or numbers, not both: {chip!r} comes with {', '.join(flags)}")
-        from profiler.chips import load_chips
-
-        item = load_chips(overlay).find(chip)
+        item = _chip(chip, overlay, flags)
+    elif overlay is not None:
+        raise InputError("--chips adds entries to look a chip up in, but no chip is named")
     else:
-        if overlay is not None:
-            raise InputError("--chips adds entries to look a chip up in, but no chip is named")
         item = _numbers(tops, tpp, die_area, datacenter, dram_bandwidth, io_bandwidth, flags)
     if over_time:
         if as_of is not None:
             raise InputError("--timeline covers every date: leave out --as-of")
-        periods = engine.timeline(item, destination)
-        if as_json:
-            from reports.render.classification_json import timeline_json
-
-            _print_json(timeline_json(periods))
-        else:
-            from reports.render.classification_text import explain_timeline
-
-            click.echo(explain_timeline(periods))
-        return
-    found = engine.classify(item, _date(as_of), destination)
-    if as_json:
-        from reports.render.classification_json import classification_json
-
-        _print_json(classification_json(found))
+        _print_timeline(engine.timeline(item, destination), as_json=as_json)
     else:
-        from reports.render.classification_text import explain
+        _print_classification(engine.classify(item, _date(as_of), destination), as_json=as_json)
 
-        click.echo(explain(found))
+
+def _print_timeline(periods: tuple[Period, ...], *, as_json: bool) -> None:
+    from reports.render.classification_json import timeline_json
+    from reports.render.classification_text import explain_timeline
+
+    _print_json(timeline_json(periods)) if as_json else click.echo(explain_timeline(periods))
+
+
+def _print_classification(found: Classification, *, as_json: bool) -> None:
+    from reports.render.classification_json import classification_json
+    from reports.render.classification_text import explain
+
+    _print_json(classification_json(found)) if as_json else click.echo(explain(found))
+
+
+def _chip(name: str, overlay: Path | None, flags: list[str]) -> Chip:
+    from backends.common.errors import InputError
+    from profiler.chips import load_chips
+
+    if flags:
+        raise InputError(f"give a chip or numbers, not both: {name!r} comes with {', '.join(flags)}")
+    return load_chips(overlay).find(name)
 
 
 def _numbers(

@@ -7,12 +7,12 @@ import click
 MARKS = {"good": "ok", "improve": "!", "unknown": "?"}
 
 
-@click.command(short_help="Is this machine fit to measure on, and what can it tell?")
+@click.command(short_help="Check whether this machine is fit to measure on.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def doctor(as_json: bool) -> None:
-    """Look at this machine for a second before a run: what disturbs, what to change, what is measurable at which grade.
+    """Check this machine before a run: what disturbs, what to change, and what is measurable at which grade.
 
-    Nothing is changed and no privilege is needed. The exit status is 0 whatever is found.
+    The check takes about a second, changes nothing and needs no privilege. The exit status is always 0.
     """
     from profiler.doctor import diagnose
 

@@ -35,8 +35,8 @@ def inspect(
 ) -> None:
     """List hardware, firmware and software with their origin, and what could not be read and why.
 
-    Nothing needs a privilege; as root, memory modules and serial numbers are read too. Serial numbers and UUIDs are
-    printed as salted hashes that only you can match between bundles.
+    No privilege is needed. As root, memory modules and serial numbers are read too. Serial numbers and UUIDs are
+    printed as salted hashes, which only you can match between bundles.
     """
     from backends.common.errors import InputError, unknown
     from profiler.inventory import take_inventory
@@ -80,7 +80,7 @@ def _table(host: Host, model: Model | None, *, plain: bool) -> str:
 
     console = Console(width=80, no_color=True) if plain else Console()
     with console.capture() as captured:
-        console.print(inventory_table(host, model.spec.name if model else None))
+        console.print(inventory_table(host, console.width, model.spec.name if model else None))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 

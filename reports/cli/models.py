@@ -42,21 +42,22 @@ def models(as_json: bool, context: int) -> None:
 
 def _table(rows: list[dict[str, Any]], context: int) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("preset")
-    for title in ("params", "layers", "fp32 GB", "bf16 GB", "int4 GB", "KV/tok", "GFLOP/tok"):
-        table.add_column(title, justify="right")
-    for row in rows:
-        size = row["weight_bytes"]
-        table.add_row(
+    from reports.render.terminal_table import tables
+
+    head = ("preset", "params", "layers", "fp32 GB", "bf16 GB", "int4 GB", "KV/tok", "GFLOP/tok")
+    cells = [
+        (
             row["name"],
             f"{row['parameters'] / 1e9:.2f} B",
             str(row["layers"]),
-            *(f"{size[p] / 1e9:.1f}" for p in ("float32", "bfloat16", "int4")),
+            *(f"{row['weight_bytes'][p] / 1e9:.1f}" for p in ("float32", "bfloat16", "int4")),
             f"{row['kv_bytes_per_token']['bfloat16'] / 1024:.0f} KiB",
             f"{row['decode_flops_per_token'] / 1e9:.1f}",
         )
-    Console().print(table)
+        for row in rows
+    ]
+    console = Console()
+    for part in tables(head, cells, console.width):
+        console.print(part)
     click.echo(f"KV cache per token in bfloat16; FLOPs of one decoded token at a context of {context} tokens.")

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from backends.operators.matrix import Recorded
     from backends.operators.placement import Phase
     from backends.operators.support import Support
-    from backends.qwen.model import ModelSpec
 
 
 @click.command(short_help="Where each operator of a model runs, path by path.")
@@ -38,27 +36,29 @@ def operators(
     bundles: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Print the portability matrix of a model: its operators with their shares of the work, and where each runs.
+    """Print the portability matrix of a model: its operators, their shares of the work, and where each runs.
 
-    Without the chip, places come from what vendors' compilers did with Qwen graphs and single operators, and from
-    published lists; the letter behind a place says which. Nothing is compiled or run.
+    Places come from what vendors' compilers did with Qwen graphs and single operators, and from published lists. The
+    letter after a place says which. Nothing is compiled or run.
     """
     from backends.common.errors import InputError, unknown
     from backends.operators.matrix import portability
     from backends.qwen.model import BITS_PER_WEIGHT
+    from profiler.models.presets import find_spec
+    from reports.judge.recorded_operators import read_recorded
 
     if dtype not in BITS_PER_WEIGHT:
         raise unknown("dtype", dtype, BITS_PER_WEIGHT)
     asked = [_toolchain(name) for name in dict.fromkeys(toolchains)]
     if model is None and not bundles:
         raise InputError("no model given: name one (--model qwen3-8b), or a run bundle (--bundle DIR)")
-    spec = None if model is None else _spec(model)
-    spec, recorded = _read(bundles, spec)
+    spec, recorded = read_recorded(bundles, None if model is None else find_spec(model))
+    assert spec is not None
     chosen: tuple[Phase, ...] = ("prefill", "decode") if phase == "both" else (phase,)  # type: ignore[assignment]
     matrix = portability(spec, chosen, prompt_tokens, context_tokens or prompt_tokens + 1, dtype, asked, recorded)
     if as_json:
         from profiler.records.codec import encode
-        from reports.render.operator_matrix import matrix_document
+        from reports.render.operators_json import matrix_document
 
         click.echo(encode(matrix_document(matrix)).decode(), nl=False)
         return
@@ -72,47 +72,3 @@ def _toolchain(text: str) -> tuple[Support, str]:
 
     name, _, chip = text.partition(":")
     return find_support(name)[0], chip
-
-
-def _spec(name: str) -> ModelSpec:
-    from backends.qwen.checkpoint import read_spec
-    from profiler.models.presets import find_model, presets
-
-    preset = presets().get(name.lower())
-    if preset is not None:
-        return preset.spec
-    folder = Path(name).expanduser()
-    return read_spec(folder) if folder.is_dir() else find_model(name, None, 0).spec
-
-
-def _read(bundles: tuple[Path, ...], spec: ModelSpec | None) -> tuple[ModelSpec, list[Recorded]]:
-    """The model, and every placement that the bundles hold for it."""
-    from backends.common.errors import InputError
-    from backends.operators.matrix import Recorded
-    from profiler.records.bundle import read_bundle
-
-    found: list[Recorded] = []
-    for path in bundles:
-        bundle = read_bundle(path)
-        ran = bundle.index.model.spec
-        spec = spec or ran
-        if not _alike(spec, ran):
-            raise InputError(f"{path} is a run of {ran.name}, not of {spec.name}: leave it out, or ask for its model")
-        recorded = [record for record in bundle.targets if record.operators]
-        if not recorded:
-            raise InputError(
-                f"{path} records no operators: only targets of vendors' toolchains do; leave it out, or profile one"
-            )
-        found += [
-            Recorded(record.id, record.backend, record.device, record.precision, path.name, record.operators)
-            for record in recorded
-        ]
-    assert spec is not None
-    return spec, found
-
-
-def _alike(spec: ModelSpec, other: ModelSpec) -> bool:
-    """Whether two models are made of the same layers, however many."""
-    from dataclasses import replace
-
-    return replace(other, layers=spec.layers, name=spec.name, hub_id=spec.hub_id) == spec

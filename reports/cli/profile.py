@@ -12,13 +12,25 @@ import click
 
 if TYPE_CHECKING:
     from backends.contract.registry import Target
+    from profiler.records.bundle import Bundle
+    from reports.judge.judgement import Judgement
 
 DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
 
 
+class _WorkloadOption(click.Option):
+    """Its help lists the workloads' names, which are read only when the help is asked for."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from profiler.models.workloads import workload_entries
+
+        self.help = f"{', '.join(workload_entries())}."
+        return super().get_help_record(ctx)
+
+
 @click.command(short_help="Run a workload on targets, write a bundle, compare.")
 @click.option("--model", required=True, help="A preset (see `chipassay models`) or the folder of a local checkpoint.")
-@click.option("--workload", default="chat", show_default=True, help="chat, code, long-context, reasoning or smoke.")
+@click.option("--workload", cls=_WorkloadOption, default="chat", show_default=True)
 @click.option(
     "--target",
     "targets",
@@ -29,11 +41,11 @@ DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
 )
 @click.option(
     "--dtype",
-    help="Precision of targets that do not name their own; default: float32, and for a vendor's compiler the one its "
-    "chips run best in.",
+    help="Precision of targets that name none. Default: float32, and for a vendor's compiler the one that its chips "
+    "run best.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run bundle.")
-@click.option("--overwrite", is_flag=True, help="Replace a bundle that is already there, once the new one is complete.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing bundle once the new one is complete.")
 @click.option("--prompt-tokens", type=click.IntRange(min=1), help="Length of the prompt, instead of the workload's.")
 @click.option("--output-tokens", type=click.IntRange(min=1), help="Tokens to generate, instead of the workload's.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Sequences run side by side.")
@@ -62,14 +74,14 @@ DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
 @click.option(
     "--allow-modelled-energy",
     is_flag=True,
-    help="Where nothing can be metered, give bounds from the chip's design power, marked as modelled.",
+    help="Without a meter, give bounds from the chip's design power, marked as modelled.",
 )
 @click.option(
     "--wall-meter",
     envvar="CHIPASSAY_WALL_METER",
     show_envvar=True,
     metavar="FILE.csv|URL",
-    help="A meter at the wall socket, read beside the others: a CSV file that a logger appends to, with the columns "
+    help="Read a meter at the wall socket too: a CSV file that a logger appends to, with the columns "
     "timestamp (ISO 8601 or Unix seconds) and power_w and/or energy_wh, energy_kwh, energy_j (cumulative); or an http "
     "address that answers JSON as Shelly (/rpc/Switch.GetStatus?id=0, /meter/0) or Tasmota (/cm?cmnd=Status%208) does, "
     'or {"power_w": .., "energy_wh": .., "timestamp": ..}. It lengthens every target by up to two minutes.',
@@ -105,15 +117,13 @@ def profile(
     report_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Run the same Qwen workload on every TARGET, each in its own process, and compare.
+    """Run the same Qwen workload on every target, each in a separate process, and compare.
 
-    The exit status is 0 when every target gave comparable figures, 1 when one failed or its results differ too much
-    from the float32 reference, 3 when one is unavailable here.
+    The exit status is 0 when every target gave comparable figures, 1 when one failed or differs too much from the
+    float32 reference, and 3 when one is unavailable here.
     """
     from rich.console import Console
 
-    from backends.common.errors import InputError
-    from backends.contract.registry import parse_target
     from profiler.devices.wall import check_wall_meter
     from profiler.host.machine import physical_cores
     from profiler.models.presets import find_model
@@ -126,10 +136,7 @@ def profile(
     from reports.judge.comparison.comparison import compare
     from reports.judge.judgement import judge
 
-    parsed = tuple(parse_target(text, dtype) for text in targets)
-    twice = {target.id for target in parsed if sum(other == target for other in parsed) > 1}
-    if twice:
-        raise InputError(f"target {sorted(twice)[0]} is asked for twice; name each once")
+    parsed = _targets(targets, dtype)
     check_destination(out, overwrite=overwrite)
     found = find_model(model, layers, seed)
     request = Request(
@@ -150,25 +157,44 @@ def profile(
     bundle = read_bundle(outcome.path)
     judgement = judge(compare([bundle]))
     written = write_judgement(judgement, report_dir, FORMATS, "en") if report_dir else []
-    if as_json:
-        from profiler.records.codec import encode
-
-        click.echo(encode({"bundle": str(outcome.path), "index": bundle.index, "targets": bundle.targets}).decode())
-    else:
-        from reports.render.terminal import print_comparison
-
-        print_comparison(judgement, Console())
-        click.echo(f"bundle  {outcome.path}")
-        for path in written:
-            click.echo(f"report  {path}")
+    _print(bundle, judgement, written, as_json=as_json)
     if outcome.interrupted:
         sys.exit(130)
     statuses = {record.status for record in outcome.records}
     sys.exit(3 if "unavailable" in statuses else 1 if statuses - {"ok", "modelled"} else 0)
 
 
+def _print(bundle: Bundle, judgement: Judgement, written: Sequence[Path], *, as_json: bool) -> None:
+    """Print the bundle's index and records as JSON, or the comparison and the paths written."""
+    if as_json:
+        from profiler.records.codec import encode
+
+        click.echo(encode({"bundle": str(bundle.path), "index": bundle.index, "targets": bundle.targets}).decode())
+        return
+    from rich.console import Console
+
+    from reports.render.terminal import print_report
+
+    print_report(judgement, Console())
+    click.echo(f"bundle  {bundle.path}")
+    for path in written:
+        click.echo(f"report  {path}")
+
+
+def _targets(texts: Sequence[str], dtype: str | None) -> tuple[Target, ...]:
+    """Return the parsed targets; one that is named twice is an error."""
+    from backends.common.errors import InputError
+    from backends.contract.registry import parse_target
+
+    parsed = tuple(parse_target(text, dtype) for text in texts)
+    twice = {target.id for target in parsed if sum(other == target for other in parsed) > 1}
+    if twice:
+        raise InputError(f"target {sorted(twice)[0]} is asked for twice; name each once")
+    return parsed
+
+
 def _patience_s(targets: Sequence[Target], budget_s: float) -> float:
-    """How long a worker may take: a vendor's simulator works for minutes where a chip takes milliseconds."""
+    """Return how long a worker may take: a vendor's simulator needs minutes where a chip takes milliseconds."""
     from backends.contract.registry import is_compiler
 
     usual_s = 900 + 4 * budget_s
@@ -176,7 +202,7 @@ def _patience_s(targets: Sequence[Target], budget_s: float) -> float:
 
 
 def _command(wall_meter: str | None) -> str:
-    """The command line as it goes into the bundle: without what a wall meter's address may hold of secrets."""
+    """Return the command line for the bundle, without secrets that a wall meter's address may hold."""
     from profiler.devices.wall import public_name
 
     said = ["chipassay", *sys.argv[1:]]
@@ -186,7 +212,7 @@ def _command(wall_meter: str | None) -> str:
 
 
 def _reference_device(text: str) -> str:
-    """The accelerator that ``--reference`` names, which must be here; empty for the processor."""
+    """Return the accelerator that ``--reference`` names, which must be available; empty for the processor."""
     from backends.common.errors import InputError, UnavailableError
     from backends.contract.registry import is_compiler, load_backend
 

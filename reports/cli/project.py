@@ -52,8 +52,8 @@ def project(
 ) -> None:
     """Project BUNDLE's model and workload, or a preset, on chips of the catalogue.
 
-    Every figure is modelled and carries an 80 % interval; none is a measurement. --backtest says how far the same
-    model was off on published results that it had not seen.
+    Every figure is modelled and has an 80 % interval. None is a measurement. --backtest shows how far the same model
+    was off on published results that it had not seen.
     """
     # Many small solves: threads of the linear algebra library would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -86,11 +86,14 @@ def project(
 
         _print_json(projection_json(found, track_record(), explained=_explained(found, bundle) if explain else None))
         return
-    from reports.document.sections.projection_tables import print_explanation, print_projection
+    from rich.console import Console
 
-    print_projection(found, track_record())
+    from reports.render.projection_table import print_explanation, print_projection
+
+    console = Console()
+    print_projection(found, track_record(), console)
     if explain:
-        print_explanation(_explained(found, bundle))
+        print_explanation(_explained(found, bundle), console)
 
 
 def _explained(found: Projection, bundle: Bundle | None) -> tuple[Explanation, ...]:
@@ -128,9 +131,11 @@ def _backtest(published: Path | None, as_json: bool) -> None:
 
         _print_json(track_record_json(record))
         return
-    from reports.document.sections.projection_tables import print_track_record
+    from rich.console import Console
 
-    print_track_record(record)
+    from reports.render.projection_table import print_track_record
+
+    print_track_record(record, Console())
 
 
 def _print_json(value: object) -> None:

@@ -25,38 +25,40 @@ FORMATS = ("html", "md", "json", "csv")
 @click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="BUNDLE...")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR",
-    help="Folder for the report; with one bundle, its own report/ folder if not given.",
+    help="Folder for the report. Default for one bundle: its report/ folder.",
 )  # fmt: skip
 @click.option(
     "--format", "formats", default=",".join(FORMATS), show_default=True, metavar="LIST",
-    help="What to write, separated by commas.",
+    help="Formats to write, separated by commas.",
 )  # fmt: skip
-@click.option("--as-of", metavar="YYYY-MM-DD", help="Day of the export rules; default: the day of the newest bundle.")
-@click.option("--destination", default="CN", show_default=True, help="Country the export rules are applied for.")
+@click.option(
+    "--as-of", metavar="YYYY-MM-DD", help="Apply the export rules of this day. Default: the day of the newest bundle."
+)
+@click.option("--destination", default="CN", show_default=True, help="Apply the export rules for this country.")
 @click.option(
     "--project", "project_on", multiple=True, metavar="CHIP_ID",
-    help="Also project every workload on this chip of the catalogue, in a box of its own; repeat it for several.",
+    help="Also project every workload on this chip of the catalogue; repeatable.",
 )  # fmt: skip
 @click.option(
     "--chips",
     "chips_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Your own chip entries, for --project.",
+    help="Chip entries of yours, for --project.",
 )
 @click.option("--lang", default="en", show_default=True, help="Language of HTML and Markdown: en or zh.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the written paths as JSON.")
 def report(
     bundles: tuple[Path, ...], out: Path | None, formats: str, as_of: str | None, destination: str,
     project_on: tuple[str, ...], chips_file: Path | None, lang: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Write report.html, report.md, report.json and report.csv from run BUNDLEs.
 
-    Targets are compared only where model and workload are identical; bundles from many machines make one report. A
-    bundle that cannot be read is told and left out, and the exit status is then 1; the others are reported.
+    Targets are compared only if model and workload are identical. Bundles of many machines make one report.
+    Unreadable bundles are listed and skipped; the exit status is then 1.
 
-    With --project the report also says what a model expects of chips that were not measured, and how far such
-    projections were off; they never stand among measured figures.
+    --project adds what a model expects of chips that were not measured, and how far such projections were off.
+    Projections are never mixed with measured figures.
     """
     # Many small solves of a projection: threads of the linear algebra library would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -91,9 +93,9 @@ def report(
         if project_on:
             from rich.console import Console
 
-            from reports.render.terminal import print_panels
+            from reports.render.terminal import print_report
 
-            print_panels(judgement, Console())
+            print_report(judgement, Console(), only=("projection",))
     if unread:
         sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""``chipassay toolchain``: the vendors' compilers and simulators, each in an environment of its own."""
+"""``chipassay toolchain``: the vendors' compilers and simulators, each in a separate environment."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import click
 
 @click.group(short_help="Install or remove a vendor's compiler and simulator.")
 def toolchain() -> None:
-    """Vendors' own compilers and simulators: list, install, remove.
+    """List, install and remove vendors' compilers and simulators.
 
-    Each lives in an environment of its own under the user data folder (CHIPASSAY_DATA moves it), made of pinned
-    packages whose hashes are checked. Nothing of them is needed to measure the machine's own processors.
+    Each has a separate environment in the user data folder (CHIPASSAY_DATA moves it). Packages are pinned and their
+    hashes checked. You do not need any of them to measure this machine.
     """
 
 
@@ -33,15 +33,16 @@ def list_(as_json: bool) -> None:
 
 @toolchain.command()
 @click.argument("name")
-@click.option("--python", type=click.Path(path_type=Path), help="The Python to make it with, instead of finding one.")
-@click.option("--accept-licence", is_flag=True, help="Say that you have read and agree to its licence, where it asks.")
-@click.option("--force", is_flag=True, help="Make it again although it is installed.")
+@click.option("--python", type=click.Path(path_type=Path), help="Use this Python instead of looking for one.")
+@click.option("--accept-licence", is_flag=True, help="Confirm that you have read the licence and agree to it.")
+@click.option("--force", is_flag=True, help="Reinstall it.")
 def install(name: str, python: Path | None, accept_licence: bool, force: bool) -> None:
     """Install the toolchain NAME and check it with a first use."""
     from backends.toolchains import find_toolchain
     from backends.toolchains.installing import install as make
     from backends.toolchains.state import folder_of
     from profiler.run.supervisor import PROGRAM
+    from reports.render.devices_text import size
 
     tool = find_toolchain(name)
     done = make(
@@ -56,7 +57,7 @@ def install(name: str, python: Path | None, accept_licence: bool, force: bool) -
         click.echo(f"{name} {tool.version} is already installed in {folder_of(tool)}")
         return
     click.echo(
-        f"{name} {tool.version} is installed in {folder_of(tool)}: {_size(done.installed_bytes)} in "
+        f"{name} {tool.version} is installed in {folder_of(tool)}: {size(done.installed_bytes)} in "
         f"{done.installation_s:.0f} s; {done.check} in {done.check_s:.1f} s; licence: {tool.licence.name}"
     )
 
@@ -76,7 +77,7 @@ def remove(name: str) -> None:
 
 
 def toolchain_rows() -> list[dict[str, Any]]:
-    """What is known of every toolchain and how it stands here; starts nothing."""
+    """Return what is known of every toolchain and its state here, without starting it."""
     from backends.toolchains import availability_of, toolchains
     from backends.toolchains.state import folder_of, look
 
@@ -109,23 +110,18 @@ def toolchain_rows() -> list[dict[str, Any]]:
     return rows
 
 
-def echo_toolchain(row: dict[str, Any]) -> None:
-    """Print one toolchain as a paragraph."""
-    state = "installed" if row["available"] else row["reason"].removeprefix(f"the toolchain {row['name']} is ")
-    click.echo(f"{row['name']:<17} {row['version']}, {row['vendor']}: {state}")
-    click.echo(f"{'':<17} {row['purpose']}")
-    click.echo(f"{'':<17} {row['licence'].name}; {_size(row['installed_bytes'])}; {', '.join(row['targets'])}")
-    if not row["available"]:
-        click.echo(f"{'':<17} to enable: {row['remedy']}")
-
-
 def _echo_whole(row: dict[str, Any]) -> None:
-    echo_toolchain(row)
+    """Print one toolchain as a paragraph."""
+    from reports.render.devices_text import size
+
+    state = "installed" if row["available"] else row["reason"].removeprefix(f"the toolchain {row['name']} is ")
+    lines = [row["purpose"], f"{row['licence'].name}; {size(row['installed_bytes'])}; {', '.join(row['targets'])}"]
+    if not row["available"]:
+        lines.append(f"to enable: {row['remedy']}")
     if (done := row["installation"]) is not None:
-        click.echo(f"{'':<17} made {done.installed_at[:10]} with Python {done.python} in {row['folder']}; {done.check}")
+        lines.append(f"made {done.installed_at[:10]} with Python {done.python} in {row['folder']}; {done.check}")
     elif (licence := row["licence"]).accept:
-        click.echo(f"{'':<17} {licence.terms}; read it: {licence.where}")
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+        lines.append(f"{licence.terms}; read it: {licence.where}")
+    click.echo(f"{row['name']:<17} {row['version']}, {row['vendor']}: {state}")
+    for line in lines:
+        click.echo(f"{'':<17} {line}")

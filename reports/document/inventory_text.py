@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from profiler.records.host import Component
+from reports.document.language import ENGLISH, Words
 
 _MIB = 1 << 20
 _WIDE_LIST = 14
@@ -13,69 +14,73 @@ _ELSEWHERE = ("chip", "evidence")
 _UNITS = (("_bytes", "GiB", 1 << 30), ("_w", "W", 1), ("_hz", "MHz", 10**6), ("_bits", "bit", 1))
 
 
-def headline(part: Component) -> str:
-    """Name, maker and the country of the designer."""
+def headline(part: Component, say: Words = ENGLISH) -> str:
+    """Return name, maker and the country of the designer."""
     maker = part.vendor or ""
     count = part.details.get("count", 1) if part.kind == "pci-device" else 1
-    times = f" x {count}" if count != 1 else ""
-    vendor = f" · {maker}" if maker and maker.partition(" ")[0].casefold() not in part.name.casefold() else ""
-    origin = f" · designed in {part.designer_country}" if part.designer_country else ""
-    if part.kind in ("cpu", "accelerator") and not part.designer_country:
-        origin = " · designer not known"
-    return f"{part.name}{times}{vendor}{origin}"
+    parts = [f"{part.name} x {count}" if count != 1 else part.name]
+    if maker and maker.partition(" ")[0].casefold() not in part.name.casefold():
+        parts.append(maker)
+    if part.designer_country:
+        parts.append(say("inventory.designed_in", country=part.designer_country))
+    elif part.kind in ("cpu", "accelerator"):
+        parts.append(say("inventory.designer_unknown"))
+    return " · ".join(parts)
 
 
-def facts(part: Component) -> list[str]:
-    """Every detail as a phrase such as ``power limit 350 W``; nested ones are summed up."""
-    return [text for key, value in part.details.items() if (text := _fact(key, value))]
+def facts(part: Component, say: Words = ENGLISH) -> list[str]:
+    """Return every detail as a phrase such as ``power limit 350 W``; nested ones are summed up."""
+    return [text for key, value in part.details.items() if (text := _fact(key, value, say))]
 
 
-def origin(part: Component) -> str:
-    """What the chip catalogue says of the part; empty for parts that it does not hold."""
+def origin(part: Component, say: Words = ENGLISH) -> str:
+    """Return what the chip catalogue says of the part; empty for parts that it does not hold."""
     chip = part.details.get("chip")
-    return _chip(chip) if isinstance(chip, dict) else ""
-
-
-def _chip(chip: dict[str, Any]) -> str:
-    made = chip.get("foundry_country")
-    alternatives = ", ".join(map(str, chip.get("foundry_country_alt") or ()))
-    also = f" (others report {alternatives})" if alternatives else ""
-    origin = f", made by {chip.get('foundry', 'an unknown foundry')} in {made}{also}" if made else ""
+    if not isinstance(chip, dict):
+        return ""
     status = chip.get("status")
-    if status == "exact":
-        return f"{chip.get('id')}{origin}"
-    if status == "ambiguous":
-        return f"one of {', '.join(map(str, chip.get('candidates', ())))}{origin}"
-    if status == "family":
-        return "a family, not a part: the hypervisor hides which one it is"
-    return "not in the chip catalogue"
+    if status in ("exact", "ambiguous"):
+        ids = [str(chip.get("id"))] if status == "exact" else list(map(str, chip.get("candidates", ())))
+        name = ids[0] if status == "exact" else say("inventory.one_of", chips=say.enumeration(ids))
+        return say.enumeration([name, *_made(chip, say)])
+    return say("inventory.family" if status == "family" else "inventory.not_in_catalogue")
 
 
-def _fact(key: str, value: Any) -> str:
-    """One detail with its unit, or nothing for those that have a place of their own."""
+def _made(chip: dict[str, Any], say: Words) -> list[str]:
+    country = chip.get("foundry_country")
+    if not country:
+        return []
+    foundry = chip.get("foundry") or say("inventory.unknown_foundry")
+    alternatives = list(map(str, chip.get("foundry_country_alt") or ()))
+    key = "inventory.made_by_or" if alternatives else "inventory.made_by"
+    return [say(key, foundry=foundry, country=country, others=say.enumeration(alternatives))]
+
+
+def _fact(key: str, value: Any, say: Words) -> str:
+    """Return one detail with its unit; nothing for those that are shown elsewhere."""
     if key in _ELSEWHERE or value in (None, "", []):
         return ""
     try:
         if key in _SPECIAL:
-            return _SPECIAL[key](value)
+            return _SPECIAL[key](value, say)
     except (KeyError, TypeError, AttributeError):  # a bundle may come from another version, or another hand
         return f"{_words(key)} {value}"
     if isinstance(value, list):
-        shown = [str(entry) for entry in value[:_WIDE_LIST]]
-        more = f" and {len(value) - _WIDE_LIST} more" if len(value) > _WIDE_LIST else ""
-        return f"{_words(key)} {', '.join(shown)}{more}"
-    return _scalar(key, value)
+        shown = say.enumeration([str(entry) for entry in value[:_WIDE_LIST]])
+        more = len(value) - _WIDE_LIST
+        return f"{_words(key)} {say('inventory.and_more', names=shown, count=more) if more > 0 else shown}"
+    return _scalar(key, value, say)
 
 
-def _scalar(key: str, value: Any) -> str:
+def _scalar(key: str, value: Any, say: Words) -> str:
     if isinstance(value, bool):
-        return _words(key) if value else f"not {_words(key)}"
+        return _words(key) if value else say("inventory.not", what=_words(key))
     if isinstance(value, dict):
-        return f"{_words(key)} " + ", ".join(f"{name} {entry}" for name, entry in value.items())
+        return f"{_words(key)} {say.enumeration([f'{name} {entry}' for name, entry in value.items()])}"
     for ending, unit, divisor in _UNITS:
         if key.endswith(ending) and isinstance(value, int | float):
             return f"{_words(key.removesuffix(ending))} {value / divisor:.4g} {unit}"
-    return f"{_words(key)} {value}"
+    return f"{_words(key)} {say.quoted(str(value))}"
 
 
 def _cache(cache: dict[str, Any]) -> str:
@@ -91,22 +96,24 @@ def _module(module: dict[str, Any]) -> str:
     return " ".join(str(part) for part in [*parts, module.get("manufacturer")] if part)
 
 
-def _packages(found: dict[str, str]) -> str:
-    from profiler.inventory.packages import ENGINES
+def _packages(packages: dict[str, str], say: Words) -> str:
+    from profiler.inventory.software import is_engine
 
-    main = [f"{name} {version}" for name, version in found.items() if name == "chipassay" or ENGINES.match(name)]
-    return f"{len(found)} packages (--format json lists all), among them {', '.join(main)}"
+    main = [f"{name} {version}" for name, version in packages.items() if name == "chipassay" or is_engine(name)]
+    return say("inventory.packages", count=len(packages), main=say.enumeration(main))
 
 
 def _words(key: str) -> str:
     return key.replace("_", " ")
 
 
-_SPECIAL: dict[str, Callable[[Any], str]] = {
+_SPECIAL: dict[str, Callable[[Any, Words], str]] = {
     "packages": _packages,
-    "caches": lambda caches: "caches " + ", ".join(_cache(cache) for cache in caches),
-    "modules": lambda modules: f"{len(modules)} modules: " + ", ".join(_module(module) for module in modules),
-    "numa_nodes": lambda nodes: f"{len(nodes)} NUMA node{'s' if len(nodes) != 1 else ''}",
-    "mig_devices": lambda parts: "MIG " + ", ".join(part["name"] for part in parts),
+    "caches": lambda caches, say: say("inventory.caches", caches=say.enumeration([_cache(one) for one in caches])),
+    "modules": lambda modules, say: say(
+        "inventory.modules", count=len(modules), modules=say.enumeration([_module(one) for one in modules])
+    ),
+    "numa_nodes": lambda nodes, say: say("inventory.numa_nodes", count=len(nodes)),
+    "mig_devices": lambda parts, say: f"MIG {say.enumeration([part['name'] for part in parts])}",
 }
 """Details that are more than a word or a figure."""

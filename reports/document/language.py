@@ -1,7 +1,11 @@
-"""The words of a report, in English or Simplified Chinese. Every sentence it can say stands in ``messages/*.yaml``.
+"""The words of a report, in English or Simplified Chinese. Every sentence is a message of ``messages/*.yaml``.
 
-A message is a template of :meth:`str.format`; its English may distinguish ``one`` and ``other`` by ``count``. What a
-bundle recorded (names, reasons, methods, commands) is shown as it was recorded, in any language.
+A message is a template of :meth:`str.format`; where a sentence depends on a number, it has the forms ``one`` and
+``other``, chosen by ``count``. Names, units and identifiers are shown as they were recorded. So are reasons, methods
+and remedies: a language other than English marks them as quotations.
+
+To add a language, name it in :data:`LANGUAGES` and give every message a text in it. :func:`catalogue` says which
+messages a language lacks.
 """
 
 from __future__ import annotations
@@ -9,17 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 from backends.common.errors import InputError, unknown
-from backends.common.yaml_lines import Located, load_located
+from backends.common.yaml_lines import load_located
 from profiler.metrics.catalogue import Metric
 
-Language = Literal["en", "zh"]
-LANGUAGES: dict[Language, str] = {"en": "en", "zh": "zh-Hans"}
-"""Language -> its tag in HTML."""
-
-_SENTENCE_ENDS = {"en": ".", "zh": "。"}
+Language = str
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
 class Words:
@@ -27,49 +28,64 @@ class Words:
 
     def __init__(self, language: Language) -> None:
         self.language = language
-        self.tag = LANGUAGES[language]
 
     def __call__(self, key: str, **values: Any) -> str:
-        """The message ``key`` with its placeholders filled; a missing one of either is a bug, hence a KeyError."""
+        """Return the message ``key``, filled; a missing key or value is a bug, hence a KeyError."""
         template = catalogue()[key][self.language]
         if isinstance(template, dict):
             template = template["one" if values["count"] == 1 else "other"]
         text: str = template.format(**values)
         return text
 
+    @property
+    def tag(self) -> str:
+        """The tag of the language in HTML."""
+        return self("language.tag")
+
     def listing(self, names: Sequence[str]) -> str:
-        """``a``, ``a and b``, ``a, b and c``."""
-        if self.language == "zh":
-            return "、".join(names)
-        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        """Return ``a``, ``a and b``, ``a, b and c``."""
+        if len(names) < 2:
+            return "".join(names)
+        return f"{self.enumeration(names[:-1])}{self('language.last')}{names[-1]}"
+
+    def enumeration(self, names: Sequence[str]) -> str:
+        """Return ``a, b, c``."""
+        return self("language.comma").join(names)
 
     def together(self, sentences: Sequence[str]) -> str:
-        """Sentences as one paragraph; Chinese sets no space between them."""
-        return ("" if self.language == "zh" else " ").join(sentences)
+        """Return sentences as one paragraph."""
+        return self("language.space").join(sentences)
 
     def clauses(self, parts: Sequence[str]) -> str:
-        """Parts of one sentence, set apart by semicolons."""
-        return ("；" if self.language == "zh" else "; ").join(parts)
+        """Return parts of one sentence, separated by semicolons."""
+        return self("language.semicolon").join(parts)
+
+    def quoted(self, recorded: str) -> str:
+        """Return prose recorded in English, marked as a quotation in other languages; one word stays as it is."""
+        return self("language.quoted", text=recorded) if " " in recorded else recorded
 
     def title(self, metric: Metric) -> str:
-        """The heading of a metric's column."""
-        return self._of_metric(metric, "title", metric.title)
+        """Return the heading of a metric's column."""
+        return self.translated(f"metric.{metric.name}.title", metric.title)
 
     def definition(self, metric: Metric) -> str:
-        """What a metric means. English is the metric's own; a translation of an older text gives way to it."""
-        return self._of_metric(metric, "definition", metric.definition)
+        """Return what a metric means."""
+        return self.translated(f"metric.{metric.name}.definition", metric.definition)
 
-    def _of_metric(self, metric: Metric, what: str, current: str) -> str:
-        entry = catalogue().get(f"metric.{metric.name}.{what}")
-        if self.language == "en" or entry is None or entry["en"] != current:
-            return current
+    def translated(self, key: str, english: str) -> str:
+        """Return a text whose English belongs to another room; a translation of an older text gives way to it."""
+        entry = catalogue().get(key)
+        if self.language == "en":
+            return english
+        if entry is None or entry["en"] != english:
+            return self.quoted(english)
         text: str = entry[self.language]
         return text
 
 
 @lru_cache(maxsize=len(LANGUAGES))
 def words(language: Language) -> Words:
-    """The words of one language."""
+    """Return the words of one language."""
     return Words(language)
 
 
@@ -77,7 +93,7 @@ ENGLISH = words("en")
 
 
 def parse_language(text: str) -> Language:
-    """``en`` or ``zh``; raises :class:`InputError` for anything else, with the nearest one."""
+    """Return the language named; raise :class:`InputError` with the nearest one if there is none."""
     for language in LANGUAGES:
         if text.strip().lower() == language:
             return language
@@ -86,24 +102,33 @@ def parse_language(text: str) -> Language:
 
 @cache
 def catalogue() -> dict[str, dict[str, Any]]:
-    """Every message by its key, with its template in each language.
+    """Return every message by its key, with its template in each language.
 
     Raises:
-        InputError: With file and line, if a message lacks a language or stands twice.
+        InputError: With file and line, if a message is there twice; with the keys, if a language lacks messages.
     """
-    found: dict[str, dict[str, Any]] = {}
+    messages: dict[str, dict[str, Any]] = {}
     folder = files("reports.document").joinpath("messages")
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.endswith(".yaml"):
             root = load_located(path.read_text(encoding="utf-8"), f"messages/{path.name}")
             for key, entry in root.value.items():
-                _check(root, key, entry, found)
-                found[key] = entry
-    return found
+                if key in messages:
+                    raise root.error(f"{key!r} is there twice", key)
+                messages[key] = entry
+    check_languages(messages, LANGUAGES)
+    return messages
 
 
-def _check(root: Located, key: str, entry: Any, found: dict[str, dict[str, Any]]) -> None:
-    if key in found:
-        raise root.error(f"{key!r} stands twice", key)
-    if not isinstance(entry, dict) or set(entry) != set(LANGUAGES):
-        raise InputError(f"{root.origin}:{root.line_of(key)}: {key!r} needs exactly {' and '.join(LANGUAGES)}")
+def check_languages(messages: dict[str, dict[str, Any]], languages: Sequence[Language]) -> None:
+    """Raise :class:`InputError` that names every message a language lacks, and every text in an unknown language."""
+    for language in languages:
+        if lacking := [key for key, entry in messages.items() if language not in entry]:
+            raise InputError(
+                f"language {language!r} lacks {len(lacking)} of {len(messages)} messages; add to messages/*.yaml: "
+                f"{', '.join(lacking)}"
+            )
+    if others := sorted({language for entry in messages.values() for language in entry} - set(languages)):
+        raise InputError(
+            f"messages/*.yaml: {', '.join(others)} is no language of LANGUAGES: add it there, or remove it"
+        )

@@ -6,7 +6,8 @@ them; how much of a long one stands open, and what is folded away or left to the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from reports.judge.comparison.comparison import Comparison, Group
@@ -16,10 +17,20 @@ from reports.judge.judgement import GroupJudgement
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-Format = Literal["html", "markdown"]
-EVERY_FORMAT: tuple[Format, ...] = ("html", "markdown")
+Format = Literal["html", "markdown", "terminal"]
+EVERY_FORMAT: tuple[Format, ...] = ("html", "markdown", "terminal")
+FILES: tuple[Format, ...] = ("html", "markdown")
 HTML: tuple[Format, ...] = ("html",)
 MARKDOWN: tuple[Format, ...] = ("markdown",)
+TERMINAL: tuple[Format, ...] = ("terminal",)
+
+MOST_CARDS = 6
+MOST_LISTED = 12
+"""Rows of a table, or entries of a list, before the rest is folded away."""
+MOST_READINGS = 6
+"""Long entries, such as readings of a roofline, before the rest is folded away."""
+MOST_OPEN = 3
+"""Targets or machines whose details stand open; more of them are folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,7 @@ class Paragraph(Block):
 
 @dataclass(frozen=True, slots=True)
 class Items(Block):
-    """Sentences under a title of their own, or numbered footnotes."""
+    """Sentences under a title, or numbered footnotes."""
 
     lines: tuple[str, ...]
     title: str = ""
@@ -69,22 +80,6 @@ class Facts(Block):
     pairs: tuple[tuple[str, str], ...]
     kind: Literal["", "terms"] = ""
     anchors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Grid(Block):
-    """A table of text: ``head`` has a title a column, every row begins with what it is about.
-
-    ``most_open`` rows are shown before the rest is folded away; None leaves it to the format, 0 folds all. A grid of
-    ``prose`` has sentences in its cells, and is set from the left.
-    """
-
-    caption: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    most_open: int | None = None
-    prose: bool = False
-    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +121,7 @@ class Body:
     title: str = ""
     kind: str = ""
     term: str = ""
-    most_open: int = 12
+    most_open: int = MOST_LISTED
     columns: tuple[int, ...] = ()
 
 
@@ -143,12 +138,38 @@ class Table(Block):
 
 
 @dataclass(frozen=True, slots=True)
+class Grid(Block):
+    """A table of text: ``head`` has a title a column, every row begins with what it is about.
+
+    ``most_open`` rows are shown before the rest is folded away; None leaves it to the format, 0 folds all. ``kind`` is
+    how the page sets it: ``text`` or ``prose`` for words, ``dense`` for figures.
+    """
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    most_open: int | None = None
+    kind: str = ""
+
+    @property
+    def table(self) -> Table:
+        """Return the same as a table, whose cells are plain text."""
+        lines = tuple(Line(first, tuple(Cell(text, tone="plain") for text in rest)) for first, *rest in self.rows)
+        body = Body(lines, most_open=MOST_LISTED if self.most_open is None else self.most_open)
+        first, *others = map(Column, self.head)
+        return Table(self.caption, first, tuple(others), (body,), kind=self.kind)
+
+
+@dataclass(frozen=True, slots=True)
 class Figure(Block):
-    """A chart, drawn for wide and narrow screens. ``legend`` names what the drawing itself does not: label, place."""
+    """A chart. ``legend`` names what the drawing itself does not: label, place.
+
+    ``draw`` returns the drawings for wide and narrow screens; only a format that shows charts calls it.
+    """
 
     title: str
     key: str
-    drawings: tuple[Markup, ...]
+    draw: Callable[[], tuple[Markup, ...]]
     legend: tuple[tuple[str, int], ...] = ()
     kind: str = ""
 
@@ -202,14 +223,21 @@ class Several(Block):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section. One ``beside`` the measured ones is never mixed with them: it has a separate colour."""
+    """One section. One ``beside`` the measured ones is never mixed with them: it has a separate colour.
+
+    ``formats`` are those that show the section; ``terms`` are explained at the end of the report.
+    """
 
     name: str
     title: str
     blocks: tuple[Block, ...]
     beside: bool = False
     terms: tuple[str, ...] = ()
-    in_terminal: bool = False
+    formats: tuple[Format, ...] = FILES
+
+    def blocks_in(self, wanted: Format) -> tuple[Block, ...]:
+        """Return the blocks that a format shows, folds and boxes included; none if it does not show the section."""
+        return shown_in(wanted, self.blocks) if wanted in self.formats else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +260,16 @@ class Document:
     parts: tuple[Part, ...]
     closing: tuple[Section, ...]
     footer: str
+
+
+def shown_in(wanted: Format, blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """Return the blocks that ``wanted`` shows."""
+    return tuple(block for block in blocks if wanted in block.formats)
+
+
+def only_in(formats: tuple[Format, ...], *blocks: Block) -> list[Block]:
+    """Return ``blocks`` for ``formats`` alone; a block keeps a narrower choice that it already made."""
+    return [replace(block, formats=tuple(one for one in block.formats if one in formats)) for block in blocks]
 
 
 @dataclass(frozen=True, slots=True)

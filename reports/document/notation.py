@@ -12,32 +12,35 @@ from profiler.records.quantity import Quantity
 THIN_SPACE = "\u202f"
 """Narrow no-break space: between a number and its unit, and between thousands."""
 
-_SCALES: dict[str, tuple[tuple[float, str], ...]] = {
-    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
-    "B": ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
-    "B/s": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1.0, "B/s")),
-    "FLOP/s": ((1e15, "PFLOP/s"), (1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
-    "FLOP": ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1.0, "FLOP")),
-    "J": ((1e3, "kJ"), (1.0, "J"), (1e-3, "mJ")),
-}
+SI_PREFIXES = {
+    "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
+}  # fmt: skip
+_PREFIXES_OF = {
+    "s": ("", "m", "µ"), "B": ("T", "G", "M", "k", ""), "B/s": ("T", "G", "M", ""), "FLOP/s": ("P", "T", "G", "M", ""),
+    "FLOP": ("P", "T", "G", "M", ""), "J": ("k", "", "m"),
+}  # fmt: skip
+"""Unit -> the prefixes it is written with, largest first."""
 GRADE_MARKS = {"measured": "", "derived": "", "modelled": "≈", "declared": "†", "unavailable": ""}
 """What stands before a figure that is neither measured nor derived from measured ones."""
 
 DASH = "—"
+
+NOT_FINITE = 1e308
+"""The recorder writes the largest double for a logit that is not a number; readings from here on are not finite."""
+_MOST_DECIMALS = 9
 
 
 def scale_of(value: float, unit: str) -> tuple[float, str]:
     """The factor and the unit that keep ``value`` between 1 and 1000 where the unit has one; a bare ratio is in %."""
     if unit == "1":
         return 0.01, "%"
-    for factor, name in _SCALES.get(unit, ((1.0, unit),)):
-        if abs(value) >= factor:
-            return factor, name
-    return _SCALES.get(unit, ((1.0, unit),))[-1]
+    prefixes = _PREFIXES_OF.get(unit, ("",))
+    prefix = next((one for one in prefixes if abs(value) >= SI_PREFIXES[one]), prefixes[-1])
+    return SI_PREFIXES[prefix], prefix + unit
 
 
 def decimals_for(value: float, digits: int = 3) -> int:
-    """Decimals that show ``digits`` significant digits of ``value``."""
+    """Return how many decimals show ``digits`` significant digits of ``value``."""
     return 0 if value == 0 else max(0, digits - 1 - math.floor(math.log10(abs(value))))
 
 
@@ -48,7 +51,7 @@ def number(value: float, decimals: int | None = None) -> str:
     """
     if value != 0 and decimals is None and not 1e-3 <= abs(value) < 1e7:
         mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{mantissa}{THIN_SPACE}×{THIN_SPACE}10{_superscript(int(exponent))}"
+        return f"{mantissa}{THIN_SPACE}×{THIN_SPACE}10{superscript(int(exponent))}"
     text = f"{value:,.{decimals_for(value) if decimals is None else decimals}f}"
     return text.replace(",", THIN_SPACE)
 
@@ -60,7 +63,7 @@ def with_unit(value: float, unit: str) -> str:
 
 
 def quantity(figure: Quantity) -> str:
-    """The value with its unit and grade mark; a dash if it is unavailable."""
+    """Return the value with its unit and grade mark; a dash if it is unavailable."""
     if figure.value is None:
         return DASH
     factor, name = scale_of(figure.value, figure.unit)
@@ -69,7 +72,7 @@ def quantity(figure: Quantity) -> str:
 
 
 def interval(figure: Quantity) -> str:
-    """The 95 % interval in the unit that :func:`quantity` chose, without the unit; empty if there is none."""
+    """Return the 95 % interval in the unit that :func:`quantity` chose, without the unit; empty if there is none."""
     if figure.value is None or figure.ci95 is None:
         return ""
     factor, _ = scale_of(figure.value, figure.unit)
@@ -79,8 +82,35 @@ def interval(figure: Quantity) -> str:
     return f"{number(bounds[0], decimals)}–{number(bounds[1], decimals)}"
 
 
+def count(value: float) -> str:
+    """Return a whole number with its thousands separated."""
+    return f"{value:,.15g}".replace(",", THIN_SPACE)
+
+
+def percent(share: float) -> str:
+    """Return a share of one with three significant digits."""
+    return f"{number(100 * share)}{THIN_SPACE}%"
+
+
+def percent_below_all(share: float) -> str:
+    """Return a share of one with three significant digits, or as many as keep it below 100 %."""
+    decimals = decimals_for(100 * share)
+    while share < 1 <= round(share, decimals + 2) and decimals < _MOST_DECIMALS:
+        decimals += 1
+    return f"{number(100 * share, decimals)}{THIN_SPACE}%"
+
+
+def percent_to_a_tenth(share: float) -> str:
+    """Return a share of one to 0.1 %; only exactly none and exactly all are written as 0 % and 100 %."""
+    if share in (0, 1):
+        return f"{100 * share:.0f}{THIN_SPACE}%"
+    if share < 0.0005:
+        return f"<0.1{THIN_SPACE}%"
+    return f">99.9{THIN_SPACE}%" if share > 0.9995 else f"{100 * share:.1f}{THIN_SPACE}%"
+
+
 def times(value: float, ci95: tuple[float, float] | None) -> str:
-    """A ratio such as ``1.49×``, with its interval in brackets if it has one."""
+    """Return a ratio such as ``1.49×``, with its interval in brackets if it has one."""
     decimals = max(2, _decimals(value, ci95) or 0) if abs(value) < 100 else 0
     text = f"{number(value, decimals)}×"
     return f"{text} ({number(ci95[0], decimals)}–{number(ci95[1], decimals)})" if ci95 else text
@@ -106,5 +136,6 @@ def _decimals(value: float, ci95: tuple[float, float] | None) -> int | None:
     return decimals + 2
 
 
-def _superscript(exponent: int) -> str:
-    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def superscript(value: int) -> str:
+    """Return the digits of ``value`` raised."""
+    return str(value).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

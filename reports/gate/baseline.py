@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from backends.common.errors import InputError
+from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle
+from profiler.statistics.runs import Run, typical_of_runs
+from reports.gate import policy
 from reports.gate.series import Identity, RunSeries, TargetSeries, identity_of, not_judged, series_of
 
 BASELINE_SCHEMA = "chipassay.baseline/1"
-
-KEPT_RUNS = 20
-"""Runs a baseline holds by default; the oldest make room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,20 @@ class Baseline:
     def target_ids(self) -> tuple[str, ...]:
         """The targets of every run."""
         return tuple(self.runs[-1].targets) if self.runs else ()
+
+    def spreads(self, target: str) -> dict[str, float | None]:
+        """Return the spread between runs of each gated metric that ``target`` has: a relative standard deviation.
+
+        It is pooled with what is assumed beforehand; None where a sample is not positive.
+        """
+        found: dict[str, float | None] = {}
+        for metric in METRICS:
+            figures = [run.targets[target].figures[metric.name] for run in self.runs]
+            held = [Run(figure.samples) for figure in figures if figure.samples]
+            if metric.name in policy.GATED and held:
+                usable = all(min(run.samples) > 0 for run in held)
+                found[metric.name] = typical_of_runs(held, (), policy.prior_of(metric)).spread if usable else None
+        return found
 
 
 def baseline_of(bundles: Sequence[Bundle]) -> Baseline:

@@ -4,7 +4,7 @@
 
     [budgets]                         # for every target
     grades = ["measured", "derived"]  # figures that may decide; others count as unavailable
-    unavailable = "fail"              # or "pass", "skip": what a figure that cannot be had does
+    unavailable = "fail"              # or "pass", "skip": what an unavailable figure does
     decode_throughput = ">= 8 tok/s"
     peak_memory = "<= 4 GB"
     "parity.top1" = ">= 0.99"
@@ -27,7 +27,6 @@ from typing import Any, Literal, get_args
 from backends.common.errors import InputError
 from profiler.metrics.catalogue import METRICS
 from profiler.records.quantity import GRADES, Grade
-from reports.gate.toml_lines import key_lines
 from reports.gate.units import parse_figure
 
 Policy = Literal["fail", "pass", "skip"]
@@ -38,12 +37,13 @@ DEPENDENCE = ("dependence.throughput", "dependence.energy")
 UNITS: dict[str, str] = {metric.name: metric.unit for metric in METRICS} | dict.fromkeys((PARITY, *DEPENDENCE), "1")
 """What a budget may limit, with the unit it is kept in."""
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LIMIT = re.compile(r"\s*(>=|<=|>|<)\s*(.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One line: ``value`` in the metric's own unit; ``text`` and ``origin`` (file and line) as written."""
+    """One line: ``value`` in the metric's own unit; ``text`` is as written, ``origin`` names file and key."""
 
     metric: str
     operator: Operator
@@ -84,7 +84,7 @@ def read_budgets(path: Path, targets: Iterable[str]) -> Budgets:
     """Read a budget file for a run with ``targets``.
 
     Raises:
-        InputError: With file and line, for anything that is not understood.
+        InputError: With file and key, for anything that it does not understand.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -95,15 +95,14 @@ def read_budgets(path: Path, targets: Iterable[str]) -> Budgets:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is not valid TOML: {error}") from error
-    return _Reading(str(path), key_lines(text)).budgets(document, tuple(targets))
+    return _Reading(str(path)).budgets(document, tuple(targets))
 
 
 class _Reading:
-    """One file being read: knows where each key stands."""
+    """One file being read; its errors name the file and the key."""
 
-    def __init__(self, origin: str, lines: Mapping[tuple[str, ...], int]) -> None:
+    def __init__(self, origin: str) -> None:
         self._origin = origin
-        self._lines = lines
 
     def budgets(self, document: Mapping[str, Any], targets: tuple[str, ...]) -> Budgets:
         for key in document:
@@ -118,7 +117,6 @@ class _Reading:
         for name in ("parity", "dependence"):
             for key, value in nested.pop(name, {}).items():
                 own[f"{name}.{key}"] = value
-                self._lines = {**self._lines, ("budgets", f"{name}.{key}"): self._line(("budgets", name, key))}
         every = self._rules(own, ("budgets",), Rulebook({}))
         single = {}
         for name, entries in nested.items():
@@ -160,15 +158,15 @@ class _Reading:
             limit = parse_figure(found.group(2), UNITS[metric])
         except ValueError as error:
             raise self._error(where, f"{metric} {value!r}: {error}") from None
-        return Limit(metric, operator, limit, value.strip(), f"{self._origin}:{self._line(where)}")
+        return Limit(metric, operator, limit, value.strip(), self._place(where))
 
-    def _line(self, path: tuple[str, ...]) -> int:
-        while path and path not in self._lines:
-            path = path[:-1]
-        return self._lines.get(path, 1)
+    def _place(self, path: tuple[str, ...]) -> str:
+        """Return the file and the dotted key, quoted as TOML asks for it."""
+        keys = (key if _BARE_KEY.fullmatch(key) else f'"{key}"' for key in path)
+        return f"{self._origin}: {'.'.join(keys)}"
 
     def _error(self, path: tuple[str, ...], message: str) -> InputError:
-        return InputError(f"{self._origin}:{self._line(path)}: {message}")
+        return InputError(f"{self._place(path)}: {message}")
 
 
 def _unknown(kind: str, given: str, known: Iterable[str]) -> str:

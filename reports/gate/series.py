@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from backends.common.errors import InputError
 from profiler.disturbance.verdict import EXTERNAL
-from profiler.metrics.catalogue import METRICS, Evidence, Metric
+from profiler.metrics.catalogue import METRICS, Context, Metric
 from profiler.records.bundle import INDEX, Bundle
 from profiler.records.ceilings import Ceilings
-from profiler.records.quantity import Grade
-from profiler.records.target import Repetition, Status, TargetRecord, WorkerReport
+from profiler.records.quantity import Grade, Quantity
+from profiler.records.target import Measured, Repetition, Status, TargetRecord
 from reports.judge.comparison.samples import counted
 
 FEWEST_UNDISTURBED = 3
@@ -138,9 +140,9 @@ def not_judged(bundles: Sequence[Bundle]) -> list[str]:
 
 
 def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
-    worker = record.worker
+    measured = record.measured
     reason = record.failure.reason if record.failure else ""
-    if worker is None:
+    if measured is None:
         return TargetSeries(record.status, reason, record.threads, "", 0, 0, {}, {}, None)
     runs = counted(record)
     quiet = [run for run in runs if not _outside(run)]
@@ -148,9 +150,8 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
     disturbed = len(runs) - len(quiet)
     kept = tuple(quiet) if len(quiet) >= FEWEST_UNDISTURBED else runs
     index = bundle.index
-    evidence = Evidence.of(record, index.model.spec, index.workload.prompt_tokens, bundle.ceilings_of(record))
-    if not record.energy_reason:
-        evidence = replace(evidence, energy_reason=_energy_reason(record))
+    worker, ceilings = measured.worker, bundle.ceilings_of(record)
+    context = Context(index.model.spec, index.workload.prompt_tokens, record.precision, ceilings, record.accelerator)
     return TargetSeries(
         status=record.status,
         reason=reason,
@@ -159,10 +160,10 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
         repetitions=len(runs),
         disturbed=disturbed,
         detectors=dict(sorted(detectors.items())),
-        figures={metric.name: _figure(metric, evidence, worker, kept) for metric in METRICS},
+        figures={metric.name: _figure(metric, measured, context, kept) for metric in METRICS},
         parity_top1=worker.parity.top1_agreement,
-        read_bandwidth=_best_bandwidth(bundle.ceilings_of(record)),
-        instruments={metric.name: name for metric in METRICS if (name := metric.instrument(evidence))},
+        read_bandwidth=_best_bandwidth(ceilings),
+        instruments={metric.name: name for metric in METRICS if (name := metric.instrument(measured))},
     )
 
 
@@ -173,19 +174,19 @@ def _outside(run: Repetition) -> set[str]:
     return {spoiler.detector for spoiler in run.spoilers if spoiler.detector in EXTERNAL}
 
 
-def _energy_reason(record: TargetRecord) -> str:
-    figure = record.metrics.get("energy_per_output_token")
-    return figure.method if figure is not None and figure.value is None else "no meter was read"
-
-
-def _figure(metric: Metric, evidence: Evidence, worker: WorkerReport, kept: Sequence[Repetition]) -> Figure:
+def _figure(metric: Metric, measured: Measured, context: Context, kept: Sequence[Repetition]) -> Figure:
     """The metric over all kept repetitions at once, for its grade and count, and of each for its samples."""
-    whole = metric.compute(replace(evidence, worker=replace(worker, repetitions=tuple(kept))))
+
+    def over(repetitions: Sequence[Repetition]) -> Quantity:
+        worker = replace(measured.worker, repetitions=tuple(repetitions))
+        return metric.compute(msgspec.structs.replace(measured, worker=worker), context)
+
+    whole = over(kept)
     if whole.value is None:
         return Figure(metric.unit, "unavailable", whole.method, ())
     if whole.n <= 1:
         return Figure(metric.unit, whole.grade, "", (whole.value,))
-    alone = [metric.compute(replace(evidence, worker=replace(worker, repetitions=(run,)))).value for run in kept]
+    alone = [over((run,)).value for run in kept]
     return Figure(metric.unit, whole.grade, "", tuple(value for value in alone if value is not None))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-DECIMAL_PREFIXES = {"n": 1e-9, "µ": 1e-6, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+from reports.document.notation import SI_PREFIXES
+
+DECIMAL_PREFIXES = {**{prefix: factor for prefix, factor in SI_PREFIXES.items() if prefix}, "u": 1e-6}
 BINARY_PREFIXES = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 OTHER_UNITS = {"s": {"min": 60.0}, "tok/s": {"tok/min": 1 / 60}, "J/tok": {"Wh/tok": 3600.0}, "1": {"": 1.0, "%": 0.01}}
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from reports.document.charts.theme import DASHES, PALETTE, palette_css
 from reports.document.language import ENGLISH, Words
-from reports.document.model import Part
-from reports.document.sections.caps import MOST_CARDS, MOST_LISTED
+from reports.document.model import MOST_CARDS, MOST_LISTED, Part
 from reports.document.sections.catalogue import document
 from reports.judge.comparison.comparison import Group
 from reports.judge.judgement import Judgement
@@ -24,14 +23,14 @@ __all__ = ["MOST_CARDS", "MOST_HELD", "MOST_LISTED", "render_html"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_HELD = 600
-"""Rows, targets or machines that the page holds at all: it must open. How many it leaves to the data is said."""
+"""Rows, targets or machines that the page holds at most, so that it opens; it says how many more the data have."""
 
 _WORD = re.compile(r"[\w@:.-]*\w", re.ASCII)
 """What a target's id looks like: one among ten thousand is found by looking the word up."""
 
 
 def render_html(judgement: Judgement, say: Words = ENGLISH) -> str:
-    """The whole page, in the language of ``say``."""
+    """Return the whole page, in the language of ``say``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -49,12 +48,12 @@ def render_html(judgement: Judgement, say: Words = ENGLISH) -> str:
 
 
 def _swatch(place: int) -> str:
-    """The CSS custom property with the colour of the target at ``place``."""
+    """Return the CSS custom property with the colour of the target at ``place``."""
     return f"--c:var(--t{place % len(PALETTE['light'])})"
 
 
 def _line_style(place: int) -> str:
-    """The CSS border style that stands for the line pattern of the target at ``place``."""
+    """Return the CSS border style that stands for the line pattern of the target at ``place``."""
     dash = DASHES[place // len(PALETTE["light"]) % len(DASHES)]
     return {1: "solid", 5: "dashed", 2: "dotted"}[dash[0]]
 

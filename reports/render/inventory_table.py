@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from profiler.records.host import Component, Host
 from reports.document.inventory_text import facts, headline, origin
+from reports.render.terminal_table import tables
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
+    from rich.text import Text
 
 TITLES = {
     "cpu": "processor", "operating-system": "system", "python": "Python", "numeric-libraries": "libraries",
@@ -18,24 +20,17 @@ TITLES = {
 """Kinds of component whose title is another word."""
 
 
-def inventory_table(host: Host, model_name: str | None = None) -> Table:
-    """Two columns: the part, and what is known of it; what could not be read comes last."""
-    from rich.table import Table
+def inventory_table(host: Host, width: int, model_name: str | None = None) -> RenderableType:
+    """Return two columns: the part, and what is known of it; what could not be read comes last."""
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, show_header=False, expand=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    if model_name is not None:
-        table.add_row("model", Text(model_name))
+    rows: list[tuple[str, str | Text]] = [] if model_name is None else [("model", model_name)]
     for part in host.components:
-        table.add_row(TITLES.get(part.kind, part.kind), Text(headline(part)))
-        for line in _lines(part):
-            table.add_row("", Text(line, style="dim"))
-    for part_name, reason in host.unread.items():
-        table.add_row("not read", Text(f"{part_name}: {reason}"))
-    table.add_row("fingerprint", Text(host.fingerprint))
-    return table
+        rows.append((TITLES.get(part.kind, part.kind), headline(part)))
+        rows += [("", Text(line, style="dim")) for line in _lines(part)]
+    rows += [("not read", f"{part_name}: {reason}") for part_name, reason in host.unread.items()]
+    rows.append(("fingerprint", host.fingerprint))
+    return tables(("", ""), [(Text(title, style="bold"), text) for title, text in rows], width, folded=1)[0]
 
 
 def _lines(part: Component) -> Iterator[str]:

@@ -11,26 +11,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle, target_file
 from profiler.records.target import ParityScore
+from reports.document import notation
 from reports.document.language import ENGLISH
+from reports.document.sections.brief import brief
 from reports.document.sections.difference import difference
-from reports.document.sections.provenance import NOT_FINITE
+from reports.document.sections.reasons import why_labelled
 from reports.document.sections.summary import summary
 from reports.judge.comparison.comparison import Comparison, Row, compare
 from reports.judge.comparison.ratio import Ratio
 from reports.judge.comparison.samples import counted
 from reports.judge.judgement import GroupJudgement, Judgement, judge
-from reports.render.compiled_json import compiled_document
-from reports.render.json_sections import (
-    brief_document,
-    dependence_document,
-    origin_document,
-    quantity_document,
-    roofline_document,
-)
-from reports.render.operators_json import operators_document
+from reports.render.json_sections import compiled_document, dependence_document, origin_document, roofline_document
 from reports.render.projection_json import projections_document
 
 SCHEMA_ID = "chipassay.report/1"
@@ -93,10 +89,10 @@ def _group(judged: GroupJudgement) -> dict[str, Any]:
         "targets": [_target(row, judged) for row in group.rows],
         "unfinished_targets": [{"machine": machine, "id": name} for machine, name in group.unfinished],
         "conclusions": {
-            "summary": list(summary(group, comparison)),
+            "summary": list(summary(group, comparison, ENGLISH)),
             "fastest": group.fastest.label if group.fastest else None,
             "comparable": [row.label for row in group.conclusive],
-            "brief": brief_document(judged),
+            "brief": to_builtins(brief(judged)),
         },
         "dependence": dependence_document(judged),
         **projections_document(judged),
@@ -132,11 +128,11 @@ def _target(row: Row, judged: GroupJudgement) -> dict[str, Any]:
             "export_control": {
                 "label": found.label, "possible_labels": list(found.possible_labels), "rule": found.rule,
                 "citation": found.citation, "as_of": found.as_of.isoformat(), "destination": found.destination,
-                "restricted": found.restricted, "reason": found.reason,
+                "restricted": found.restricted, "reason": why_labelled(found),
             },
         },
         "parity": _parity(record.parity, row) if record.parity else None,
-        "metrics": {name: quantity_document(row.metric(name)) for name in names},
+        "metrics": {name: to_builtins(row.metric(name)) for name in names},
         "relative_decode_throughput": _ratio(group.relative_speed(row)),
         "roofline": roofline_document(row, study, group),
         "origin": origin_document(row, found),
@@ -148,11 +144,9 @@ def _target(row: Row, judged: GroupJudgement) -> dict[str, Any]:
             "counted": len(runs), "warmup": len(worker.repetitions) - len(runs), "warmup_steady": worker.warmup_steady,
             "disturbed": sum(bool(run.spoilers) for run in runs), "stop_reason": worker.stop_reason,
         } if worker else None,
-        "failure": {
-            "reason": record.failure.reason, "remedy": record.failure.remedy, "stderr_tail": record.failure.stderr_tail,
-        } if record.failure else None,
+        "failure": to_builtins(record.failure),
         "compiled": compiled_document(row, group),
-        "operators": operators_document(row),
+        "operators": to_builtins(record.operators),
         "raw": {"bundle": str(row.bundle.path), "file": target_file(record.id)},
     }  # fmt: skip
 
@@ -170,8 +164,8 @@ def _parity(score: ParityScore, row: Row) -> dict[str, Any]:
     """A reading that was not finite is null: it failed, and has no size."""
     return {
         "top1_agreement": score.top1_agreement,
-        "kl_mean": score.kl_mean if score.kl_mean < NOT_FINITE else None,
-        "max_abs_logit_error": score.max_abs_logit_error if score.max_abs_logit_error < NOT_FINITE else None,
+        "kl_mean": score.kl_mean if score.kl_mean < notation.NOT_FINITE else None,
+        "max_abs_logit_error": score.max_abs_logit_error if score.max_abs_logit_error < notation.NOT_FINITE else None,
         "passed": score.passed,
         "positions": score.positions,
         "greedy_prefix_tokens": score.greedy_prefix_tokens,
@@ -185,8 +179,8 @@ def _bundle(bundle: Bundle, comparison: Comparison) -> dict[str, Any]:
     ceilings = {
         device: {
             "threads": found.threads,
-            "read_bandwidth": quantity_document(found.read_bandwidth),
-            "gemm": {name: quantity_document(figure) for name, figure in found.gemm.items()},
+            "read_bandwidth": to_builtins(found.read_bandwidth),
+            "gemm": to_builtins(found.gemm),
         }
         for device, found in bundle.ceilings.items()
     }
@@ -201,16 +195,5 @@ def _bundle(bundle: Bundle, comparison: Comparison) -> dict[str, Any]:
         "workload_digest": index.workload.digest,
         "files": index.files,
         "ceilings": ceilings,
-        "host": {
-            "fingerprint": host.fingerprint,
-            "components": [
-                {
-                    "kind": part.kind, "name": part.name, "vendor": part.vendor,
-                    "designer_country": part.designer_country, "details": part.details, "source": part.source,
-                    "note": part.note,
-                }
-                for part in host.components
-            ],
-            "unread": host.unread,
-        },
-    }  # fmt: skip
+        "host": to_builtins(host),
+    }

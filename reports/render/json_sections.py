@@ -1,18 +1,21 @@
-"""The judged sections of ``report.json`` as plain values: brief, dependence, roofline, origin."""
+"""The judged sections of ``report.json`` as plain values: dependence, roofline, origin, and what compilers said."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from profiler.records.quantity import Quantity
+from msgspec import to_builtins
+
 from reports.document.language import ENGLISH
-from reports.document.sections.brief import brief
+from reports.document.sections.boards import board_documents
 from reports.document.sections.dependence import reason_text
-from reports.document.sections.grids import no_gap_text
+from reports.document.sections.gaps import no_gap_text
 from reports.document.sections.roofline import verdict_of
 from reports.judge.comparison.comparison import Group, Row
+from reports.judge.comparison.processor import host_processor
 from reports.judge.comparison.standing import Standing
-from reports.judge.dependence import Factors, Loss, Match, Study
+from reports.judge.dependence import Factors, Loss, Study
 from reports.judge.dependence.decompose import Gap
 from reports.judge.dependence.study import PhaseStudy, processor_key
 from reports.judge.judgement import GroupJudgement
@@ -20,23 +23,6 @@ from reports.judge.origin import origin_of, placement
 from reports.judge.roofline import BASES, PHASES, Position
 from reports.judge.roofline.published import usual_range
 from reports.render.operators_json import operator_dependence_document
-
-
-def quantity_document(figure: Quantity) -> dict[str, Any]:
-    """A figure with everything that travels with it."""
-    return {
-        "value": figure.value, "unit": figure.unit, "grade": figure.grade, "method": figure.method, "n": figure.n,
-        "ci95": list(figure.ci95) if figure.ci95 else None,
-    }  # fmt: skip
-
-
-def brief_document(judged: GroupJudgement) -> dict[str, list[str]]:
-    """The executive summary, a list of sentences a heading."""
-    found = brief(judged)
-    return {
-        "verdict": list(found.verdict), "measured": list(found.measured), "declared": list(found.declared),
-        "modelled": list(found.modelled), "would_change": list(found.would_change),
-    }  # fmt: skip
 
 
 def dependence_document(judged: GroupJudgement) -> dict[str, Any]:
@@ -79,7 +65,7 @@ def _why_rejected(row: Row) -> str:
 def _phase(one: PhaseStudy, study: Study) -> dict[str, Any]:
     return {
         "throughput_dependence": _loss(one.loss, study),
-        "devices_to_match": [_match(match) for match in one.matches],
+        "devices_to_match": to_builtins(one.matches),
         "decomposition": {
             "basis": one.basis,
             "common_precision": one.factors[0].common_precision if one.factors else None,
@@ -100,25 +86,8 @@ def _loss(loss: Loss, study: Study) -> dict[str, Any]:
         "range": list(loss.bounds),
         "grade": loss.grade,
         "method": loss.method,
-        "worlds": [
-            {
-                "assumption": world.assumption, "value": world.value, "ci95": list(world.ci95) if world.ci95 else None,
-                "best": world.best, "best_unrestricted": world.best_unrestricted,
-            }
-            for world in loss.worlds
-        ],
-    }  # fmt: skip
-
-
-def _match(match: Match) -> dict[str, Any]:
-    return {
-        "matched": match.matched, "matched_restricted": match.matched_restricted, "by": match.by,
-        "by_restricted": match.by_restricted, "devices": match.devices,
-        "ratio": match.ratio, "ci95": list(match.ci95) if match.ci95 else None,
-        "power": quantity_document(match.power), "memory": quantity_document(match.memory),
-        "matched_power": quantity_document(match.matched_power),
-        "matched_memory": quantity_document(match.matched_memory),
-    }  # fmt: skip
+        "worlds": to_builtins(loss.worlds),
+    }
 
 
 def _factors(taken: Factors) -> dict[str, Any]:
@@ -157,15 +126,15 @@ def _position(place: Position) -> dict[str, Any]:
         "bytes": place.work.bytes_moved,
         "tokens_per_pass": place.work.tokens,
         "intensity_flop_per_byte": place.work.intensity_flop_per_byte,
-        "throughput": quantity_document(place.throughput),
+        "throughput": to_builtins(place.throughput),
         "flop_per_s": place.flop_per_s,
         "byte_per_s": place.byte_per_s,
         **{
             basis: {
-                "read_bandwidth": quantity_document(place.reached(basis).roof.bandwidth),
-                "matrix_product": quantity_document(place.reached(basis).roof.compute),
-                "mbu": quantity_document(place.reached(basis).mbu),
-                "mfu": quantity_document(place.reached(basis).mfu),
+                "read_bandwidth": to_builtins(place.reached(basis).roof.bandwidth),
+                "matrix_product": to_builtins(place.reached(basis).roof.compute),
+                "mbu": to_builtins(place.reached(basis).mbu),
+                "mfu": to_builtins(place.reached(basis).mfu),
                 "bound": place.reached(basis).bound,
             }
             for basis in BASES
@@ -204,9 +173,17 @@ def origin_document(row: Row, found: Standing) -> dict[str, Any]:
         ],
         "work_share": origin.work_share,
         "work_share_known_by": origin.share_key,
-        "placement": [
-            {"phase": one.phase, "where": one.where, "operators": one.operators, "flops_share": one.flops_share,
-             "bytes_share": one.bytes_share}
-            for one in placement(row.record)
-        ],
+        "placement": to_builtins(placement(row.record)),
     }  # fmt: skip
+
+
+def compiled_document(row: Row, group: Group) -> dict[str, Any] | None:
+    """Return the vendor's figures of every graph, what they leave out, and published results of boards."""
+    if not row.modelled:
+        return None
+    host = host_processor(row.record, row.bundle.host)
+    return {
+        **asdict(row.compiled),
+        "simulated_on": host.name if host else None,
+        "board_results": board_documents(row, group),
+    }

@@ -23,6 +23,7 @@ from reports.document.model import (
     Section,
     Several,
     Table,
+    shown_in,
 )
 from reports.document.sections.catalogue import document
 from reports.judge.judgement import Judgement
@@ -31,7 +32,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
 def render_markdown(judgement: Judgement, say: Words = ENGLISH) -> str:
-    """The whole document, in the language of ``say``."""
+    """Return the whole document, in the language of ``say``."""
     found = document(judgement, say)
     lines: list[str] = []
     for at, part in enumerate(found.parts):
@@ -53,12 +54,12 @@ def plain(text: str) -> str:
 
 def _section(section: Section, say: Words) -> list[str]:
     head = [f"## {plain(section.title)}", ""] if section.title else []
-    shown = _blocks(section.blocks, say)
+    shown = _blocks(section.blocks_in("markdown"), say)
     return [*head, *shown] if shown else []
 
 
 def _blocks(blocks: Iterable[Block], say: Words) -> list[str]:
-    return [line for block in blocks if "markdown" in block.formats for line in _block(block, say)]
+    return [line for block in shown_in("markdown", blocks) for line in _block(block, say)]
 
 
 def _block(block: Block, say: Words) -> list[str]:
@@ -91,7 +92,7 @@ def _block(block: Block, say: Words) -> list[str]:
 
 
 def _table(table: Table) -> list[str]:
-    """A table for the bodies that fill the same columns."""
+    """Return a table for the bodies that fill the same columns."""
     shown: list[str] = []
     every = tuple(range(len(table.columns)))
     for columns, bodies in groupby(table.bodies, lambda body: body.columns or every):
@@ -123,7 +124,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _code(text: str) -> str:
-    """An indented-safe fence that ``text`` itself cannot close."""
+    """Return an indented-safe fence that ``text`` itself cannot close."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from reports.document.language import ENGLISH
+from reports.document.sections.reasons import note_text
 from reports.judge.judgement import GroupJudgement
 from reports.judge.projection.explain import Explanation
 from reports.judge.projection.groups import TITLES
@@ -44,7 +46,7 @@ def _chip(chip: ChipProjection) -> dict[str, Any]:
         "results_on_this_chip": chip.seen,
         "anchored_to": chip.anchor,
         "figures": {name: _figure(figure) for name, figure in chip.figures.items()},
-        "notes": [note.text() for note in chip.notes],
+        "notes": [note_text(note, ENGLISH) for note in chip.notes],
     }
 
 
@@ -54,7 +56,7 @@ def _figure(figure: Projected) -> dict[str, Any]:
         "value": quantity.value,
         "unit": quantity.unit,
         "grade": quantity.grade,
-        "method": quantity.method,
+        "method": note_text(figure.why, ENGLISH) if figure.why else quantity.method,
         "n": quantity.n,
         "interval_80": None if figure.interval_80 is None else list(figure.interval_80),
     }
@@ -69,19 +71,7 @@ def track_record_json(record: TrackRecord) -> dict[str, Any]:
         "conversions": record.conversions,
         "exclusions": record.exclusions,
         "shared_figures": record.shared_rows,
-        "groups": [
-            {
-                "leave_out": score.leave_out,
-                "chip_family": score.chip_family,
-                "phase": score.phase,
-                "group": score.group,
-                "title": TITLES[score.group],
-                "n": score.n,
-                "median_absolute_percentage_error": score.median_absolute_percentage_error,
-                "interval_coverage": score.interval_coverage,
-            }
-            for score in record.scores
-        ],
+        "groups": [{**asdict(score), "title": TITLES[score.group]} for score in record.scores],
     }
 
 

@@ -1,190 +1,155 @@
-"""The comparison in a terminal: one table where it fits, several below each other if not; no figure is cut."""
+"""A report in a terminal: the sections that ask for it, at the terminal's width; no figure is cut."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from profiler.disturbance.verdict import disturbance
 from reports.document import notation
-from reports.document.language import ENGLISH
-from reports.document.model import Cell
-from reports.document.sections.boards import board_sentence
-from reports.document.sections.brief import brief
-from reports.document.sections.catalogue import panels
-from reports.document.sections.comparison import Line, Table, comparison_table
-from reports.document.sections.difference import difference
-from reports.document.sections.modelled_wording import expected
-from reports.document.sections.operators import sentence as operators_of
-from reports.document.sections.roofline import verdict_of
-from reports.document.sections.summary import MOST_NAMED, what_ran
-from reports.judge.comparison.comparison import Row
-from reports.judge.comparison.samples import counted
-from reports.judge.judgement import GroupJudgement, Judgement
-from reports.judge.placement import placed_rows
+from reports.document.language import ENGLISH, Words
+from reports.document.model import (
+    MOST_LISTED,
+    Block,
+    Body,
+    Box,
+    Cell,
+    Code,
+    Facts,
+    Fold,
+    Grid,
+    Heading,
+    Items,
+    Line,
+    Paragraph,
+    Section,
+    Several,
+    Table,
+    shown_in,
+)
+from reports.document.sections.catalogue import document
+from reports.judge.judgement import Judgement
 from reports.render.terminal_table import paragraph, tables
 
 if TYPE_CHECKING:
-    from rich.box import Box
     from rich.console import Console, RenderableType
 
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-MOST_PANEL_ROWS = 12
-"""Rows of a panel's table that a terminal shows; the files have all."""
-PANEL_STYLE = "magenta"
-"""Colour of what is projected; nothing measured is shown in it."""
-MODELLED_STYLE = "cyan"
-"""Colour of what a vendor's tools say of a chip that is not here; nothing measured is shown in it."""
-_DASHED = "\n".join(["    ", "    ", " ┄┄ ", "    ", "    ", " ┄┄ ", "    ", "    ", ""])
-"""The lines of a table of modelled figures, dashed where those of a measured one are solid."""
+_STYLES = {"muted": "bold", "note": "dim", "warning": "yellow"}
+"""Kind of paragraph -> its style."""
+_INKS = {"modelled": "cyan", "projection": "magenta"}
+"""Section or block of a table -> the colour of its figures. Nothing measured is shown in one of these."""
 _LONGEST_TARGET = 28
 
 
-def print_comparison(judgement: Judgement, console: Console) -> None:
-    """Print every group of ``judgement`` at the console's width."""
-    for at, judged in enumerate(judgement.groups):
+def print_report(judgement: Judgement, console: Console, say: Words = ENGLISH, only: Collection[str] = ()) -> None:
+    """Print every group at the console's width; ``only`` names the sections to print, empty for all."""
+    for at, part in enumerate(document(judgement, say).parts):
         if at:
             console.print()
-            console.print(
-                difference(judgement.comparison.groups[0], judged.group, ENGLISH),
-                style="yellow",
-                markup=False,
-                highlight=False,
+        if part.difference:
+            console.print(paragraph(part.difference, console.width, "yellow"))
+        for section in part.sections:
+            if not only or section.name in only:
+                for shown in section_parts(section, console.width, say):
+                    console.print(shown)
+
+
+def section_parts(section: Section, width: int, say: Words) -> list[RenderableType]:
+    """Return what a terminal shows of a section; nothing if it has no block for it."""
+    return _Renderer(section, width, say).section()
+
+
+class _Renderer:
+    """Turns one section into renderables for ``width`` columns."""
+
+    def __init__(self, section: Section, width: int, say: Words) -> None:
+        self._section, self._width, self._say = section, width, say
+        self._ink = _INKS.get(section.name, "")
+
+    def section(self) -> list[RenderableType]:
+        """Return the section, after an empty line if it has a title; nothing if it shows no block."""
+        shown = self._blocks(self._section.blocks_in("terminal"))
+        title = self._section.title
+        return [*(["", self._text(title, f"bold {self._ink}".strip())] if title else []), *shown] if shown else []
+
+    def _text(self, text: str, style: str = "", hanging: int = 0) -> RenderableType:
+        return paragraph(text, self._width, style, hanging)
+
+    def _blocks(self, blocks: Iterable[Block]) -> list[RenderableType]:
+        return [shown for block in shown_in("terminal", blocks) for shown in self._block(block)]
+
+    def _block(self, block: Block) -> list[RenderableType]:
+        shown: list[RenderableType] = []
+        match block:
+            case Heading(unseen=False):
+                shown = ["", self._text(block.text, "bold")]
+            case Paragraph():
+                label = f"{block.label}: " if block.label else ""
+                shown = [self._text(f"{label}{block.text}", _STYLES.get(block.kind, ""))]
+            case Items(kind="footnotes"):
+                lines = enumerate(block.lines, 1)
+                shown = [self._text(f"{notation.superscript(at)} {line}", "dim") for at, line in lines]
+            case Items():
+                head = [self._text(block.title, "bold")] if block.title else []
+                shown = [*head, *(self._text(f"- {line}", hanging=2) for line in block.lines)]
+            case Facts():
+                shown = [self._text(f"{name}: {value}", hanging=2) for name, value in block.pairs]
+            case Grid():
+                shown = self._grid(block)
+            case Table():
+                shown = self._table(block)
+            case Code():
+                shown = [self._text(line) for line in block.text.splitlines()]
+            case Box():
+                shown = self._blocks(block.blocks)
+            case Fold():
+                shown = [self._text(block.summary, "bold"), *self._blocks(block.blocks)]
+            case Several():
+                rest = len(block.blocks) - block.most_open
+                more = [self._text(self._say(block.more, count=rest), "dim")] if rest > 0 else []
+                shown = [*self._blocks(block.blocks[: block.most_open]), *more]
+        return shown
+
+    def _grid(self, grid: Grid) -> list[RenderableType]:
+        """The rows that stand open; the files have the rest."""
+        most = MOST_LISTED if grid.most_open is None else grid.most_open
+        shown = tables(grid.head, grid.rows[:most], self._width, cell_ink=self._ink)
+        if len(grid.rows) <= most:
+            return shown
+        more = self._say("page.more_rows", count=len(grid.rows) - most)
+        return [*shown, self._text(self._say("page.more_in_files", more=more), "dim")]
+
+    def _table(self, table: Table) -> list[RenderableType]:
+        """A table for the bodies that fill the same columns; modelled ones are in another colour, with dashed lines."""
+        shown: list[RenderableType] = []
+        every = tuple(range(len(table.columns)))
+        for (columns, ink), group in groupby(
+            table.bodies, lambda body: (body.columns or every, _INKS.get(body.kind, ""))
+        ):
+            bodies: list[Body] = list(group)
+            lines = [line for body in bodies for line in body.lines]
+            if ink and bodies[0].title:
+                shown.append(self._text(bodies[0].title, f"bold {ink}"))
+            shown += tables(
+                [table.first.title, *(table.columns[at].title for at in columns)],
+                [[line.label, *(_cell(line.cells[at]) for at in columns)] for line in lines],
+                self._width,
+                lines="dashed" if ink else "solid",
+                line_after=(len(bodies[0].lines),) if len(bodies) > 1 else (),
+                ink=ink,
+                row_styles=[_row_style(line, ink) for line in lines],
+                left=[at for at, column in enumerate(columns, 1) if lines[0].cells[column].tone],
+                longest_first=_LONGEST_TARGET,
             )
-        console.print(render_group(judged, console.width))
+        return shown
 
 
-def render_group(judged: GroupJudgement, width: int) -> RenderableType:
-    """One group as a rich renderable for a terminal of ``width`` columns."""
-    from rich.console import Group as Stack
-    from rich.text import Text
-
-    group, comparison, study = judged.group, judged.comparison, judged.study
-    laid_out = comparison_table(group)
-    told = brief(judged)
-    parts: list[RenderableType] = [paragraph(what_ran(group, comparison), width, "bold"), Text()]
-    if laid_out.comparable or laid_out.set_apart:
-        parts += _tables(laid_out, width)
-    parts += _modelled(laid_out, width)
-    notes = [f"{_superscript(at)} {note}" for at, note in enumerate(laid_out.footnotes, 1)]
-    parts += [paragraph(note, width, "dim") for note in (*notes, *laid_out.marks)]
-    parts += [paragraph(expected(line.row), width, MODELLED_STYLE) for line in laid_out.modelled[:MOST_NAMED]]
-    checked = [board_sentence(line.row, group, ENGLISH) for line in laid_out.modelled[:MOST_NAMED]]
-    parts += [paragraph(sentence, width, MODELLED_STYLE) for sentence in checked if sentence]
-    apart = [line.row for line in (*laid_out.set_apart, *laid_out.modelled) if line.row.record.status != "modelled"]
-    parts += [paragraph(_apart(row), width, "yellow") for row in apart]
-    parts += [paragraph(_broken(row), width, "red") for row in laid_out.broken]
-    parts += [
-        paragraph(f"{row.label}: disturbed {found.verdict}", width, "yellow")
-        for row in group.rows
-        if (found := disturbance(counted(row.record))).too_much
-    ]
-    parts += [paragraph(f"{name} ({machine}): not finished", width, "yellow") for machine, name in group.unfinished]
-    parts += [Text(), *(paragraph(sentence, width) for sentence in told.verdict)]
-    for row in group.conclusive[:MOST_NAMED]:
-        if said := verdict_of(row, study, group, ENGLISH):
-            parts.append(paragraph(f"{row.label}: {said[0]}", width))
-    for row in placed_rows(group.rows)[:MOST_NAMED]:
-        parts.append(paragraph(operators_of(row, ENGLISH), width, MODELLED_STYLE if row.modelled else ""))
-    return Stack(*parts, *_panels(judged, width))
+def _row_style(line: Line, ink: str) -> str:
+    return f"dim {ink}".strip() if "apart" in line.kind else ink
 
 
-def print_panels(judgement: Judgement, console: Console) -> None:
-    """Print what stands beside the measured tables, such as projections, group by group."""
-    from rich.console import Group as Stack
-
-    for judged in judgement.groups:
-        console.print(Stack(*_panels(judged, console.width)))
-
-
-def _panels(judged: GroupJudgement, width: int) -> list[RenderableType]:
-    from rich.text import Text
-
-    parts: list[RenderableType] = []
-    for panel in (one for one in panels(judged, ENGLISH) if one.in_terminal):
-        parts += [Text(), paragraph(panel.title, width, f"bold {PANEL_STYLE}"), paragraph(panel.intro, width)]
-        for grid in panel.grids:
-            most = MOST_PANEL_ROWS if grid.most_open is None else grid.most_open
-            shown = replace(grid, rows=grid.rows[:most])
-            parts += [
-                Text(),
-                paragraph(grid.caption, width, "bold"),
-                *tables(shown.head, shown.rows, width, cell_style=PANEL_STYLE),
-            ]
-            if len(grid.rows) > most:
-                more = ENGLISH("page.more_rows", count=len(grid.rows) - most)
-                parts.append(paragraph(f"{more}: report.md and report.json have all", width, "dim"))
-        parts += [Text(), *(paragraph(note, width, "dim") for note in panel.notes)]
-    return parts
-
-
-def _tables(laid_out: Table, width: int) -> list[RenderableType]:
-    """Measured targets, in as many tables as the width asks for; each repeats the target's name."""
-    from rich import box
-
-    lines = (*laid_out.comparable, *laid_out.set_apart)
-    shown = laid_out.measured_columns
-    titles = ["Target", "vs fastest", *(laid_out.metrics[at].title for at in shown), "Parity"]
-    every = [[line.row.label for line in lines], *_columns(lines)]
-    columns = [*every[:2], *(every[at + 2] for at in shown), every[-1]]
-    return _paged(lines, titles, columns, width, box.SIMPLE_HEAD, section_after=len(laid_out.comparable))
-
-
-def _modelled(laid_out: Table, width: int) -> list[RenderableType]:
-    """Modelled targets under a heading of their own, with the columns that any of them fills."""
-    from rich.box import Box
-
-    lines = laid_out.modelled
-    if not lines:
-        return []
-    shown = laid_out.modelled_columns
-    titles = ["Target", *(laid_out.metrics[at].title for at in shown), "Parity"]
-    every = [[line.row.label for line in lines], *_columns(lines)]
-    columns = [every[0], *(every[at + 2] for at in shown), every[-1]]
-    head = paragraph(ENGLISH("modelled.block"), width, f"bold {MODELLED_STYLE}")
-    return [head, *_paged(lines, titles, columns, width, Box(_DASHED), MODELLED_STYLE)]
-
-
-def _paged(
-    lines: Sequence[Line], titles: list[str], columns: list[list[str]], width: int, lined: Box, ink: str = "",
-    section_after: int = 0,
-) -> list[RenderableType]:  # fmt: skip
-    styles = [
-        ink if line.row.conclusive or line.row.record.status == "modelled" else f"dim {ink}".strip() for line in lines
-    ]
-    return tables(
-        titles, list(zip(*columns, strict=True)), width, box=lined, header_style=f"bold {ink}".strip(),
-        border_style=ink, row_styles=styles, longest_first=_LONGEST_TARGET, section_after=section_after,
-        left=("Parity",),
-    )  # fmt: skip
-
-
-def _columns(lines: Sequence[Line]) -> list[list[str]]:
-    relative = [_two_lines(line.relative) for line in lines]
-    metrics = [[_two_lines(cell) for cell in cells] for cells in zip(*(line.cells for line in lines), strict=True)]
-    return [relative, *metrics, [line.parity for line in lines]]
-
-
-def _two_lines(cell: Cell) -> str:
-    mark = _superscript(cell.footnote) if cell.footnote else ""
-    text = f"{cell.text}{mark}".replace(notation.THIN_SPACE, "\u00a0")
-    return f"{text}\n{cell.interval}".replace(notation.THIN_SPACE, "\u00a0") if cell.interval else text
-
-
-def _apart(row: Row) -> str:
-    reason = row.record.failure.reason if row.record.failure else "its logits are too far from the reference's"
-    if row.rejected:
-        reason = ENGLISH("operators.rejects", operators=ENGLISH.listing(row.rejected))
-    return f"{row.label}: not comparable, takes no part in conclusions: {reason}"
-
-
-def _broken(row: Row) -> str:
-    failure = row.record.failure
-    reason = failure.reason if failure else "no reason was recorded"
-    remedy = f"; {failure.remedy}" if failure and failure.remedy else ""
-    return f"{row.label}: {row.record.status}: {reason}{remedy}"
-
-
-def _superscript(value: int) -> str:
-    return str(value).translate(_SUPERSCRIPTS)
+def _cell(cell: Cell) -> str:
+    """The figure with the number of its footnote, its interval on a second line."""
+    mark = notation.superscript(cell.footnote) if cell.footnote else ""
+    text = f"{cell.text}{mark}\n{cell.interval}" if cell.interval else f"{cell.text}{mark}"
+    return text.replace(notation.THIN_SPACE, "\u00a0")

@@ -1,75 +1,120 @@
-"""Tables in a terminal: one where it fits, several below each other if not; no cell is cut."""
+"""The one table and the one paragraph of a terminal. Nothing is cut: what does not fit goes to a further table."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from reports.document import notation
 
 if TYPE_CHECKING:
-    from rich.box import Box
     from rich.console import RenderableType
-
-_COLUMN_GAP = 3
-_EDGES = 2
-
-
-def paragraph(text: str, width: int, style: str = "") -> RenderableType:
-    """Wrapped text; ``textwrap`` keeps a number and its unit together, where rich would part them."""
     from rich.text import Text
 
-    return Text("\n".join(textwrap.wrap(text, width, break_on_hyphens=False)), style=style, no_wrap=True)
+    Cell = str | Text
+
+_GAP = 3
+_EDGES = 2
+_DASHED = "\n".join(["    ", "    ", " ┄┄ ", "    ", "    ", " ┄┄ ", "    ", "    ", ""])
+"""The lines of a table of modelled figures: dashed where those of a measured one are solid."""
+
+
+def paragraph(text: str, width: int, style: str = "", hanging: int = 0) -> RenderableType:
+    """Return ``text`` wrapped to ``width``; ``textwrap`` keeps a number and its unit together, rich does not.
+
+    Lines after the first begin ``hanging`` columns further right.
+    """
+    from rich.text import Text
+
+    lines = textwrap.wrap(text, width, subsequent_indent=" " * hanging, break_on_hyphens=False)
+    return Text("\n".join(lines), style=style, no_wrap=True)
 
 
 def tables(
-    head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, box: Box | None = None, header_style: str = "",
-    border_style: str = "", cell_style: str = "", row_styles: Sequence[str] = (), longest_first: int | None = None,
-    section_after: int = 0, left: Sequence[str] = (),
+    head: Sequence[str], rows: Sequence[Sequence[Cell]], width: int, *, title: str = "", repeated: int = 1,
+    left: Collection[int] = (), folded: int | None = None, lines: Literal["", "solid", "dashed"] = "",
+    line_after: Collection[int] = (), ink: str = "", cell_ink: str = "", row_styles: Sequence[str] = (),
+    longest_first: int = 0,
 ) -> list[RenderableType]:  # fmt: skip
-    """``rows`` under ``head`` in as many tables as ``width`` asks for; each repeats the first column.
+    """Return ``rows`` under ``head`` in as many tables as ``width`` asks for.
 
-    The columns of the titles in ``left`` are set from the left, the others from the right.
+    A page leaves out a row that has only empty cells on it. A line break in a cell or a title starts a new line there.
+
+    Args:
+        head: A title a column. All empty: the table has no head.
+        rows: As many cells a row as there are titles; a rich ``Text`` brings its colour.
+        width: Columns of the terminal.
+        title: Stands above the first table.
+        repeated: How many first columns every table repeats. They are set from the left.
+        left: Numbers, from 0, of other columns set from the left; the rest is set from the right.
+        folded: Number of the column that wraps where the table is too wide, in place of a further table.
+        lines: ``solid`` or ``dashed`` lines below the head and after ``line_after``; empty for none.
+        line_after: Numbers of the rows, from 1, that a line follows.
+        ink: Style of the head and the lines.
+        cell_ink: Style of the cells that are not repeated.
+        row_styles: A style a row.
+        longest_first: Columns that the first column takes at most; longer names are folded. 0 for any length.
     """
-    from rich.table import Table as RichTable
+    from rich import box
+    from rich.table import Table
     from rich.text import Text
 
     if not rows:
         return []
-    cells = [[cell.replace(notation.THIN_SPACE, "\u00a0") for cell in row] for row in rows]
-    widths = [
-        max(len(part) for text in column for part in text.split("\n")) for column in zip(head, *cells, strict=True)
-    ]
-    if longest_first is not None:
+    texts = [[_text(cell) for cell in row] for row in rows]
+    titles = [_text(name) for name in head]
+    widths = [max(map(_width, column)) for column in zip(titles, *texts, strict=True)]
+    if longest_first:
         widths[0] = min(widths[0], longest_first)
+    around = {"": None, "solid": box.SIMPLE_HEAD, "dashed": box.Box(_DASHED)}[lines]
+    pages = _pages(widths, width, repeated) if folded is None else [[*range(repeated, len(head))]]
     made: list[RenderableType] = []
-    for chosen in _pages(widths, width):
-        table = RichTable(
-            box=box, padding=(0, 1), pad_edge=False, header_style=header_style or "bold",
-            border_style=border_style or None,
+    for page in pages:
+        table = Table(
+            title=None if made or not title else Text(title), title_justify="left", title_style="bold", box=around,
+            padding=(0, 1), pad_edge=False, show_header=any(head), header_style=f"bold {ink}".strip(),
+            border_style=ink or None,
         )  # fmt: skip
-        table.add_column(head[0], width=widths[0] if longest_first is not None else None, overflow="fold")
-        for at in chosen:
-            justify: Literal["left", "right"] = "left" if head[at] in left else "right"
-            table.add_column(head[at], justify=justify, no_wrap=True, style=cell_style or None)
-        for at, row in enumerate(cells):
-            style = row_styles[at] if row_styles else ""
-            shown = (Text(row[0]), *(Text(row[column]) for column in chosen))
-            table.add_row(*shown, style=style or None, end_section=at + 1 == section_after < len(cells))
+        for at in [*range(repeated), *page]:
+            table.add_column(
+                titles[at],
+                justify="left" if at < repeated or at == folded or at in left else "right",
+                style=cell_ink if at >= repeated and cell_ink else None,
+                width=widths[0] if longest_first and not at else None,
+                no_wrap=at > 0 and at != folded,
+                overflow="fold",
+            )
+        for at, row in enumerate(texts):
+            shown = [row[column] for column in page]
+            if any(cell.plain for cell in shown) or not any(cell.plain for cell in row[repeated:]):
+                style = row_styles[at] if row_styles else ""
+                table.add_row(*row[:repeated], *shown, style=style or None, end_section=at + 1 in line_after)
         made.append(table)
     return made
 
 
-def _pages(widths: list[int], width: int) -> list[list[int]]:
-    """Split the columns after the first so that each page fits; a column wider than the terminal stands alone."""
+def _text(cell: Cell) -> Text:
+    """Return the cell with spaces that rich does not break at; a str is never read as markup."""
+    from rich.text import Text
+
+    return Text(cell.replace(notation.THIN_SPACE, "\u00a0")) if isinstance(cell, str) else cell
+
+
+def _width(cell: Text) -> int:
+    return max(line.cell_len for line in cell.split("\n", allow_blank=True))
+
+
+def _pages(widths: list[int], width: int, repeated: int) -> list[list[int]]:
+    """Split the other columns so that each page fits; a column wider than the terminal stands alone."""
+    first = sum(widths[:repeated]) + _GAP * (repeated - 1) + _EDGES
     pages: list[list[int]] = [[]]
-    used = widths[0] + _EDGES
-    for at in range(1, len(widths)):
-        needed = widths[at] + _COLUMN_GAP
+    used = first
+    for at in range(repeated, len(widths)):
+        needed = widths[at] + _GAP
         if pages[-1] and used + needed > width:
             pages.append([])
-            used = widths[0] + _EDGES
+            used = first
         pages[-1].append(at)
         used += needed
     return pages

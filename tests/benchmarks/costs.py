@@ -13,11 +13,14 @@ from backends.common.cache import ROOT_VARIABLE, cache_root
 from profiler.models.workloads import make_workload
 from profiler.records.bundle import CPU
 from profiler.records.quantity import Quantity
+from profiler.records.readings import TARGET
 from profiler.run.ceilings import CeilingProbe
 from profiler.run.plan import Event
 from profiler.run.supervisor import worker_environment
-from profiler.sampling.watch import Instruments, Watch, open_instruments
-from profiler.statistics.medians import median, median_ci95
+from profiler.sampling.instruments import Instruments, metered, open_instruments
+from profiler.sampling.watch import Watch
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.lane import Course, run_job
 from tests.benchmarks.race import ARITHMETIC, Say
@@ -108,4 +111,4 @@ def _seconds(samples: list[float], method: str) -> Quantity:
 def _watch(accelerator: str | None, threads: int) -> Watch:
     """The watch of a run there; where there is no meter, a stand-in that reads a file as one would."""
     found = open_instruments(accelerator, worker_environment(threads))
-    return Watch(found if found.meter else Instruments(StandIn(), None))
+    return Watch(found if found.channel(TARGET).stream else Instruments((metered(TARGET, StandIn()),)))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiler.metrics.catalogue import Evidence, compute_metrics
+from profiler.metrics.catalogue import Context, compute_metrics
 from profiler.records.quantity import Quantity
-from profiler.records.target import Repetition, WorkerReport, decode_rate
-from profiler.statistics.medians import median, median_ci95
+from profiler.records.readings import TARGET, Reading
+from profiler.records.target import Measured, Repetition, WorkerReport, decode_rate
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 from tests.benchmarks.contenders import Contender, find_contender
 from tests.benchmarks.lane import Course
 from tests.benchmarks.race import Heat
@@ -56,16 +58,9 @@ def _entry(
     report: WorkerReport,
     ours: dict[str, WorkerReport],
 ) -> Entry:
-    evidence = Evidence(
-        spec=course.model.spec,
-        prompt_tokens=course.workload.prompt_tokens,
-        precision=contender.precision,
-        worker=report,
-        ceilings=heat.ceilings,
-        energy=None,
-        energy_reason="not measured here",
-    )
-    figures = compute_metrics(evidence)
+    context = Context(course.model.spec, course.workload.prompt_tokens, contender.precision, heat.ceilings)
+    unmetered = (Reading(TARGET, reason="not measured here"),)
+    figures = compute_metrics(Measured(report, readings=unmetered), context)
     others = {name: own for name, own in ours.items() if own is not report}
     return Entry(
         contender=contender,

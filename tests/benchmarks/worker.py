@@ -63,12 +63,12 @@ def overhead(plan: Plan, channel: worker.Channel) -> dict[str, list[list[float]]
     prompt = np.asarray(plan.workload.prompt_ids, dtype=np.int64)
 
     def measured() -> list[float]:
-        channel.emit(Event("measuring"))
-        done = measure(backend, plan.workload, 0.0, plan.precision_wanted, channel.emit, channel.pause)
+        channel.send(Event("measuring"))
+        done = measure(backend, plan.workload, 0.0, plan.precision_wanted, channel.send, channel.pause)
         return [decode_rate(r) or 0.0 for r in done.repetitions if not r.warmup]
 
     def bare() -> list[float]:
-        channel.emit(Event("bare"))
+        channel.send(Event("bare"))
         backend.generate(prompt, plan.workload.output_tokens)
         rates = []
         for _ in range(REPETITIONS_A_BLOCK):
@@ -97,13 +97,13 @@ def weights(plan: Plan, channel: worker.Channel) -> dict[str, float]:
 
     torch.set_num_threads(plan.threads)
     began = time.perf_counter()
-    build_qwen(plan.model, plan.precision, lambda text: channel.emit(Event("weights", text)))
+    build_qwen(plan.model, plan.precision, lambda text: channel.send(Event("weights", text)))
     return {"seconds": time.perf_counter() - began}
 
 
 def prepare(plan: Plan, channel: worker.Channel) -> dict[str, Any]:
     """Whatever the contender must convert before it can load."""
-    return _class(plan).prepare(_execution(plan), lambda text: channel.emit(Event("prepare", text)))
+    return _class(plan).prepare(_execution(plan), lambda text: channel.send(Event("prepare", text)))
 
 
 def _class(plan: Plan) -> type[Backend]:
@@ -113,7 +113,7 @@ def _class(plan: Plan) -> type[Backend]:
 def _loaded(plan: Plan, channel: worker.Channel) -> tuple[Backend, EngineFacts, float]:
     backend = _class(plan)()
     began = time.perf_counter()
-    engine = backend.load(_execution(plan), lambda text: channel.emit(Event("load", text)))
+    engine = backend.load(_execution(plan), lambda text: channel.send(Event("load", text)))
     return backend, engine, time.perf_counter() - began
 
 

@@ -7,10 +7,12 @@ import pytest
 
 from backends.contract.backend import EngineFacts
 from profiler.host.files import Files
-from profiler.metrics.catalogue import Evidence
+from profiler.metrics.catalogue import Context
 from profiler.records.ceilings import Ceilings, CeilingSample
 from profiler.records.quantity import Quantity
-from profiler.records.target import MemoryReading, ParityScore, Repetition, WorkerReport
+from profiler.records.readings import TARGET, Reading
+from profiler.records.target import Measured, MemoryReading, ParityScore, Repetition, WorkerReport
+from tests.outcomes import Case
 
 RECORDED = Path(__file__).parent / "devices" / "recorded"
 
@@ -116,14 +118,14 @@ def make_worker() -> Callable[..., WorkerReport]:
 
 
 @pytest.fixture(scope="session")
-def make_evidence(make_spec, make_worker) -> Callable[..., Evidence]:
-    """Evidence of a tiny model with 50 prompt tokens."""
+def make_case(make_spec, make_worker) -> Callable[..., Case]:
+    """A measurement of a tiny model with 50 prompt tokens."""
 
     def make(
         repetitions, *, ceilings=None, energy=None, reason="no meter", precision="float32", spec=None, **worker
-    ) -> Evidence:
-        return Evidence(
-            spec or make_spec(), 50, precision, make_worker(repetitions, **worker), ceilings, energy, reason
-        )
+    ) -> Case:
+        readings = (Reading(TARGET, energy, "" if energy else reason),)
+        measured = Measured(make_worker(repetitions, **worker), readings=readings)
+        return Case(measured, Context(spec or make_spec(), 50, precision, ceilings))
 
     return make

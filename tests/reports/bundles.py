@@ -13,7 +13,7 @@ from backends.contract.workload import Workload
 from backends.qwen.model import Model, ModelSpec
 from profiler.chips import load_chips
 from profiler.inventory.origin import with_origin
-from profiler.metrics.catalogue import Evidence, compute_metrics
+from profiler.metrics.catalogue import Context, compute_metrics
 from profiler.metrics.modelled import modelled_metrics
 from profiler.records.bundle import Bundle, ceilings_file, target_file
 from profiler.records.ceilings import Ceilings, CeilingSample
@@ -21,20 +21,24 @@ from profiler.records.codec import encode
 from profiler.records.host import Component, Host
 from profiler.records.index import BUNDLE_SCHEMA, BundleIndex, WorkloadRecord
 from profiler.records.quantity import Quantity
+from profiler.records.readings import TARGET, EnergyReading, PowerSample, Reading
 from profiler.records.reference import ReferenceRecord
 from profiler.records.target import (
     RECORD_SCHEMA,
-    EnergyReading,
+    Examined,
     ExamineReport,
+    Failed,
     Failure,
+    Measured,
     MemoryReading,
     ParityScore,
-    PowerSample,
     Repetition,
     Spoiler,
     TargetRecord,
+    Unavailable,
     WorkerReport,
 )
+from tests.outcomes import changed
 
 QWEN3_06B = ModelSpec(
     name="qwen3-0.6b", architecture="qwen3", hidden_size=1024, intermediate_size=3072, layers=28, attention_heads=16,
@@ -147,30 +151,27 @@ def target(
         memory=memory, packages={"numpy": "2.4.6", engine[0].lower().replace(" ", ""): engine[1]},
         environment={"OMP_NUM_THREADS": "2"},
     )  # fmt: skip
-    evidence = Evidence(QWEN3_06B, PROMPT_TOKENS, precision, worker, under or ceilings(), energy, NO_ENERGY)
-    failure = None if passed else Failure("parity: top-1 agreement 0.62 is below 0.75", "compare at another precision")
+    readings = (Reading(TARGET, energy, "" if energy else NO_ENERGY),)
+    measured = Measured(worker, readings=readings, preparation=preparation or {})
+    context = Context(QWEN3_06B, PROMPT_TOKENS, precision, under or ceilings())
     return TargetRecord(
         schema=RECORD_SCHEMA, id=f"{backend}@{precision}", backend=backend, device="", precision=precision,
-        status="ok" if passed else "not_comparable", threads=2, model_digest=model_digest or digest_of("model"),
+        threads=2, model_digest=model_digest or digest_of("model"),
         workload_digest=workload_digest or digest_of("workload"),
-        metrics=compute_metrics(evidence), worker=worker, failure=failure, accelerator=accelerator, energy=energy,
-        preparation=preparation or {},
+        outcome=changed(measured, metrics=compute_metrics(measured, context)), accelerator=accelerator,
     )  # fmt: skip
 
 
-def broken_target(backend: str, status: str, failure: Failure, precision: str = "float32") -> TargetRecord:
+def broken_target(backend: str, outcome: Failed | Unavailable, precision: str = "float32") -> TargetRecord:
     """A target without figures."""
-    record = target(backend, precision, 1.0, 0.1)
-    return replace(record, status=status, metrics={}, worker=None, failure=failure)
+    return replace(target(backend, precision, 1.0, 0.1), outcome=outcome)
 
 
-FAILED = broken_target("onnx-cpu", "failed", Failure(
+FAILED = broken_target("onnx-cpu", Failed(Failure(
     "the worker was killed by signal 9 while loading", "free memory, or take a smaller model",
     "loading weights: 310/311\nTraceback (most recent call last):\n  File \"worker.py\", line 7\nMemoryError",
-), "int8")  # fmt: skip
-UNAVAILABLE = broken_target(
-    "cuda", "unavailable", Failure("no NVIDIA driver: libnvidia-ml.so.1 is missing", "install the driver")
-)
+)), "int8")  # fmt: skip
+UNAVAILABLE = broken_target("cuda", Unavailable("no NVIDIA driver: libnvidia-ml.so.1 is missing", "install the driver"))
 
 
 def bundle(
@@ -320,11 +321,10 @@ def modelled_target(
     workload = Workload("chat", (tuple(range(PROMPT_TOKENS)),), OUTPUT_TOKENS)
     return TargetRecord(
         schema=RECORD_SCHEMA, id=f"{name}@{precision}", backend=backend, device=device, precision=precision,
-        status="modelled" if passed is not False else "not_comparable", threads=2,
-        model_digest=digest_of("model"), workload_digest=digest_of("workload"),
-        metrics=modelled_metrics(compiled, QWEN3_06B, workload), chip_id=chip_id,
-        failure=Failure(score.shortfall) if score and not passed else None,
-        examined=ExamineReport(compiled, (), score, host()),
+        threads=2, model_digest=digest_of("model"), workload_digest=digest_of("workload"), chip_id=chip_id,
+        outcome=Examined(
+            ExamineReport(compiled, (), score, host()), modelled_metrics(compiled, QWEN3_06B, workload)
+        ),
     )  # fmt: skip
 
 

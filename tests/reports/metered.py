@@ -9,17 +9,19 @@ from profiler.devices.metering.stream import thin
 from profiler.devices.metering.telemetry import State
 from profiler.disturbance.device import mark_repetitions
 from profiler.energy.per_token import window_edges
-from profiler.metrics.catalogue import Evidence, compute_metrics
-from profiler.records.target import (
+from profiler.metrics.catalogue import Context, compute_metrics
+from profiler.records.readings import (
+    TARGET,
     DeviceProcess,
     EnergyReading,
-    EnergyWindow,
     MeterFault,
     PowerSample,
+    Reading,
     SamplerCost,
-    TargetRecord,
     Telemetry,
 )
+from profiler.records.target import EnergyWindow, Measured, TargetRecord
+from tests.outcomes import changed
 from tests.reports.bundles import PROMPT_TOKENS, QWEN3_06B, ceilings, target
 
 S = 1_000_000_000
@@ -85,14 +87,11 @@ def metered_target(**changes: EnergyReading | Telemetry | None) -> TargetRecord:
         energy_windows=WINDOWS,
         device_memory=DeviceMemory(16_100_000_000, 16_900_000_000),
     )
-    record = replace(
-        base, id="cuda:0@bfloat16", device="0", worker=worker, accelerator="cuda:0", energy=reading(),
-        telemetry=telemetry(), sampler=SamplerCost(0.21, 140.0, 3000),
-    )  # fmt: skip
-    record = replace(record, **changes)
+    readings = (Reading(TARGET, reason="nvml: no counter"),)
+    seen = {"energy": reading(), "telemetry": telemetry(), **changes}
+    measured = Measured(worker, readings=readings, sampler=SamplerCost(0.21, 140.0, 3000))
+    measured = changed(measured, telemetry_reason="nvml: no driver", **seen)
     assert window_edges(worker)
-    evidence = Evidence(
-        QWEN3_06B, PROMPT_TOKENS, "bfloat16", worker, ceilings(), record.energy, "nvml: no counter", "cuda:0", None,
-        record.telemetry, "nvml: no driver",
-    )  # fmt: skip
-    return replace(record, metrics=compute_metrics(evidence))
+    context = Context(QWEN3_06B, PROMPT_TOKENS, "bfloat16", ceilings(), "cuda:0")
+    measured = changed(measured, metrics=compute_metrics(measured, context))
+    return replace(base, id="cuda:0@bfloat16", device="0", accelerator="cuda:0", outcome=measured)

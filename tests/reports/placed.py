@@ -8,6 +8,7 @@ from backends.operators import OperatorPlacement, Place, place_nodes
 from backends.operators.count import count_model
 from profiler.records.bundle import Bundle
 from profiler.records.target import TargetRecord
+from tests.outcomes import altered
 from tests.reports.bundles import (
     OUTPUT_TOKENS,
     PROMPT_TOKENS,
@@ -44,8 +45,8 @@ def placements(
 def with_operators(record: TargetRecord, operators: tuple[OperatorPlacement, ...]) -> TargetRecord:
     """The record, with ``operators`` in what its worker told."""
     if record.worker is not None:
-        return replace(record, worker=replace(record.worker, operators=operators))
-    return replace(record, examined=replace(record.examined, operators=operators))
+        return altered(record, worker=replace(record.worker, operators=operators))
+    return altered(record, report=replace(record.examined, operators=operators))
 
 
 def placed_bundles(**changes) -> list[Bundle]:

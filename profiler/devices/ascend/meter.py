@@ -1,26 +1,24 @@
 """Huawei Ascend: the board's power, as ``npu-smi info watch`` prints it every second.
 
-There is no energy counter to read, so joules are derived. A card of two chips (Atlas 300I Duo, 910C) tells its power
-once, for both: the scope then says so. Forms of the output: Ascend "npu-smi" documentation, and what users recorded.
+There is no energy counter, so joules are derived. A card of two chips (Atlas 300I Duo, 910C) reports the power of both
+together: the scope then says so. Forms of the output: Ascend "npu-smi" documentation, and what users recorded.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from profiler.devices.ascend.npu_smi import mapping
+from profiler.devices.ascend.tool import VISIBLE, mapping
 from profiler.devices.meter import MeterLostError, MeterProbe
 from profiler.devices.metering.streamed_power import StreamedPower
+from profiler.devices.screen.program import call
 from profiler.devices.screen.visible import count_visible, visible_number
 
 TOOL = "npu-smi"
 PERIOD_S = 1
-MAP_LIMIT_S = 10.0
-VISIBLE = ("ASCEND_RT_VISIBLE_DEVICES",)
 _COLUMN = re.compile(r"[^()]+\([^)]*\)")
 
 
@@ -34,14 +32,14 @@ class _Place:
 
 
 class WatchedRow:
-    """Picks one chip's power out of the lines of ``info watch``; the header names the columns."""
+    """Picks one chip's power from the lines of ``info watch``; the header names the columns."""
 
     def __init__(self, card: int, chip: int) -> None:
         self._card, self._chip = str(card), str(chip)
         self._columns: list[str] = []
 
     def power_w(self, line: str) -> float | None:
-        """Watts, or None for a header, another chip, or a chip that tells none (``NA``)."""
+        """Return watts, or None for a header, another chip, or a chip without a figure (``NA``)."""
         if "NpuID" in line:
             self._columns = [column.strip() for column in _COLUMN.findall(line)]
             return None
@@ -64,25 +62,25 @@ class NpuSmi(StreamedPower):
 
     @classmethod
     def probe(cls, accelerator: str | None, environment: Mapping[str, str]) -> MeterProbe:
-        """Whether the tool is there and knows the device; that it tells power shows when it is opened."""
-        found = _find(accelerator, environment)
-        if isinstance(found, str):
-            return MeterProbe(False, found, "install the Ascend driver, with its tools on PATH")
-        return MeterProbe(True, scope=_scope(found), grade="derived")
+        """Return whether the tool is installed and lists the device; :meth:`open` checks that it reports power."""
+        place = _find(accelerator, environment)
+        if isinstance(place, str):
+            return MeterProbe(False, place, "install the Ascend driver, with its tools on PATH")
+        return MeterProbe(True, scope=_scope(place), grade="derived")
 
     @classmethod
     def candidates(cls, environment: Mapping[str, str]) -> tuple[str | None, ...]:
-        """Every device the tool lists; none where there is no tool."""
+        """Return every device the tool lists; none without the tool."""
         listed = _listed() if shutil.which(TOOL) else {}
         return tuple(f"npu:{number}" for number in range(count_visible(len(listed), VISIBLE, environment)))
 
     @classmethod
     def open(cls, accelerator: str | None, environment: Mapping[str, str]) -> NpuSmi:
         """Start watching, and wait for the first reading."""
-        found = _find(accelerator, environment)
-        if isinstance(found, str):
-            raise MeterLostError(found)
-        return cls(found)
+        place = _find(accelerator, environment)
+        if isinstance(place, str):
+            raise MeterLostError(place)
+        return cls(place)
 
     def __init__(self, place: _Place) -> None:
         command = [TOOL, "info", "watch", "-i", str(place.card), "-c", str(place.chip), "-d", str(PERIOD_S)]
@@ -113,11 +111,5 @@ def _find(accelerator: str | None, environment: Mapping[str, str]) -> _Place | s
 
 
 def _listed() -> dict[tuple[int, int], int]:
-    """(card, chip) to logical number; empty if the tool does not answer."""
-    try:
-        done = subprocess.run(
-            [TOOL, "info", "-m"], capture_output=True, text=True, timeout=MAP_LIMIT_S, check=False, errors="replace"
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return mapping(done.stdout)
+    """Return (card, chip) to logical number; empty if the tool does not answer."""
+    return mapping(call([TOOL, "info", "-m"]).text)

@@ -1,4 +1,4 @@
-"""Who is behind an identification: the processor vendor tables that the kernel's numbers are looked up in."""
+"""Who designs a device or processor, by the identification that the kernel reports."""
 
 from __future__ import annotations
 
@@ -28,45 +28,50 @@ class _ArmCore:
 
 
 @dataclass(frozen=True, slots=True)
-class PciVendor:
-    """The maker behind a PCI vendor id.
+class Maker:
+    """Who designs devices, and how the PCI bus shows them. ``country`` is that of its headquarters.
 
-    ``classes`` are prefixes of the PCI class of its accelerators; ``tool`` is the program that knows more about them.
+    ``pci_ids`` are its vendor ids (four lower-case hexadecimal digits), read in ``sources``; ``classes`` are prefixes
+    of the PCI class of its accelerators, since network cards and bridges carry the same vendor id. ``tool`` is the
+    program or library that describes the accelerators. ``virtual``: a hypervisor emulates its devices.
     """
 
-    id: str
     name: str
-    sources: tuple[str, ...]
     country: str | None = None
+    pci_ids: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     tool: str = ""
     virtual: bool = False
+    sources: tuple[str, ...] = ()
+
+
+COMPUTE = ("0302", "0380", "12", "0b40")
+"""PCI classes of accelerators that drive no screen: 3D and other display controllers, accelerators, co-processors."""
+
+COMPUTE_AND_DISPLAY = ("0300", "0302", "0380", "12")
+"""PCI classes of makers whose graphics cards drive screens too."""
 
 
 def cpu_vendor(identification: str) -> CpuVendor | None:
-    """The designer behind a CPUID vendor string, an Arm implementer code, or what else the kernel prints."""
+    """Return the designer behind a CPUID vendor string, an Arm implementer code, or another string of the kernel's."""
     return _cpu_vendors().get(identification.strip())
 
 
 def arm_core(implementer: str, part: str) -> str | None:
-    """The name of an Arm core by its identification register."""
+    """Return the name of an Arm core by its identification register."""
     core = _arm_cores().get(f"{implementer}:{part}")
     return core.name if core else None
 
 
-def pci_vendor(vendor_id: str) -> PciVendor | None:
-    """The maker behind four hexadecimal digits."""
-    return pci_vendors().get(vendor_id)
-
-
-_Fact = TypeVar("_Fact", CpuVendor, PciVendor, _ArmCore)
+_Fact = TypeVar("_Fact", CpuVendor, Maker, _ArmCore)
 
 
 @cache
-def pci_vendors() -> dict[str, PciVendor]:
-    """Every known maker by PCI vendor id."""
+def listed_makers() -> dict[str, Maker]:
+    """Return the makers by PCI vendor id whose devices no plug-in declares."""
     root = facts.shipped("profiler.devices.bus", "pci_vendors.yaml", "chipassay.pci-vendors/1", ("vendors",))
-    return _sourced(PciVendor, root, "vendors")
+    makers = _sourced(Maker, root, "vendors", by="name").values()
+    return {vendor_id: maker for maker in makers for vendor_id in maker.pci_ids}
 
 
 @cache
@@ -85,10 +90,10 @@ def _cpu_facts() -> Located:
     )
 
 
-def _sourced(kind: type[_Fact], root: Located, key: str) -> dict[str, _Fact]:
+def _sourced(kind: type[_Fact], root: Located, key: str, by: str = "id") -> dict[str, _Fact]:
     def make(entry: Located) -> _Fact:
         made = facts.record(kind, entry)
-        facts.check_sources(entry, made.sources, what=repr(made.id))
+        facts.check_sources(entry, made.sources, what=repr(getattr(made, by)))
         return made
 
-    return facts.records(kind, root, key, make=make)
+    return facts.records(kind, root, key, by, make)

@@ -1,4 +1,4 @@
-"""A laptop's batteries, while they alone feed it: the power they give is what the whole machine takes.
+"""A laptop's batteries, while they alone power it: their output is the whole machine's power.
 
 Files and units: Documentation/ABI/testing/sysfs-class-power (``power_now`` in microwatts, ``current_now`` in
 microamperes, ``voltage_now`` in microvolts; the sign of a current differs between drivers).
@@ -14,14 +14,14 @@ from profiler.records.quantity import Grade
 
 ROOT = Path("/sys/class/power_supply")
 POWER_AGE_S = 1.0
-"""The kernel asks a battery's firmware at most once a second (drivers/acpi/battery.c: cache_time)."""
+"""The kernel reads a battery's firmware at most once a second (drivers/acpi/battery.c: cache_time)."""
 
 
 class Battery(Meter):
-    """All batteries that discharge, summed."""
+    """The sum of all discharging batteries."""
 
     name = "battery"
-    covers = "the whole machine, while its battery feeds it"
+    covers = "the whole machine, while it runs on battery"
     scope = "whole machine"
     grade: Grade = "derived"
     sample_interval_s = 0.5
@@ -32,14 +32,14 @@ class Battery(Meter):
 
     @classmethod
     def probe(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> MeterProbe:
-        """Is there one, does it discharge, does it tell power?"""
+        """Return whether a battery discharges and reports power."""
         batteries = _batteries(cls.root)
         if not batteries:
             return MeterProbe(False, "no battery under /sys/class/power_supply")
         states = [_word(battery, "status") for battery in batteries]
         if _fed(cls.root) or "Discharging" not in states or "Charging" in states:
-            said = ", ".join(f"{b.name} {state}" for b, state in zip(batteries, states, strict=True))
-            return MeterProbe(False, f"the battery does not feed the machine ({said})", "unplug the charger")
+            listed = ", ".join(f"{b.name} {state}" for b, state in zip(batteries, states, strict=True))
+            return MeterProbe(False, f"the machine does not run on battery ({listed})", "unplug the charger")
         try:
             _power_w(cls.root)
         except (OSError, ValueError) as error:
@@ -48,11 +48,11 @@ class Battery(Meter):
 
     @classmethod
     def open(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> Battery:
-        """All batteries."""
+        """Open all batteries."""
         return cls()
 
     def look(self) -> Look:
-        """Power now, as long as nothing charges."""
+        """Return the power now, unless a charger is plugged in."""
         if _fed(self.root) or all(_word(battery, "status") != "Discharging" for battery in _batteries(self.root)):
             raise MeterLostError("the charger was plugged in")
         try:
@@ -62,17 +62,17 @@ class Battery(Meter):
 
 
 def _batteries(root: Path) -> list[Path]:
-    """Those of the machine, not of a mouse or keyboard."""
+    """Return the batteries of the machine, not of a mouse or keyboard."""
     return [p for p in sorted(root.glob("*")) if _word(p, "type") == "Battery" and _word(p, "scope") != "Device"]
 
 
 def _fed(root: Path) -> bool:
-    """Whether a charger is plugged in."""
+    """Return whether a charger is plugged in."""
     return any(_word(p, "type") != "Battery" and _word(p, "online") == "1" for p in root.glob("*"))
 
 
 def _power_w(root: Path) -> float:
-    """Of all batteries that discharge."""
+    """Return the power of all discharging batteries."""
     total_w = 0.0
     for battery in _batteries(root):
         if _word(battery, "status") != "Discharging":
@@ -83,7 +83,7 @@ def _power_w(root: Path) -> float:
             volts, amperes = (int((battery / name).read_text()) for name in ("voltage_now", "current_now"))
             total_w += abs(volts * amperes) / 1e12
     if total_w == 0:
-        raise ValueError("it says 0 W")
+        raise ValueError("it reads 0 W")
     return total_w
 
 

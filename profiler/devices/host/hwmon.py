@@ -1,7 +1,7 @@
-"""Power and energy sensors of the host that the kernel's ``hwmon`` shows.
+"""The host's power and energy sensors in the kernel's ``hwmon``.
 
-Many such sensors measure something that a model does not run on (a disk, a network card, one rail of many). Used are
-those of which it is known what they cover (:data:`KNOWN`), and a lone current monitor (INA219, INA226, INA3221, ...),
+Many such sensors measure parts that run no model (a disk, a network card, one rail of many). Only sensors with known
+coverage (:data:`KNOWN`) are used, and a lone current monitor (INA219, INA226, INA3221, ...),
 whose scope then says that it is one rail. Files and units: Documentation/hwmon/sysfs-interface and the drivers' own
 pages (``energy*_input`` in microjoules, ``power*_input`` and ``power*_average`` in microwatts, ``in*_input`` in
 millivolts, ``curr*_input`` in milliamperes). A counter is *measured*, integrated power *derived*.
@@ -20,12 +20,12 @@ from profiler.records.quantity import Grade
 
 ROOT = Path("/sys/class/hwmon")
 POWER_AGE_S = 0.1
-"""How old a power reading is taken to be where neither ``power*_average_interval`` nor ``update_interval`` tells."""
+"""The assumed age of a power reading without ``power*_average_interval`` and ``update_interval``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Sensors of which it is known what they cover: by the driver's name and the sensor's label; all are summed."""
+    """Sensors with known coverage, by the driver's name and the sensor's label; all of a kind are summed."""
 
     driver: str
     label: str
@@ -42,7 +42,7 @@ KNOWN = (
 node. ``ina3221``: the input of NVIDIA's Jetson modules. ``power_meter``: ACPI's, of the machine."""
 
 MONITOR = re.compile(r"ina\d+x{0,2}$")
-"""Drivers of current monitors, whose one shunt may sit anywhere."""
+"""Drivers of current monitors, whose shunt may measure any rail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,15 @@ class Sensor:
 
     @property
     def counts(self) -> bool:
-        """Whether it tells joules."""
+        """Whether it counts joules."""
         return self.files[0].name.startswith("energy")
 
     def microjoules(self) -> int:
-        """The counter."""
+        """Return the counter."""
         return int(self.files[0].read_text())
 
     def power_w(self) -> float:
-        """Power now."""
+        """Return the power now."""
         values = [int(file.read_text()) for file in self.files]
         return values[0] / 1e6 if len(values) == 1 else values[0] * values[1] / 1e6
 
@@ -73,8 +73,8 @@ class Sensor:
 
 
 def sensors(root: Path) -> list[Sensor]:
-    """Every sensor of power or energy below ``root``."""
-    found = []
+    """Return every sensor of power or energy below ``root``."""
+    listed = []
     for device in sorted(root.glob("hwmon*")):
         driver = _text(device / "name")
         named = _text(device / "label")
@@ -82,23 +82,23 @@ def sensors(root: Path) -> list[Sensor]:
         powers |= {file.name.partition("_")[0]: file for file in sorted(device.glob("power*_input"))}
         for channel, file in sorted(powers.items()):
             age_s = _age_s(device / f"{channel}_average_interval", device / "update_interval")
-            found.append(Sensor(driver, _text(device / f"{channel}_label") or named, (file,), age_s))
+            listed.append(Sensor(driver, _text(device / f"{channel}_label") or named, (file,), age_s))
         for file in sorted(device.glob("energy*_input")):
-            found.append(Sensor(driver, _text(device / file.name.replace("_input", "_label")) or named, (file,), 0.0))
+            listed.append(Sensor(driver, _text(device / file.name.replace("_input", "_label")) or named, (file,), 0.0))
         if not powers:
             for current in sorted(device.glob("curr*_input")):
                 number = current.name.removeprefix("curr").removesuffix("_input")
                 voltage = device / f"in{number}_input"
                 if MONITOR.match(driver) and voltage.is_file():
                     label = _text(device / f"in{number}_label") or named
-                    found.append(Sensor(driver, label, (current, voltage), _age_s(device / "update_interval")))
-    return found
+                    listed.append(Sensor(driver, label, (current, voltage), _age_s(device / "update_interval")))
+    return listed
 
 
 def _age_s(*intervals: Path) -> float:
-    """The first interval that is told, in milliseconds."""
-    told = [text for path in intervals if (text := _text(path)).isdigit()]
-    return int(told[0]) / 1000 if told else POWER_AGE_S
+    """Return the first known interval, in seconds; the files hold milliseconds."""
+    known = [text for path in intervals if (text := _text(path)).isdigit()]
+    return int(known[0]) / 1000 if known else POWER_AGE_S
 
 
 def _text(path: Path) -> str:
@@ -110,7 +110,7 @@ def _text(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The sensors that are summed, and what they cover."""
+    """The sensors to sum, and what they cover."""
 
     sensors: tuple[Sensor, ...]
     scope: str
@@ -121,34 +121,34 @@ class _Choice:
 
 
 def _choose(root: Path) -> _Choice | MeterProbe:
-    """The best sensors, or why there are none."""
-    found = sensors(root)
+    """Return the best sensors, or why there are none."""
+    listed = sensors(root)
     for kind in KNOWN:
-        fitting = [s for s in found if s.driver == kind.driver and re.fullmatch(kind.label, s.label)]
+        fitting = [s for s in listed if s.driver == kind.driver and re.fullmatch(kind.label, s.label)]
         counting = [s for s in fitting if s.counts]
         if fitting:
             return _Choice(tuple(counting or fitting), kind.scope)
-    rails = [sensor for sensor in found if MONITOR.match(sensor.driver)]
+    rails = [sensor for sensor in listed if MONITOR.match(sensor.driver)]
     if len(rails) == 1:
         return _Choice((rails[0],), f"one rail ({rails[0]})")
     if rails:
         names = ", ".join(str(rail) for rail in rails)
         return MeterProbe(
             False,
-            f"hwmon shows {len(rails)} rails ({names}), and none is known to feed all of the processor or module",
+            f"hwmon shows {len(rails)} rails ({names}), and none is known to supply the whole processor or module",
             "read the machine at the wall: chipassay profile --wall-meter",
         )
-    other = sorted({sensor.driver for sensor in found})
+    other = sorted({sensor.driver for sensor in listed})
     seen = f"; those of {', '.join(other)} measure other parts" if other else ""
     return MeterProbe(
         False,
-        f"no sensor of the processor's, module's or machine's power under /sys/class/hwmon{seen}",
+        f"no power sensor of the processor, module or machine under /sys/class/hwmon{seen}",
         "load the driver of the board's sensor (amd_energy, ina2xx, ina3221, acpi_power_meter)",
     )
 
 
 class Hwmon(Meter):
-    """The sensors that cover most exactly what executes, summed."""
+    """The sum of the sensors that cover the executing hardware best."""
 
     name = "hwmon"
     covers = "the host's power sensors (processor, module, machine, INA monitors)"
@@ -157,7 +157,7 @@ class Hwmon(Meter):
 
     @classmethod
     def probe(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> MeterProbe:
-        """Present, known and readable?"""
+        """Return whether sensors with known coverage are readable."""
         choice = _choose(cls.root)
         if isinstance(choice, MeterProbe):
             return choice
@@ -172,7 +172,7 @@ class Hwmon(Meter):
 
     @classmethod
     def open(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> Hwmon:
-        """The sensors that :meth:`probe` found."""
+        """Open the sensors that :meth:`probe` found."""
         choice = _choose(cls.root)
         if isinstance(choice, MeterProbe):
             raise MeterLostError(choice.reason)
@@ -193,7 +193,7 @@ class Hwmon(Meter):
             self.power_period_s = max(sensor.age_s for sensor in self._sensors)
 
     def look(self) -> Look:
-        """Joules since creation, or power now, of all sensors together."""
+        """Return joules since creation, or power now, of all sensors together."""
         try:
             values = _read(self._sensors)
         except (OSError, ValueError) as error:
@@ -205,5 +205,5 @@ class Hwmon(Meter):
 
 
 def _read(chosen: Sequence[Sensor]) -> list[float]:
-    """Microjoules of counters, or watts."""
+    """Return microjoules of counters, or watts."""
     return [float(sensor.microjoules()) if sensor.counts else sensor.power_w() for sensor in chosen]

@@ -15,7 +15,7 @@ from profiler.devices.metering.counter import Counter
 
 ROOT = Path("/sys/class/powercap")
 PLAUSIBLE_MAX_POWER_W = 2000.0
-"""No package draws more; it bounds how soon a counter can wrap twice."""
+"""More than any package draws; it bounds how soon a counter can wrap twice."""
 
 
 @dataclass(slots=True)
@@ -27,17 +27,17 @@ class _Package:
 
 
 def packages(root: Path) -> list[Path]:
-    """The package domains below ``root``, one per processor package."""
-    found = []
+    """Return the package domains below ``root``, one per processor package."""
+    zones = []
     for zone in sorted(root.glob("intel-rapl:*")):
         name = zone / "name"
         if zone.name.count(":") == 1 and name.is_file() and name.read_text().strip().startswith("package-"):
-            found.append(zone)
-    return found
+            zones.append(zone)
+    return zones
 
 
 class Rapl(Meter):
-    """Sum of all packages, wrap-around undone by modular differences."""
+    """The sum of all packages; modular differences correct wrap-around."""
 
     name = "rapl"
     covers = "the host's processor packages (Intel, AMD)"
@@ -47,7 +47,7 @@ class Rapl(Meter):
 
     @classmethod
     def probe(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> MeterProbe:
-        """Present and readable?"""
+        """Return whether the packages' counters are readable."""
         zones = packages(cls.root)
         if not zones:
             return MeterProbe(
@@ -61,7 +61,7 @@ class Rapl(Meter):
         except PermissionError:
             return MeterProbe(
                 False,
-                "RAPL is there, but energy_uj is readable by root only",
+                "RAPL is present, but only root may read energy_uj",
                 "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
             )
         except OSError as error:
@@ -70,7 +70,7 @@ class Rapl(Meter):
 
     @classmethod
     def open(cls, accelerator: str | None = None, environment: Mapping[str, str] | None = None) -> Rapl:
-        """All packages of the machine."""
+        """Open all packages of the machine."""
         try:
             return cls()
         except (OSError, ValueError) as error:
@@ -88,7 +88,7 @@ class Rapl(Meter):
         self.max_power_w = PLAUSIBLE_MAX_POWER_W * len(self._packages)
 
     def look(self) -> Look:
-        """Joules of all packages since creation."""
+        """Return the joules of all packages since creation."""
         faults = []
         for package in self._packages:
             try:

@@ -9,14 +9,14 @@ NEAR_ZERO = 0.1
 """A counter wraps from the last tenth of its range into the first."""
 
 RESET_BELOW = 0.01
-"""A fall to less than this part of what it showed is a counter that began again."""
+"""A counter that falls below this share of its last value was reset."""
 
 
 class Counter:
     """Adds up a counter that counts in whole units from anywhere.
 
-    ``moduli`` are the ranges it may wrap at, in units; where ``always`` is set a fall can only be a wrap (RAPL, whose
-    range is told and soon used up).
+    ``moduli`` are the ranges at which it may wrap, in units. With ``always``, any decrease is a wrap (RAPL, whose
+    range is known and soon exhausted).
     """
 
     def __init__(self, first: int, moduli: tuple[int, ...], *, always: bool = False) -> None:
@@ -26,7 +26,7 @@ class Counter:
         self._always = always
 
     def advance(self, now: int) -> str:
-        """Take the next value; a fault code if it fell. After a reset or a step backwards nothing is added."""
+        """Take the next value and return a fault code if it decreased. A reset or step backwards adds nothing."""
         last, self._last = self._last, now
         if now >= last:
             self.total += now - last

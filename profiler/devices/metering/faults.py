@@ -1,4 +1,4 @@
-"""What can be wrong with a meter's stream of readings, by name. Thresholds stand here and nowhere else."""
+"""The faults of a meter's readings, by name, and every threshold that decides them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLOCK_STEPPED = "meter_clock_stepped"
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """``spoils``: no figure is taken from a window that it touches. The text completes "the counter ..."."""
+    """``spoils``: windows that it touches yield no figure. ``meaning`` completes "the counter ..."."""
 
     code: str
     meaning: str
@@ -30,38 +30,38 @@ class FaultKind:
 FAULTS: dict[str, FaultKind] = {
     kind.code: kind
     for kind in (
-        FaultKind(WRAPPED, "passed the end of its range and began at zero; undone", spoils=False),
+        FaultKind(WRAPPED, "passed the end of its range and restarted at zero; corrected", spoils=False),
         FaultKind(RESET, "fell to almost nothing: the driver was reloaded or the device reset"),
         FaultKind(BACKWARDS, "ran backwards"),
         FaultKind(JUMPED, "rose faster than the hardware can draw power"),
         FaultKind(FROZEN, "stood still although it was read"),
-        FaultKind(GAP, "was not read for longer than its readings may be apart"),
+        FaultKind(GAP, "was not read for longer than allowed between two readings"),
         FaultKind(POWER_GAP, "has no cross-check here: power was not read for longer than allowed", spoils=False),
-        FaultKind(LOST, "could not be read any more"),
+        FaultKind(LOST, "became unreadable"),
         FaultKind(EDGE_MISSING, "was not read before and after the whole window"),
         FaultKind(DISAGREES, "and integrated power differ by more than they should", spoils=False),
         FaultKind(IMPRECISE, "is too coarse for so short a window"),
-        FaultKind(CLOCK_STEPPED, "set its own clock, so that its readings cannot be told apart in time"),
+        FaultKind(CLOCK_STEPPED, "changed its own clock, so the times of its readings are unknown"),
     )
 }
-"""Every fault a reading may name."""
+"""Every fault by its code."""
 
 FROZEN_PERIODS = 20
-"""A counter that does not change for this many of its update periods stands still."""
+"""A counter that does not change for this many of its update periods is frozen."""
 
 FROZEN_AT_LEAST_S = 2.0
 
 POWER_GAP_S = 1.0
-"""Integrated power may not go without a sample for longer; a counter may, until it could have wrapped."""
+"""The longest time between two power samples that are integrated; a counter may wait until it could have wrapped."""
 
 POWER_GAP_PERIODS = 3
-"""Nor for longer than this many periods of a slower source."""
+"""Likewise in periods, for a slower source."""
 
 DISAGREEMENT = 0.05
-"""Counter and integrated power may differ by this part (InferenceX uses the same tolerance)."""
+"""The tolerated difference between counter and integrated power (InferenceX uses the same)."""
 
 STATED_ERROR = 0.02
-"""A window is made long enough that resolution alone puts no more than this part of doubt on its joules."""
+"""Windows are long enough that resolution alone leaves no more than this relative error in their joules."""
 
 LARGEST_ERROR = 0.10
-"""A figure more doubtful than this is refused."""
+"""A figure with a larger relative error is refused."""

@@ -22,21 +22,23 @@ from profiler.devices.metering.faults import (
 )
 from profiler.devices.metering.update_period import infer_update_period_s
 from profiler.records.quantity import Grade
-from profiler.records.target import EnergyReading, MeterFault, PowerSample
+from profiler.records.readings import EnergyReading, MeterFault, PowerSample
 
 MOST_KEPT = 300
 """Samples kept beside those at the edges of windows."""
 
 
 UNKNOWN_PERIOD_S = 0.1
-"""What a counter adds at one change when its period is not known: no counter in use is slower."""
+"""The period assumed for a counter whose period is unknown: no counter in use is slower."""
 
 
 class MeterStream:
-    """Looks at a meter when told to, and remembers what it saw and what was wrong with it."""
+    """Samples a meter on request, and keeps the readings and their faults."""
 
     def __init__(self, meter: Meter, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self.meter = meter
+        self.device, self.cpu_s = meter.device, 0.0
+        self.sample_interval_s, self.max_interval_s = meter.sample_interval_s, meter.max_interval_s
         self.update_period_s: float | None = None
         self.reads = 0
         self._clock = clock
@@ -48,8 +50,20 @@ class MeterStream:
         self._changed_ns = 0
         self._longest_gap_ns = 0
 
+    @property
+    def period_s(self) -> float:
+        """Return how far apart readings are: of the counter, or of power where the counter's is not known."""
+        return self.update_period_s or self.meter.power_period_s
+
+    def settle(self) -> None:
+        """Do nothing: the last sample is past the end of the work."""
+
+    def close(self) -> None:
+        """Release the meter."""
+        self.meter.close()
+
     def find_update_period(self) -> None:
-        """Read back to back: only while nothing runs."""
+        """Find the period by reading back to back; only before the work."""
         if self.meter.grade == "derived":
             self.update_period_s = self.meter.power_period_s
             return
@@ -156,7 +170,7 @@ class MeterStream:
     def _without_counter(
         self, samples: tuple[PowerSample, ...], source: str, faults: tuple[MeterFault, ...]
     ) -> tuple[tuple[PowerSample, ...], Grade, str, tuple[MeterFault, ...]]:
-        """The counter never moved while it was looked at: power takes its place, or nothing can be said."""
+        """Replace a counter that never moved by integrated power, if there is any."""
         begin, end = (samples[0].at_ns, samples[-1].at_ns) if samples else (0, 0)
         if not source:
             still = "the meter's counter stood still when it was read back to back before the run"

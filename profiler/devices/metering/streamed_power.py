@@ -1,7 +1,7 @@
-"""Power from a tool that prints it line by line for as long as it runs: started once, read by a thread of its own.
+"""Power from a tool that keeps printing it line by line: started once, read by a separate thread.
 
-Asking a vendor's tool anew for every sample would cost more than the sample is worth, and looking must never wait. The
-tool prints to a pseudo-terminal, since most keep lines back for a while when they print to a pipe.
+Starting a vendor's tool for every sample would cost more than the sample is worth, and a look must never wait. The
+tool prints to a pseudo-terminal, since most tools buffer lines that they print to a pipe.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIRST_READING_S = 10.0
 
 
 class StreamedPower(Meter):
-    """The power that ``command`` prints; ``parse`` gives the watts of a line, or None for any other line."""
+    """The power that ``command`` prints; ``parse`` returns the watts of a line, or None for any other line."""
 
     grade: Grade = "derived"
 
@@ -67,7 +67,7 @@ class StreamedPower(Meter):
         self._first.set()
 
     def look(self) -> Look:
-        """The newest reading, once; nothing if there is none since the look before."""
+        """Return the newest reading once; None without one since the previous look."""
         fresh, self._fresh = self._fresh, None
         if fresh is None and self._process.poll() is not None:
             raise MeterLostError(f"{self._tool} ended: {self._said}")

@@ -1,4 +1,4 @@
-"""The state of the device over a run: looked at by the parent, kept small, with the processes that are not ours."""
+"""The state of the device over a run, sampled by the parent, with the processes that are not part of the run."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import psutil
 from profiler.devices.meter import MeterLostError
 from profiler.devices.monitor import Row
 from profiler.devices.monitors import Monitor
-from profiler.records.target import DeviceProcess, Telemetry
+from profiler.records.readings import DeviceProcess, Telemetry
 
 VERSION = 1
 MOST_KEPT = 400
 """Rows kept in the record."""
 
 SLOW_EVERY = 5
-"""Of this many looks, one reads the slow columns and the processes."""
+"""One look in this many reads the slow columns and the processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The device at one moment. Slow columns hold the value read last; ``foreign`` are processes that are not ours.
+    """The device at one moment. Slow columns hold the latest value; ``foreign`` are processes outside this run.
 
     ``throttled``: heat or an external brake held the clocks down; None if the monitor does not report it.
     """
@@ -47,14 +47,14 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Processes:
-    """Tells our processes (this one and its descendants) from others, asking the system about each once."""
+    """Separates our processes (this one and its descendants) from others; the system is queried once for each."""
 
     ours: dict[int, bool | None] = field(default_factory=dict)
     foreign: dict[int, _Seen] = field(default_factory=dict)
     most_unresolved: int = 0
 
     def take(self, now_ns: int, found: dict[int, int | None]) -> frozenset[int]:
-        """Note who is there now; the foreign ones."""
+        """Record the processes on the device now, and return the foreign ones."""
         for pid, memory in found.items():
             if self._belongs(pid) is False:
                 known = self.foreign.setdefault(pid, _Seen(_name(pid), memory, now_ns, now_ns))
@@ -65,7 +65,7 @@ class _Processes:
         return frozenset(pid for pid in found if self._belongs(pid) is False)
 
     def _belongs(self, pid: int) -> bool | None:
-        """None for a number that no process here has: it is one of another pid namespace, or just ended."""
+        """Return None for a number without a process: it belongs to another pid namespace, or just ended."""
         if pid not in self.ours:
             try:
                 family = {pid, *(parent.pid for parent in psutil.Process(pid).parents())}
@@ -79,7 +79,7 @@ class _Processes:
 
 
 class TelemetryStream:
-    """Looks at a monitor when told to."""
+    """Samples a monitor on request."""
 
     def __init__(self, monitor: Monitor, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self.monitor = monitor
@@ -111,7 +111,7 @@ class TelemetryStream:
         self.states.append(State(now, {**self._slow, **row}, self._foreign, throttled))
 
     def telemetry(self) -> Telemetry:
-        """What was seen, at most :data:`MOST_KEPT` rows of it."""
+        """Return the samples, at most :data:`MOST_KEPT` rows."""
         stride = max(1, -(-len(self.states) // MOST_KEPT))
         kept = self.states[::stride]
         every = (*self.monitor.columns, *self.monitor.slow_columns)
@@ -132,6 +132,9 @@ class TelemetryStream:
             unresolved_processes=self._processes.most_unresolved,
             clock_events=self._clock_events(),
             unread=unread,
+            polling=self.monitor.polling,
+            power_scope=self.monitor.power_scope,
+            caveat=self.monitor.caveat,
         )
 
     def _clock_events(self) -> dict[str, float]:

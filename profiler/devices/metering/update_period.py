@@ -1,4 +1,4 @@
-"""How often a counter changes: found by reading it back to back, not assumed."""
+"""How often a counter changes: measured by reading it back to back, not assumed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LIMIT_S = 2.0
 def infer_update_period_s(
     read: Callable[[], float | None], clock: Callable[[], float] = time.perf_counter
 ) -> float | None:
-    """The median time between two changes of what ``read`` gives; None if it hardly changes within two seconds.
+    """Return the median time between two changes of ``read()``; None if it hardly changes within two seconds.
 
-    It keeps a core busy meanwhile, so it is for before the work. The stretch up to the first change is left out: it
-    began somewhere within a period. (Zeus reads power the same way, and takes the shortest stretch.)
+    It keeps a core busy, so call it before the work. The stretch up to the first change is left out: it
+    began within a period. (Zeus reads power the same way, and takes the shortest stretch.)
     """
     began = changed = clock()
     last = read()

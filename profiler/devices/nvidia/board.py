@@ -1,7 +1,7 @@
-"""Which board NVML means when PyTorch says ``cuda:1``, and whether its energy can be told apart at all.
+"""Which NVML board is PyTorch's ``cuda:1``, and whether its energy is separable from other work.
 
-CUDA numbers the boards it may see; NVML numbers all of them, in the order of the PCI bus. What CUDA may see stands in
-``CUDA_VISIBLE_DEVICES``, as numbers, as (beginnings of) UUIDs, or as MIG instances; the order in ``CUDA_DEVICE_ORDER``,
+CUDA numbers visible boards; NVML numbers all of them, in the order of the PCI bus. The visible boards are listed in
+``CUDA_VISIBLE_DEVICES``, as numbers, (prefixes of) UUIDs, or MIG instances; their order is in ``CUDA_DEVICE_ORDER``,
 which a worker's environment sets to that of the bus (CUDA C++ Programming Guide, "CUDA Environment Variables").
 """
 
@@ -14,18 +14,19 @@ from functools import partial
 from typing import Any
 
 from backends.common.nvml import said
-from profiler.devices.bus.makers import pci_vendor
+from profiler.devices.bus.makers import COMPUTE_AND_DISPLAY, Maker
+from profiler.devices.plugins import pci_vendor
 from profiler.devices.screen.fields import pci_address
 
-NVIDIA = "10de"
-"""The PCI vendor id."""
+MAKER = Maker("NVIDIA", "US", ("10de",), COMPUTE_AND_DISPLAY, "NVML", sources=("pci.ids",))
+NVIDIA = MAKER.pci_ids[0]
 
 _SUPERCHIP = re.compile(r"\bG[HB]\d{3}\b")
-"""Grace Hopper and Grace Blackwell by name, for bindings that cannot ask for the link to the processor."""
+"""Grace Hopper and Grace Blackwell by name, for bindings that cannot query the link to the processor."""
 
 
 class BoardUnavailableError(Exception):
-    """No board, or none whose readings mean this device: ``args[0]`` says why, ``remedy`` what to do."""
+    """No board matches, or its readings cover more than this device: ``args[0]`` says why, ``remedy`` what to do."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -34,7 +35,7 @@ class BoardUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A board as NVML knows it. ``device`` identifies it; ``on_superchip``: its power readings are the module's."""
+    """A board in NVML. ``device`` identifies it; ``on_superchip``: its power readings are the module's."""
 
     nvml: Any
     handle: Any
@@ -44,10 +45,10 @@ class Board:
 
 
 def find_board(nvml: Any, accelerator: str, environment: Mapping[str, str]) -> Board:
-    """The board behind ``accelerator``.
+    """Return the board behind ``accelerator``.
 
     Raises:
-        BoardUnavailableError: If there is none, it is another maker's, divided, or cannot be told from the others.
+        BoardUnavailableError: If there is none, or it is another maker's, divided, or one of several candidates.
     """
     kind, _, number = accelerator.partition(":")
     if kind != "cuda":
@@ -77,12 +78,12 @@ def _handles(nvml: Any) -> list[Any]:
     except nvml.NVMLError as error:
         raise BoardUnavailableError(f"NVML: {said(error)}", "see nvidia-smi, and dmesg for the driver") from error
     if not handles:
-        raise BoardUnavailableError("the NVIDIA driver is there, but no board", "see nvidia-smi")
+        raise BoardUnavailableError("the NVIDIA driver is installed, but no board is present", "see nvidia-smi")
     return handles
 
 
 def count_visible(nvml: Any, environment: Mapping[str, str]) -> int:
-    """How many devices CUDA may see, MIG instances included."""
+    """Count the devices visible to CUDA, MIG instances included."""
     try:
         return len(_shown(nvml, _handles(nvml), environment))
     except BoardUnavailableError:
@@ -90,7 +91,7 @@ def count_visible(nvml: Any, environment: Mapping[str, str]) -> int:
 
 
 def _shown(nvml: Any, handles: list[Any], environment: Mapping[str, str]) -> list[tuple[int | None, bool]]:
-    """CUDA's devices in its order: NVML's index (None for a MIG instance), and whether a UUID names it."""
+    """Return CUDA's devices in order: NVML's index (None for a MIG instance), and whether a UUID names it."""
     value = environment.get("CUDA_VISIBLE_DEVICES")
     entries = [str(index) for index in range(len(handles))] if value is None else value.split(",")
     shown: list[tuple[int | None, bool]] = []
@@ -106,7 +107,7 @@ def _shown(nvml: Any, handles: list[Any], environment: Mapping[str, str]) -> lis
 
 
 def _visible(nvml: Any, handles: list[Any], number: int, environment: Mapping[str, str]) -> int:
-    """NVML's index of CUDA's device ``number``."""
+    """Return NVML's index of CUDA's device ``number``."""
     shown = _shown(nvml, handles, environment)
     if number >= len(shown):
         value = environment.get("CUDA_VISIBLE_DEVICES")
@@ -147,8 +148,8 @@ def _identity(nvml: Any, handle: Any) -> dict[str, str]:
         "uuid": lambda: nvml.nvmlDeviceGetUUID(handle),
         "pci_address": lambda: pci_address(text_of(nvml.nvmlDeviceGetPciInfo(handle).busId)),
     }
-    found = {key: ask(nvml, read) for key, read in readers.items()}
-    return {key: text_of(value) for key, value in found.items() if value}
+    values = {key: ask(nvml, read) for key, read in readers.items()}
+    return {key: text_of(value) for key, value in values.items() if value}
 
 
 def _on_superchip(nvml: Any, handle: Any) -> bool:
@@ -159,7 +160,7 @@ def _on_superchip(nvml: Any, handle: Any) -> bool:
 
 
 def ask(nvml: Any, read: Any) -> Any:
-    """Return what ``read`` gives, or None if the board, the driver or the binding does not support it."""
+    """Return ``read()``, or None if the board, the driver or the binding does not support it."""
     try:
         return read()
     except (nvml.NVMLError, AttributeError):

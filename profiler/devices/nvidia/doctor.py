@@ -1,4 +1,4 @@
-"""NVIDIA boards before a run: limits, clocks, heat, and who is on them."""
+"""NVIDIA boards before a run: limits, clocks, heat, and other users."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from profiler.host.finding import Finding, Machine
 
 
 def check_boards(machine: Machine) -> list[Finding]:
-    """Every board that NVML knows; nothing where there is none."""
+    """Check every board in NVML; return nothing without one."""
     try:
         with nvml_session() as nvml:
-            found = []
+            findings = []
             for index in range(nvml.nvmlDeviceGetCount()):
-                found += _board(nvml, index)
-            return found
+                findings += _board(nvml, index)
+            return findings
     except NvmlUnavailableError:
         return []
 
@@ -36,19 +36,19 @@ def _board(nvml: Any, index: int) -> list[Finding]:
     if ask(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0]):
         improve("MIG is on: energy and telemetry cover all instances together", f"sudo nvidia-smi -i {index} -mig 0")
     if ask(nvml, lambda: nvml.nvmlDeviceGetPersistenceMode(handle)) == 0:
-        improve("persistence mode is off: the first use waits for the driver", f"sudo nvidia-smi -i {index} -pm 1")
+        improve("persistence mode is off: first use waits for the driver", f"sudo nvidia-smi -i {index} -pm 1")
     limit = ask(nvml, lambda: nvml.nvmlDeviceGetPowerManagementLimit(handle))
     usual = ask(nvml, lambda: nvml.nvmlDeviceGetPowerManagementDefaultLimit(handle))
     if limit and usual and limit < usual:
         remedy = f"sudo nvidia-smi -i {index} -pl {usual // 1000}, or keep it and report it"
-        improve(f"the power limit is {limit / 1000:g} W, {usual / 1000:g} W is usual", remedy)
+        improve(f"the power limit is {limit / 1000:g} W; the default is {usual / 1000:g} W", remedy)
     mask = int(ask(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle)) or 0) & THROTTLED
     if mask:
         named = ", ".join(name for bit, name in CLOCK_EVENTS.items() if mask & bit)
-        improve(f"its clocks are held down now: {named}", "improve cooling, and look at the power supply")
+        improve(f"its clocks are reduced now: {named}", "improve cooling, and look at the power supply")
     users = ask(nvml, lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or ()
     if users:
         pids = ", ".join(str(process.pid) for process in users)
         improve(f"{len(users)} processes compute on it (pid {pids})", "stop them, or choose another board")
     name = ask(nvml, lambda: nvml.nvmlDeviceGetName(handle)) or "an unnamed board"
-    return problems or [Finding(title, "good", f"{name}: undivided, unshared, at its usual limit")]
+    return problems or [Finding(title, "good", f"{name}: undivided, unshared, at its default limit")]

@@ -1,4 +1,4 @@
-"""NVIDIA devices through NVML, each field on its own: what a board does not support leaves a reason, not a gap."""
+"""NVIDIA devices through NVML, field by field: a field that a board does not support leaves a reason."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from backends.common.nvml import NvmlUnavailableError, nvml_session, said
-from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.nvidia.board import NVIDIA, text_of
+from profiler.devices.plugins import pci_vendor
 from profiler.devices.screen.fields import pci_address
 from profiler.records.findings import Findings
 from profiler.records.host import Component
@@ -16,7 +16,7 @@ _MAX_DEVICES = 256
 
 
 def read_nvidia(expected: bool) -> Findings:
-    """One component a device; ``expected`` says that the PCI bus shows one, so a missing driver is worth telling."""
+    """Return one component a device; ``expected``: the PCI bus shows one, so a missing driver is reported."""
     try:
         with nvml_session() as nvml:
             return _devices(nvml)
@@ -46,7 +46,7 @@ def _devices(nvml: Any) -> Findings:
 
 
 def _component(name: str, details: dict[str, Any]) -> Component:
-    """The maker is that of the PCI vendor id: other makers ship an NVML of their own for CUDA programs' sake."""
+    """Name the maker by the PCI vendor id: other makers ship their own NVML for CUDA programs."""
     vendor_id = str(details.get("pci_id", NVIDIA)).partition(":")[0]
     maker = pci_vendor(vendor_id)
     note = "" if vendor_id == NVIDIA else "answers through NVML, and its PCI vendor is not NVIDIA"
@@ -55,8 +55,8 @@ def _component(name: str, details: dict[str, Any]) -> Component:
 
 
 def _collect(nvml: Any, name: str, readers: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What could be read, and for the rest the reason, under ``name: field``: equal boards need not repeat it."""
-    found: dict[str, Any] = {}
+    """Return the readable fields, and the reason for each other under ``name: field``, once for equal boards."""
+    details: dict[str, Any] = {}
     unread: dict[str, str] = {}
     for key, read in readers.items():
         try:
@@ -67,8 +67,8 @@ def _collect(nvml: Any, name: str, readers: dict[str, Callable[[], Any]]) -> tup
             unread[f"{name}: {key}"] = "this version of nvidia-ml-py does not read it"
         else:
             if value not in (None, "", []):
-                found[key] = value
-    return found, unread
+                details[key] = value
+    return details, unread
 
 
 def _common(nvml: Any) -> dict[str, Callable[[], Any]]:
@@ -79,7 +79,7 @@ def _common(nvml: Any) -> dict[str, Callable[[], Any]]:
 
 
 def _fields(nvml: Any, handle: Any) -> dict[str, Callable[[], Any]]:
-    """Detail to the call that reads it; NVML counts power in milliwatts and memory in bytes."""
+    """Map details to the calls that read them; NVML counts power in milliwatts and memory in bytes."""
     return {
         "pci_address": lambda: pci_address(text_of(nvml.nvmlDeviceGetPciInfo(handle).busId)),
         "pci_id": lambda: _pci_id(nvml.nvmlDeviceGetPciInfo(handle).pciDeviceId),
@@ -108,33 +108,33 @@ def _fields(nvml: Any, handle: Any) -> dict[str, Callable[[], Any]]:
 
 
 def _mig_devices(nvml: Any, handle: Any) -> list[dict[str, Any]]:
-    """The instances of a device whose MIG mode is on; none otherwise."""
+    """Return the instances of a device whose MIG mode is on; none otherwise."""
     try:
         if not nvml.nvmlDeviceGetMigMode(handle)[0]:
             return []
     except nvml.NVMLError:
         return []
-    found = []
+    instances = []
     for index in range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
         try:
             instance = nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, index)
         except nvml.NVMLError:
             continue
-        found.append(
+        instances.append(
             {
                 "name": nvml.nvmlDeviceGetName(instance),
                 "uuid": nvml.nvmlDeviceGetUUID(instance),
                 "total_bytes": nvml.nvmlDeviceGetMemoryInfo(instance).total,
             }
         )
-    return found
+    return instances
 
 
 def _cuda(version: int) -> str:
-    """12040 is CUDA 12.4."""
+    """Return "12.4" for 12040."""
     return f"{version // 1000}.{version % 1000 // 10}"
 
 
 def _pci_id(packed: int) -> str:
-    """NVML packs the device id into the upper and the vendor id into the lower 16 bits."""
+    """Unpack the device id from the upper and the vendor id from the lower 16 bits."""
     return f"{packed & 0xFFFF:04x}:{packed >> 16 & 0xFFFF:04x}"

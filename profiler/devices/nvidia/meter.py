@@ -19,18 +19,18 @@ from profiler.devices.metering.counter import Counter
 from profiler.devices.nvidia.board import Board, BoardUnavailableError, ask, count_visible, find_board
 
 NOT_AVAILABLE = 0xFFFFFFFF
-"""What a field holds where there is no value (``NVML_VALUE_NOT_AVAILABLE``)."""
+"""A field without a value (``NVML_VALUE_NOT_AVAILABLE``)."""
 
 INSTANT, AVERAGE = "instant power (NVML_FI_DEV_POWER_INSTANT)", "power averaged over 1 s (nvmlDeviceGetPowerUsage)"
 POWER_AGE_S = {INSTANT: 0.1, AVERAGE: 1.0}
-"""How far a power reading may lie in the past: the sensor's period, or the average's length."""
+"""The greatest age of a power reading: the sensor's period, or the average's length."""
 
 COUNTER_MODULI = (1 << 32, 1 << 64)
-"""The counter has 64 bits; a driver that hands on 32 of them wraps after 4.29 MJ, some two hours of a large board."""
+"""The counter has 64 bits; a driver that passes on 32 of them wraps after 4.29 MJ, about two hours of a large board."""
 
 GONE = ("NVML_ERROR_GPU_IS_LOST", "NVML_ERROR_RESET_REQUIRED", "NVML_ERROR_UNINITIALIZED", "NVML_ERROR_NOT_FOUND",
         "NVML_ERROR_DRIVER_NOT_LOADED")  # fmt: skip
-"""Errors after which nothing more can be read; any other means one missed look."""
+"""Errors after which nothing can be read; any other is one missed look."""
 
 
 class Nvml(Meter):
@@ -43,7 +43,7 @@ class Nvml(Meter):
 
     @classmethod
     def probe(cls, accelerator: str | None, environment: Mapping[str, str]) -> MeterProbe:
-        """Whether the board behind ``accelerator`` tells energy, or power to integrate."""
+        """Return whether the board behind ``accelerator`` reports energy, or power to integrate."""
         if accelerator is None:
             return MeterProbe(False, "it reads NVIDIA boards, not the host's processor", "measure a cuda target")
         try:
@@ -53,7 +53,7 @@ class Nvml(Meter):
                     return MeterProbe(
                         False,
                         f"the board reports neither energy nor power: {sources.refusal}",
-                        "measure on a board that is not virtual, or ask its administrator",
+                        "measure on a physical board, or ask the administrator of this one",
                     )
                 return MeterProbe(True, scope=sources.scope, grade=sources.grade)
         except (NvmlUnavailableError, BoardUnavailableError) as error:
@@ -61,7 +61,7 @@ class Nvml(Meter):
 
     @classmethod
     def candidates(cls, environment: Mapping[str, str]) -> tuple[str, ...]:
-        """Every device that CUDA would show; the first in any case, so that its absence is explained."""
+        """Return every device visible to CUDA, and always the first, so that its absence is explained."""
         try:
             with nvml_session() as nvml:
                 return tuple(f"cuda:{number}" for number in range(count_visible(nvml, environment))) or ("cuda:0",)
@@ -94,7 +94,7 @@ class Nvml(Meter):
             raise MeterLostError(f"NVML: {said(error)}") from error
 
     def look(self) -> Look:
-        """Energy since creation and power now."""
+        """Return the energy since creation and the power now."""
         nvml = self._sources.board.nvml
         try:
             fault = self._counter.advance(self._sources.millijoules()) if self._counter else ""
@@ -111,15 +111,15 @@ class Nvml(Meter):
         return Look(self._counter.total / 1000 if self._counter else None, power, fault)
 
     def close(self) -> None:
-        """Let NVML go."""
+        """Close NVML."""
         self._stack.close()
 
 
 def open_board(stack: contextlib.ExitStack, accelerator: str, environment: Mapping[str, str]) -> tuple[Any, Board]:
-    """NVML and the board, until ``stack`` is closed.
+    """Return NVML and the board, open until ``stack`` is closed.
 
     Raises:
-        MeterLostError: If the board cannot be found any more.
+        MeterLostError: If the board is gone.
     """
     try:
         nvml = stack.enter_context(nvml_session())
@@ -130,7 +130,7 @@ def open_board(stack: contextlib.ExitStack, accelerator: str, environment: Mappi
 
 
 class _Sources:
-    """What a board tells: ``counts`` energy, and power from ``power_source`` (empty for none)."""
+    """A board's readings: ``counts`` energy, and power from ``power_source`` (empty for none)."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
@@ -164,7 +164,7 @@ class _Sources:
         return self._instant_w() if self._instant else self._average_w()
 
     def _instant_w(self) -> float:
-        """Of the module on a superchip, where the board's own scope is not supported."""
+        """Read the module's power on a superchip, where the board's own scope is not supported."""
         nvml = self.board.nvml
         scope = nvml.NVML_POWER_SCOPE_MODULE if self.board.on_superchip else nvml.NVML_POWER_SCOPE_GPU
         (field,) = nvml.nvmlDeviceGetFieldValues(self.board.handle, [(nvml.NVML_FI_DEV_POWER_INSTANT, scope)])

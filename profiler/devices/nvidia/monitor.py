@@ -28,7 +28,7 @@ CLOCK_EVENTS = {
 """NVML's ``nvmlClocksEventReason...`` (NVML API reference)."""
 
 THROTTLED = 0x8 | 0x20 | 0x40 | 0x80
-"""The events that stand for heat or an external brake."""
+"""The events that mean heat or an external brake."""
 
 
 class NvmlMonitor(LibraryMonitor):
@@ -44,7 +44,7 @@ class NvmlMonitor(LibraryMonitor):
 
     @classmethod
     def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
-        """Whether NVML answers for the board behind ``accelerator``."""
+        """Return whether NVML answers for the board behind ``accelerator``."""
         try:
             with nvml_session() as nvml:
                 find_board(nvml, accelerator, environment)
@@ -70,7 +70,7 @@ class NvmlMonitor(LibraryMonitor):
         self.look(slow=True)  # find now what the board does not support
 
     def _read_functions(self) -> dict[str, Callable[[], float]]:
-        """Column to the call that reads it; NVML counts clocks in MHz, power in mW and utilisation in per cent."""
+        """Map columns to the calls that read them; NVML uses MHz, mW and per cent."""
         nvml, handle = self._nvml, self._handle
         return {
             "sm_clock_hz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM) * MHZ,
@@ -84,7 +84,7 @@ class NvmlMonitor(LibraryMonitor):
         }
 
     def _clock_event_reasons(self) -> int:
-        """NVML calls them events since 2023, and throttle reasons before."""
+        """Read what NVML calls events since 2023, and throttle reasons before."""
         nvml = self._nvml
         try:
             return int(nvml.nvmlDeviceGetCurrentClocksEventReasons(self._handle))
@@ -92,7 +92,7 @@ class NvmlMonitor(LibraryMonitor):
             return int(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle))
 
     def processes(self) -> dict[int, int | None]:
-        """Processes with a compute context on the board, by NVML."""
+        """Return the processes with a compute context on the board."""
         if "processes" in self.unread:
             return {}
         nvml, handle = self._nvml, self._handle
@@ -100,10 +100,10 @@ class NvmlMonitor(LibraryMonitor):
         return {int(process.pid): _bytes(process.usedGpuMemory) for process in running or ()}
 
     def close(self) -> None:
-        """Let NVML go."""
+        """Close NVML."""
         self._stack.close()
 
 
 def _bytes(value: Any) -> int | None:
-    """None where the system hides it (as Windows and some containers do)."""
+    """Return None if the system hides it (as Windows and some containers do)."""
     return int(value) if isinstance(value, int) and 0 <= value < 1 << 62 else None

@@ -1,7 +1,7 @@
-"""The state of an accelerator through its maker's program: one monitor a program, all of them made here.
+"""The state of an accelerator through its maker's program: :func:`monitor_of` makes one monitor a program.
 
-How a program is asked and read stands in :mod:`profiler.devices.catalogue`. What it does not print for a device is
-a reason in the record, never a figure; the record says how often it was asked and what a call took.
+:class:`profiler.devices.screen.tool.Tool` says how to ask and read a program. A figure it does not print becomes
+a reason in the record, never an estimate; the record says how often the program ran and how long a call took.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from profiler.devices.bus.makers import pci_vendor
 from profiler.devices.meter import MeterLostError, MeterProbe
 from profiler.devices.monitor import Monitor, Row
 from profiler.devices.screen.card import COLUMNS, Card
@@ -19,13 +18,14 @@ from profiler.devices.screen.poller import MOST_FAILURES, Poller
 from profiler.devices.screen.program import Call, call
 from profiler.devices.screen.tool import Tool
 from profiler.devices.screen.visible import visible_number
+from profiler.records.readings import Polling
 
 REMEDY = "install the maker's driver with its tools on PATH, or pass them into the container"
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A device, the question that tells its state, what the other questions told, and the call that found it."""
+    """A device, the question that reports its state, the answers to the others, and the call that found the device."""
 
     card: Card
     question: str
@@ -46,7 +46,7 @@ class VendorTool(Monitor):
 
     @classmethod
     def probe(cls, accelerator: str, environment: Mapping[str, str]) -> MeterProbe:
-        """Whether the program is there and lists the device."""
+        """Return whether the program is installed and lists the device."""
         found = cls._find(accelerator, environment)
         if isinstance(found, str):
             return MeterProbe(False, found, REMEDY)
@@ -54,7 +54,7 @@ class VendorTool(Monitor):
 
     @classmethod
     def open(cls, accelerator: str, environment: Mapping[str, str]) -> VendorTool:
-        """Start asking, after one call that shows what the program tells of the device."""
+        """Start polling, after one call that shows what the program prints for the device."""
         found = cls._find(accelerator, environment)
         if isinstance(found, str):
             raise MeterLostError(found)
@@ -65,8 +65,7 @@ class VendorTool(Monitor):
         self._index, self._name = found.card.index, found.card.component.name
         self._seen: set[str] = set()
         self._failures = 0
-        self._scope = ""
-        self._identity = _identity(found.card)
+        self.device = _identity(found.card)
         self._poller = Poller(self._ask, found.call)
         self._describe()
 
@@ -97,17 +96,10 @@ class VendorTool(Monitor):
         return call([self.tool.name, *self._question.split()])
 
     def _describe(self) -> None:
-        """Which device it is, how often it is asked for and what that takes, what its watts cover, what is not told."""
+        """Refresh how it is polled, what its watts cover and what the tool does not print for this device."""
         poller, tool = self._poller, self.tool.name
-        self.device = {
-            **self._identity,
-            "asked": f"{tool} {self._question}".strip(),
-            "period_s": f"{poller.period_s:.3g}",
-            "call_s": f"{poller.call_s:.3g}",
-            "calls": str(poller.calls),
-            **({"failed_calls": str(poller.failed)} if poller.failed else {}),
-            **({"power_scope": self._scope} if self._scope else {}),
-        }
+        command = f"{tool} {self._question}".strip()
+        self.polling = Polling(command, poller.period_s, poller.call_s, poller.calls, poller.failed)
         missing = {name: f"{tool} prints none for this device" for name in COLUMNS if name not in self._seen}
         self.unread = {**missing, "processes": f"chipassay does not ask {tool} for them"}
         self.cpu_s = poller.cpu_s
@@ -137,29 +129,28 @@ class VendorTool(Monitor):
         self._failures = 0
         row = same[0].sensors.row()
         self._seen.update(name for name, value in row.items() if value is not None)
-        self._scope = same[0].sensors.power_scope or self._scope
+        self.power_scope = same[0].sensors.power_scope or self.power_scope
         return row
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop polling."""
         self._poller.close()
 
 
 def monitor_of(tool: Tool) -> type[VendorTool]:
-    """The monitor that asks ``tool``."""
-    maker = pci_vendor(tool.pci_vendor)
+    """Return the monitor that polls ``tool``."""
     members = {
         "__doc__": f"The state of one device through ``{tool.name}``.",
         "tool": tool,
         "name": tool.name,
         "device_types": tool.device_types,
-        "makers": (*((maker.name,) if maker else ()), *tool.also_of),
+        "makers": (tool.maker.name, *tool.also_of),
     }
     return type(f"VendorTool_{tool.name}", (VendorTool,), members)
 
 
 def _identity(card: Card) -> dict[str, str]:
-    """Name, maker, number and address: no serial number leaves the machine."""
+    """Return name, maker, number and address; no serial number leaves the machine."""
     part = card.component
     identity = {"name": part.name, "maker": part.vendor or "not known", "index": str(card.index)}
     address = part.details.get("pci_address")

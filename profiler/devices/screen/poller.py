@@ -1,6 +1,6 @@
-"""Asking a vendor's program over and over in a thread: one call takes from a tenth of a second to two seconds.
+"""Poll a vendor's program in a thread: one call takes from a tenth of a second to two seconds.
 
-The watch must not wait for it, and its cost must be known, so each call is timed.
+The watch must not wait for it, and its cost must be known: each call is timed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from profiler.devices.screen.program import CALL_LIMIT_S, Call
 
 DUTY = 0.1
-"""Largest part of the time that may pass in calls: a call may hold up the driver, and with it the work."""
+"""Largest share of the time spent in calls: a call may block the driver, and with it the work."""
 
 LEAST_PERIOD_S = 1.0
 MOST_FAILURES = 3
@@ -20,7 +20,7 @@ MOST_FAILURES = 3
 
 
 class Poller:
-    """Calls ``ask`` every ``period_s`` until closed; :meth:`take` gives each call once, the newest only."""
+    """Calls ``ask`` every ``period_s`` until closed; :meth:`take` returns the newest call, once."""
 
     def __init__(self, ask: Callable[[], Call], first: Call) -> None:
         self._ask = ask
@@ -33,16 +33,16 @@ class Poller:
 
     @property
     def period_s(self) -> float:
-        """From the beginning of one call to that of the next."""
+        """The time from the start of one call to the start of the next."""
         return max(LEAST_PERIOD_S, self._took_s / DUTY)
 
     @property
     def call_s(self) -> float:
-        """What a call takes, by a slowly moving mean."""
+        """The duration of a call, as a slowly moving mean."""
         return self._took_s
 
     def take(self) -> Call | None:
-        """The newest call, once; None if there is none since."""
+        """Return the newest call once; None without a new one."""
         fresh, self._fresh = self._fresh, None
         return fresh
 
@@ -50,15 +50,15 @@ class Poller:
         wait_s = self.period_s - self._took_s
         while not self._stop.wait(max(wait_s, 0.0)):
             began = time.thread_time()
-            found = self._ask()
-            self._took_s = 0.8 * self._took_s + 0.2 * found.took_s
+            answer = self._ask()
+            self._took_s = 0.8 * self._took_s + 0.2 * answer.took_s
             self.calls += 1
-            self.failed += bool(found.failure)
-            self.cpu_s += found.cpu_s + time.thread_time() - began
-            self._fresh = found
-            wait_s = self.period_s - found.took_s
+            self.failed += bool(answer.failure)
+            self.cpu_s += answer.cpu_s + time.thread_time() - began
+            self._fresh = answer
+            wait_s = self.period_s - answer.took_s
 
     def close(self) -> None:
-        """Ask no more; a call under way ends within its limit."""
+        """Stop polling; a call under way ends within its limit."""
         self._stop.set()
         self._thread.join(CALL_LIMIT_S + 1.0)

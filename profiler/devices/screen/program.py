@@ -1,4 +1,4 @@
-"""Running a vendor's program once: what it printed, why it failed, and what the call cost."""
+"""Run a vendor's program once: its output, why it failed, and what the call cost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PATIENCE_S = (0.002, 0.02)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: what was printed, and why it failed (empty if it did not); ``at_ns`` lies midway through it."""
+    """One call: the output, and why it failed (empty if it did not); ``at_ns`` lies midway through it."""
 
     text: str
     failure: str
@@ -29,10 +29,10 @@ class Call:
 
 
 def call(command: Sequence[str], limit_s: float = CALL_LIMIT_S, *, merge_errors: bool = True) -> Call:
-    """Run ``command`` in an empty folder and its own session; kill it with its children when it is late.
+    """Run ``command`` in an empty folder and its own session; kill it and its children at the time limit.
 
-    ``text`` holds what it prints to standard output, and to standard error too with ``merge_errors``; nothing of a call
-    that was killed, whose output may be cut.
+    ``text`` holds its standard output, and its standard error too with ``merge_errors``; it is empty for a call
+    that was killed, whose output may be incomplete.
     """
     began_ns = time.perf_counter_ns()
     text, failure, cpu_s = "", "", 0.0

@@ -1,4 +1,4 @@
-"""Vendor tools: what to ask them, and asking all of them at once within one time limit. Only tools on PATH are run."""
+"""Vendor tools: what to ask them, and how to ask all of them at once within one time limit. Only tools on PATH run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from profiler.devices.bus.makers import Maker
 from profiler.devices.screen.card import Card
 from profiler.devices.screen.program import Call, call
 from profiler.records.host import Component
@@ -19,22 +20,22 @@ MOST_QUESTIONS = 64
 """Programs that run at once."""
 
 Answers = Mapping[str, str]
-"""Arguments, joined by blanks, to what the tool printed."""
+"""Arguments, joined by blanks, to the tool's output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A vendor's program: ``questions`` are argument lists; ``cards`` never raises and gives nothing for garbage.
+    """A maker's program: ``questions`` are argument lists; ``cards`` never raises, and returns nothing for garbage.
 
-    ``follow_up`` derives further questions from the first answers; ``pci_vendor`` is the id of the devices described.
-    ``device_types`` are PyTorch's words for them, and ``visible`` the environment variables that renumber them.
-    ``watched`` are the questions that tell their state, the best first: the first that does so is asked over and over,
-    together with what ``numbered_by`` told once of their numbers. ``also_of`` are other makers whose devices it reads.
-    ``shared_name``: another maker ships a program of that name, which is nothing to complain about.
+    ``follow_up`` derives further questions from the first answers. ``device_types`` are PyTorch's words for the
+    devices, and ``visible`` the environment variables that renumber them. ``watched`` are the questions that report
+    their state, best first: a monitor repeats the first that works, and asks ``numbered_by`` once for the devices'
+    numbers. ``also_of`` are other makers whose devices the program reads. ``shared_name``: another maker ships an
+    unrelated program of that name.
     """
 
     name: str
-    pci_vendor: str
+    maker: Maker
     questions: tuple[str, ...]
     cards: Callable[[Answers], tuple[Card, ...]]
     follow_up: Callable[[Answers], tuple[str, ...]] | None = None
@@ -46,13 +47,13 @@ class Tool:
     shared_name: bool = False
 
     def parse(self, answers: Answers) -> tuple[Component, ...]:
-        """What the devices are, without their state."""
+        """Return the devices without their state."""
         return tuple(card.component for card in self.cards(answers))
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one tool answered, and question -> why there is no answer."""
+    """What one tool answered, and why a question has no answer."""
 
     tool: Tool
     answers: dict[str, str]
@@ -64,7 +65,7 @@ Asked = dict[str, Future[Call]]
 
 
 class Enquiry:
-    """Questions under way, each in its own thread; :meth:`finish` waits for the answers. What is late is killed."""
+    """Questions under way, each in its own thread; :meth:`finish` waits for the answers and kills late programs."""
 
     def __init__(self, tools: Sequence[Tool], limit_s: float = LIMIT_S) -> None:
         self._deadline = time.monotonic() + limit_s
@@ -73,7 +74,7 @@ class Enquiry:
         self._first = [self._ask(tool, tool.questions) for tool in self._tools]
 
     def finish(self) -> list[Heard]:
-        """Return every tool's answers, follow-up questions asked in the time that is left."""
+        """Return every tool's answers, follow-up questions asked in the remaining time."""
         all_heard = [_hear(Heard(tool, {}, {}), asked) for tool, asked in zip(self._tools, self._first, strict=True)]
         later = [
             (heard, self._ask(heard.tool, heard.tool.follow_up(heard.answers)))
@@ -94,7 +95,7 @@ class Enquiry:
 
 
 def _hear(heard: Heard, asked: Asked) -> Heard:
-    """Add the answers of ``asked``; what a failing tool printed counts as an answer too."""
+    """Add the answers of ``asked``; the output of a failing tool counts as an answer too."""
     for question, future in asked.items():
         answer = future.result()
         if not answer.failure or answer.text.strip():

@@ -8,20 +8,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from profiler.devices.screen.card import Card, Sensors
-from profiler.devices.screen.fields import (
-    COUNT,
-    FIGURE,
-    cells,
-    celsius,
-    mebibytes,
-    pci_address,
-    present,
-    share,
-    told,
-    watts,
-)
-from profiler.records.host import Component
+from profiler.devices.bus.makers import Maker
+from profiler.devices.screen import fields
+from profiler.devices.screen.card import Card, Sensors, make_card
+from profiler.devices.screen.fields import COUNT, FIGURE
+from profiler.devices.screen.tool import Answers
+
+Start = tuple[int, str, dict[str, Any]]
+"""Number, name and further details of a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +28,12 @@ class Lines:
     @property
     def upper(self) -> list[str]:
         """The cells of the first line."""
-        return cells(self.first)
+        return fields.cells(self.first)
 
     @property
     def lower(self) -> list[str]:
         """The cells of the second line."""
-        return cells(self.second)
+        return fields.cells(self.second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +41,22 @@ class Table:
     """How one tool draws its table.
 
     ``banner`` marks the tool's own output. ``versions`` map details to patterns that are searched in the whole text.
-    ``start`` gives number and name, and further details, of a device's two lines, or None if they are none;
-    ``utilisation`` gives the cell that holds it.
+    ``start`` reads a device's two lines, and returns None if they are not a device's; ``utilisation`` returns the cell
+    that holds it.
     """
 
     tool: str
-    vendor: str
+    maker: Maker
     banner: str
     versions: Mapping[str, str]
-    start: Callable[[Lines], tuple[int, str, dict[str, Any]] | None]
+    start: Callable[[Lines], Start | None]
     utilisation: Callable[[Lines], str]
     limit: str = r"W\s*/"
-    """What comes before the power limit."""
+    """The text before the power limit."""
 
-    def cards(self, text: str) -> tuple[Card, ...]:
+    def cards(self, answers: Answers) -> tuple[Card, ...]:
         """Read every device: two lines count as one if the second holds a memory size."""
+        text = answers.get("", "")
         return tuple(self._cards(text)) if self.banner in text else ()
 
     def _cards(self, text: str) -> Iterator[Card]:
@@ -69,38 +64,36 @@ class Table:
         for pair in pairwise(text.splitlines()):
             lines = Lines(*pair)
             start = self.start(lines)
-            total = mebibytes(lines.second, rf"\d(?:\s*MiB)?\s*/\s*{COUNT}\s*MiB")
+            total = fields.mebibytes(lines.second, rf"\d(?:\s*MiB)?\s*/\s*{COUNT}\s*MiB")
             if start is None or total is None:
                 continue
             index, name, more = start
             sensors = Sensors(
-                power_w=watts(lines.second, rf"{FIGURE}\s*W\s*/"),
-                power_limit_w=watts(lines.second, rf"{self.limit}\s*{FIGURE}\s*W"),
-                temperature_c=celsius(lines.second, rf"{FIGURE}\s*C\b"),
-                utilisation=share(self.utilisation(lines), rf"^{FIGURE}\s*%"),
-                memory_used_bytes=mebibytes(lines.second, rf"{COUNT}(?:\s*MiB)?\s*/\s*\d+\s*MiB"),
+                power_w=fields.watts(lines.second, rf"{FIGURE}\s*W\s*/"),
+                power_limit_w=fields.watts(lines.second, rf"{self.limit}\s*{FIGURE}\s*W"),
+                temperature_c=fields.celsius(lines.second, rf"{FIGURE}\s*C\b"),
+                utilisation=fields.share(self.utilisation(lines), rf"^{FIGURE}\s*%"),
+                memory_used_bytes=fields.mebibytes(lines.second, rf"{COUNT}(?:\s*MiB)?\s*/\s*\d+\s*MiB"),
                 memory_total_bytes=total,
             )
             details = {
                 "index": index,
-                "pci_address": pci_address(lines.first),
-                "total_bytes": total,
-                "power_limit_w": sensors.power_limit_w,
-                **{key: told(value) for key, value in versions.items()},
+                "pci_address": fields.pci_address(lines.first),
+                **{key: fields.known(value) for key, value in versions.items()},
                 **more,
             }
-            yield Card(Component("accelerator", name, self.vendor, "CN", present(details), self.tool), sensors)
+            yield make_card(self.tool, self.maker, name, details, sensors)
 
 
-def three_cells(first: str) -> Callable[[Lines], tuple[int, str, dict[str, Any]] | None]:
+def three_cells(first: str) -> Callable[[Lines], Start | None]:
     """Read the start of tables of three cells a line: ``first`` matches number and name, the address comes second."""
     pattern = re.compile(first, re.ASCII)
 
-    def start(lines: Lines) -> tuple[int, str, dict[str, Any]] | None:
+    def start(lines: Lines) -> Start | None:
         upper = lines.upper
-        found = pattern.match(upper[0])
-        if found is None or len(upper) < 2 or pci_address(upper[1]) is None or len(lines.lower) != 3:
+        match = pattern.match(upper[0])
+        if match is None or len(upper) < 2 or fields.pci_address(upper[1]) is None or len(lines.lower) != 3:
             return None
-        return int(found[1]), found[2], {}
+        return int(match[1]), match[2], {}
 
     return start

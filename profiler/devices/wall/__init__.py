@@ -1,7 +1,7 @@
-"""A meter at the wall socket: rows that a logger appends to a CSV file, or an address that answers JSON.
+"""A wall-socket meter: rows that a logger appends to a CSV file, or an address that answers JSON.
 
-It sees the whole machine, power supply and fans included, and is named by the user (``--wall-meter``), not found. It is
-read beside the hardware's own meter, and alone where there is none.
+It measures the whole machine, power supply and fans included. The user names it (``--wall-meter``); it is sampled
+in parallel to the hardware's own meter, or alone without one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,6 @@ from profiler.devices.wall.meter import NAME, Wall, check_wall_meter, probe_wall
 from profiler.devices.wall.source import WallError
 
 ENVIRONMENT = "CHIPASSAY_WALL_METER"
-"""Names the wall meter where ``--wall-meter`` does not."""
+"""The environment variable that names the wall meter without ``--wall-meter``."""
 
 __all__ = ["ENVIRONMENT", "NAME", "Wall", "WallError", "check_wall_meter", "probe_wall_meter", "public_name"]

@@ -1,10 +1,10 @@
-"""Puts readings that carry another clock's time on ours.
+"""Converts readings from the meter's clock to ours.
 
-A reading is received after it was made, never before. So ours minus theirs, at receipt, is the difference of the clocks
-plus a delay, and the smallest of many such differences is the one with the least delay. What is left in doubt: how much
-later readings usually come than the quickest one, the pause between two reads, and the grain of the timestamps. A delay
-that all readings share cannot be seen from here. Receipts are by the monotonic clock: a step of ours does no harm, and
-one of theirs is found, since it moves the difference for good, where a late reading moves it once.
+A reading arrives after it was made. So our clock minus the meter's, at receipt, is the difference of the clocks
+plus a delay, and the smallest of many such differences has the least delay. What remains uncertain: how much
+later readings usually arrive than the quickest one, the pause between two reads, and the timestamps' grain. A delay
+common to all readings cannot be detected. Receipts use the monotonic clock: a step of our wall clock does no harm, and
+a step of the meter's is detected, since it shifts the difference for good, while a late reading shifts it once.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ STEP_S = 1.0
 """A lasting change of the difference by more than this, and more than two periods, is a step of the meter's clock."""
 
 FEW = 3
-"""With fewer readings than these the quickest one tells little: a whole period is added to the doubt."""
+"""With fewer readings the quickest one proves little: a whole period is added to the uncertainty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A reading and when it was asked for and came, by the monotonic clock. ``fresh``: the newest of those that came
+    """A reading and when it was requested and received, by the monotonic clock. ``fresh``: the newest of those received
     together."""
 
     row: WallRow
@@ -45,7 +45,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """Readings in the order of time, how far off they may lie, and the difference of the clocks (None without one)."""
+    """Readings in time order, their uncertainty, and the difference of the clocks (None without one)."""
 
     readings: tuple[Placed, ...]
     uncertainty_s: float
@@ -53,7 +53,7 @@ class Reconciled:
 
 
 def reconcile(receipts: Sequence[Receipt], period_s: float, poll_s: float) -> Reconciled:
-    """All of ``receipts``, in the order of receipt, on our clock; without those that come out before another."""
+    """Return ``receipts``, in the order of receipt, on our clock; drop those that fall before an earlier one."""
     if all(receipt.row.at_s is None for receipt in receipts):
         middle = [Placed((r.sent_ns + r.received_ns) // 2, r.row) for r in receipts]
         doubt_s = max((r.received_ns - r.sent_ns for r in receipts), default=0) / 2e9
@@ -74,7 +74,7 @@ def reconcile(receipts: Sequence[Receipt], period_s: float, poll_s: float) -> Re
 
 
 def _pieces(receipts: Sequence[Receipt], limit_s: float) -> list[list[Receipt]]:
-    """Stretches within which the meter's clock ran on."""
+    """Split where the meter's clock stepped."""
     fresh = [(place, _late_ns(receipt)) for place, receipt in enumerate(receipts) if receipt.fresh]
     cuts = []
     for k in range(1, len(fresh)):
@@ -95,7 +95,7 @@ def _late_ns(receipt: Receipt) -> int:
 
 
 def _grain_s(receipts: Sequence[Receipt]) -> float:
-    """One second where no timestamp has a fraction."""
+    """Return one second if no timestamp has a fraction."""
     return 1.0 if all(receipt.row.at_s == int(receipt.row.at_s or 0) for receipt in receipts) else 0.0
 
 

@@ -1,8 +1,8 @@
-"""A CSV file that some logger appends to.
+"""A CSV file that a logger appends to.
 
 The first line names the columns: ``timestamp`` (or ``time``), ISO 8601 or Unix seconds; ``power_w`` (or ``power``) in
 watts and/or a cumulative ``energy_wh``, ``energy_kwh`` or ``energy_j``. Other columns are ignored. Columns are parted
-by comma, semicolon or tab. A file that is cut or replaced is read on from its new beginning.
+by comma, semicolon or tab. A truncated or replaced file is read from its new beginning.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ ENERGIES = {"energy_j": 1.0, "energy_wh": 3600.0, "energy_kwh": 3.6e6}
 COLUMNS = "timestamp (ISO 8601 or Unix seconds) and power_w and/or energy_wh, energy_kwh, energy_j (cumulative)"
 
 TAIL_BYTES = 1 << 16
-"""So much of an old file is looked at for the distance of its rows."""
+"""How much of an old file is read to find the time between rows."""
 
 
 class CsvTail(WallSource):
-    """Reads what is appended."""
+    """Reads appended rows."""
 
     poll_s: ClassVar[float] = 0.1
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
         self.refused = ""
-        """The last line that was no reading."""
+        """The latest line that was not a reading."""
         self._path = path
         self._identity: tuple[int, int] | None = None
         self._position = 0
@@ -42,11 +42,11 @@ class CsvTail(WallSource):
         self._recent = self._rows(self._appended())[-100:]
 
     def recent(self) -> Sequence[WallRow]:
-        """The rows that were there already."""
+        """Return the rows that were there before."""
         return self._recent
 
     def read(self) -> Sequence[WallRow]:
-        """The rows appended since."""
+        """Return the rows appended since."""
         rows = self._rows(self._appended())
         if not rows and self.refused:
             refused, self.refused = self.refused, ""
@@ -54,7 +54,7 @@ class CsvTail(WallSource):
         return rows
 
     def _appended(self) -> list[str]:
-        """New whole lines, the header taken off."""
+        """Return new complete lines, without the header."""
         try:
             status = self._path.stat()
             if not stat.S_ISREG(status.st_mode):
@@ -80,7 +80,7 @@ class CsvTail(WallSource):
         return whole.decode("utf-8", "replace").splitlines()
 
     def _take_header(self, line: bytes) -> bool:
-        """Whether the columns are known now; a line still being written is waited for."""
+        """Return whether the columns are known; an incomplete first line is read again later."""
         if not line.endswith(b"\n"):
             return False
         text = line.decode("utf-8-sig", "replace").strip()
@@ -96,16 +96,16 @@ class CsvTail(WallSource):
         return [cell.strip().strip('"').casefold() for cell in line.split(self._separator)]
 
     def _rows(self, lines: Sequence[str]) -> list[WallRow]:
-        found = []
+        readings = []
         for line in lines:
             cells = self._cells(line)
             if cells == self._columns or not line.strip():
                 continue
             try:
-                found.append(_row(dict(zip(self._columns, cells, strict=True))))
+                readings.append(_row(dict(zip(self._columns, cells, strict=True))))
             except ValueError:
-                self.refused = f"{line[:80]!r} is no reading"
-        return found
+                self.refused = f"{line[:80]!r} is not a reading"
+        return readings
 
 
 def _row(cells: dict[str, str]) -> WallRow:
@@ -121,7 +121,7 @@ def _row(cells: dict[str, str]) -> WallRow:
 def _optional(text: str) -> float | None:
     if not text:
         return None
-    found = number(float(text))
-    if found is None:
-        raise ValueError(f"{text} is no quantity")
-    return found
+    figure = number(float(text))
+    if figure is None:
+        raise ValueError(f"{text} is not a quantity")
+    return figure

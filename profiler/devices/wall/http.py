@@ -1,4 +1,4 @@
-"""An address that answers JSON, asked every half second.
+"""An address that answers JSON, queried every half second.
 
 Understood are, in this order (``FORMS``):
 
@@ -36,7 +36,7 @@ WH, KWH, WATT_MINUTE = 3600.0, 3.6e6, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Where an answer holds its figures: ``at`` leads to the part, ``has`` must be in it; ``unit_j`` is of energy."""
+    """Where an answer holds its figures: ``at`` leads to a part with the key ``has``; ``unit_j`` scales energy."""
 
     at: tuple[str | int, ...]
     power: str
@@ -65,7 +65,7 @@ class HttpMeter(WallSource):
 
     poll_s: ClassVar[float] = 0.5
     slowest_refresh_s: ClassVar[float] = 1.0
-    """Plugs of this kind measure anew about once a second (Tasmota: its every-second energy function)."""
+    """Such plugs measure about once a second (Tasmota: its every-second energy function)."""
 
     def __init__(self, url: str) -> None:
         parts = urllib.parse.urlsplit(url)
@@ -76,11 +76,11 @@ class HttpMeter(WallSource):
             name, password = (urllib.parse.unquote(text or "") for text in (parts.username, parts.password))
             basic = base64.b64encode(f"{name}:{password}".encode()).decode()
             self._request.add_header("Authorization", f"Basic {basic}")
-        # A meter is on the local network; no proxy of the company's has to know.
+        # A meter is on the local network: bypass any proxy.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def read(self) -> Sequence[WallRow]:
-        """One reading."""
+        """Return one reading."""
         try:
             with self._opener.open(self._request, timeout=TIMEOUT_S) as answer:
                 body = answer.read(LARGEST_ANSWER)
@@ -90,16 +90,16 @@ class HttpMeter(WallSource):
         except TimeoutError as error:
             raise WallError(f"{self.name} did not answer within {TIMEOUT_S:g} s") from error
         except (OSError, HTTPException, ValueError) as error:
-            said = getattr(error, "reason", error)
-            raise WallError(f"{self.name} cannot be asked: {said}") from error
+            reason = getattr(error, "reason", error)
+            raise WallError(f"{self.name} cannot be queried: {reason}") from error
         try:
             return (wall_row(json.loads(body)),)
         except (ValueError, RecursionError) as error:
-            raise WallError(f"{self.name} answers {body[:60]!r}, which is no reading") from error
+            raise WallError(f"{self.name} answers {body[:60]!r}, which is not a reading") from error
 
 
 def wall_row(document: Any) -> WallRow:
-    """The reading in an answer.
+    """Return the reading in an answer.
 
     Raises:
         ValueError: If no form fits, or the meter itself calls it invalid.
@@ -115,7 +115,7 @@ def wall_row(document: Any) -> WallRow:
             raise ValueError("the meter calls its reading invalid")
         at_s = seconds(part["timestamp"]) if form.power == "power_w" and part.get("timestamp") is not None else None
         return WallRow(at_s, power, None if energy is None else energy * form.unit_j)
-    raise ValueError("no known form of a reading")
+    raise ValueError("unknown form of a reading")
 
 
 def _reach(document: Any, path: Sequence[str | int]) -> Any:

@@ -1,13 +1,14 @@
-"""Collects a wall meter's readings in a thread of its own, and gives them as one energy reading after the run.
+"""Collects a wall meter's readings in a separate thread, and returns them as one energy reading after the run.
 
-Nothing waits for the meter while the worker runs. Which clock it goes by is told by all readings together, so they are
-put on ours at the end (:mod:`profiler.devices.wall.clock`), and audited as those of any other meter. The counter is
-used where it moves with nearly every reading, or where there is no power; else power is integrated, since the
-counters of most plugs move once in many seconds.
+Nothing waits for the meter while the worker runs. Only all readings together reveal the meter's clock, so they are
+converted to ours at the end (:mod:`profiler.devices.wall.clock`), and audited like those of any meter. The counter is
+used if it moves with nearly every reading, or if there is no power; else power is integrated, since the
+counters of most plugs move only every few seconds.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,7 @@ from profiler.devices.wall.csv_file import CsvTail
 from profiler.devices.wall.http import HttpMeter
 from profiler.devices.wall.source import WallError, WallSource
 from profiler.records.quantity import Grade
-from profiler.records.target import EnergyReading
+from profiler.records.readings import EnergyReading
 from profiler.statistics.medians import median
 
 NAME = "wall"
@@ -35,30 +36,30 @@ MOST_POWER_W = 100_000.0
 
 FIRST_READINGS = 3
 PATIENCE_S = 15.0
-"""Time a meter has to show that it is alive: readings are needed to know how far apart they are."""
+"""How long to wait for the first readings, which reveal the period."""
 
 TROUBLE_S = 5.0
-"""A meter that only made trouble for so long is given up."""
+"""Give up on a meter after this time without a reading but with errors."""
 
 SETTLE_S = 5.0
-"""Longest wait after the run for a reading past its end, where three periods are less."""
+"""Longest wait after the run for a reading past its end, unless three periods are longer."""
 
 COUNTS_PERIODS = 1.5
-"""A counter that changes no more seldom than this many readings is fine enough to be used."""
+"""A counter that changes at least once in this many readings is fine enough."""
 
 PROBE_S = 3.0
 
 
 def public_name(text: str) -> str:
-    """``text`` without what must not leave the machine: a file's folder, an address's credentials and query."""
+    """Return ``text`` without a file's folder, or an address's credentials and query, which stay on this machine."""
     return HttpMeter(text).name if _is_address(text) else Path(text).name
 
 
 def check_wall_meter(text: str) -> str:
-    """``text``, if it names a file with the right columns or an address.
+    """Return ``text`` if it names a file with the right columns or an address.
 
     Raises:
-        InputError: If it is neither; an address is not asked.
+        InputError: If it is neither; an address is not queried.
     """
     scheme = text.partition("://")[0] if "://" in text else ""
     if scheme and scheme not in ("http", "https"):
@@ -73,7 +74,7 @@ def check_wall_meter(text: str) -> str:
 
 
 def probe_wall_meter(text: str) -> MeterProbe:
-    """Whether a reading comes within some seconds from what ``text`` names; nothing named is a reason too."""
+    """Return whether the meter that ``text`` names delivers a reading within seconds."""
     if not text:
         return MeterProbe(
             False,
@@ -88,7 +89,7 @@ def probe_wall_meter(text: str) -> MeterProbe:
             rows = list(source.read()) or rows
             time.sleep(0 if rows else source.poll_s)
     except (InputError, WallError) as error:
-        return MeterProbe(False, str(error), "see chipassay profile --help for the forms that are read")
+        return MeterProbe(False, str(error), "see chipassay profile --help for the supported forms")
     if not rows:
         return MeterProbe(False, f"{source.name} has no reading", "start the logger")
     grade: Grade = "measured" if all(row.power_w is None for row in rows) else "derived"
@@ -104,14 +105,16 @@ def _source(text: str) -> WallSource:
 
 
 class Wall:
-    """One wall meter, read from :meth:`open` until :meth:`settle` or :meth:`close`."""
+    """One wall meter, read by its own thread from :meth:`open` until :meth:`settle` or :meth:`close`."""
+
+    sample_interval_s = max_interval_s = math.inf
 
     @classmethod
     def open(cls, text: str) -> Wall:
-        """Begin reading, and wait for the first readings.
+        """Start reading, and wait for the first readings.
 
         Raises:
-            MeterLostError: If none come, with the reason.
+            MeterLostError: If none arrive, with the reason.
         """
         try:
             wall = cls(_source(text))
@@ -122,11 +125,12 @@ class Wall:
                 break
         if not wall._receipts:
             wall.close()
-            raise MeterLostError(wall._trouble or f"{wall.source.name} told nothing new for {PATIENCE_S:g} s")
+            raise MeterLostError(wall._trouble or f"{wall.source.name} reported nothing new for {PATIENCE_S:g} s")
         return wall
 
     def __init__(self, source: WallSource) -> None:
         self.source = source
+        self.device: dict[str, str] = {}
         self.cpu_s = 0.0
         self._receipts: list[Receipt] = []
         self._trouble = ""
@@ -155,20 +159,26 @@ class Wall:
 
     @property
     def reads(self) -> int:
-        """Readings that came so far."""
+        """The number of readings so far."""
         return len(self._receipts)
 
     @property
     def period_s(self) -> float:
-        """The usual time between two readings, by the meter's clock where it tells one."""
+        """The usual time between two readings, by the meter's clock if it reports one."""
         receipts = tuple(self._receipts)
         own = [row.at_s for row in (*self.source.recent(), *(r.row for r in receipts)) if row.at_s is not None]
         times = own if len(own) > 1 else [receipt.received_ns / 1e9 for receipt in receipts]
         gaps = [later - before for before, later in pairwise(times) if later > before]
         return max(median(gaps) if gaps else PATIENCE_S, self.source.slowest_refresh_s)
 
+    def find_update_period(self) -> None:
+        """Do nothing: the readings themselves tell their period."""
+
+    def sample(self) -> None:
+        """Do nothing: the thread collects the readings."""
+
     def settle(self) -> None:
-        """Wait a little for a reading past this moment, which brackets the last window, and stop reading."""
+        """Wait briefly for a reading past this moment, which brackets the last window, and stop reading."""
         now_ns = time.perf_counter_ns()
         end = time.monotonic() + max(SETTLE_S, POWER_GAP_PERIODS * self.period_s)
         while time.monotonic() < end and not self._reaches(now_ns):
@@ -180,7 +190,7 @@ class Wall:
         return bool(readings) and readings[-1].at_ns > moment_ns
 
     def close(self) -> None:
-        """Stop reading. A request that hangs is left behind: its thread keeps nothing from ending."""
+        """Stop reading. A hanging request is abandoned: its thread blocks nothing."""
         if not self._stop.is_set():
             self._ended_ns = time.perf_counter_ns()
             self._stop.set()
@@ -189,12 +199,12 @@ class Wall:
     def reading(
         self, idle_before_ns: tuple[int, int], idle_after_ns: tuple[int, int], edges_ns: Iterable[int]
     ) -> EnergyReading:
-        """All readings on our clock, with what was wrong with them."""
+        """Return all readings on our clock, with their faults."""
         period_s = self.period_s
         found = reconcile(tuple(self._receipts), period_s, self.source.poll_s)
         lost = ""
         if not found.readings or self._ended_ns - found.readings[-1].at_ns > POWER_GAP_PERIODS * period_s * 1e9:
-            lost = self._trouble or f"{self.source.name} told nothing new"
+            lost = self._trouble or f"{self.source.name} reported nothing new"
         replay = _Replay(found.readings, period_s, lost, self._ended_ns)
         replay.device = {"source": self.source.name}
         if found.difference_ns is not None:
@@ -208,7 +218,7 @@ class Wall:
 
 
 class _Replay(Meter):
-    """The readings again, one a look, by a clock that shows when each was made."""
+    """Replays the readings, one a look, with a clock that shows when each was made."""
 
     name = NAME
     covers = "the whole machine, at the wall socket"
@@ -228,7 +238,7 @@ class _Replay(Meter):
         self.step_s = max([period_s, *([median(steps_s)] if steps_s else [])])
         self._counts = None not in counted_j and (not has_power or self.step_s <= COUNTS_PERIODS * period_s)
         self.grade = "measured" if self._counts else "derived"
-        self.power_source = "power told by the meter" if has_power else ""
+        self.power_source = "power reported by the meter" if has_power else ""
         self.power_period_s = period_s
         self.max_interval_s = max(1.0, POWER_GAP_PERIODS * period_s)
         if not self._counts:
@@ -237,20 +247,20 @@ class _Replay(Meter):
 
     @classmethod
     def probe(cls, accelerator: str | None, environment: Mapping[str, str]) -> MeterProbe:
-        """It is made of readings, not found."""
+        """Fail: a replay is made of readings, not found."""
         raise NotImplementedError
 
     @classmethod
     def open(cls, accelerator: str | None, environment: Mapping[str, str]) -> Meter:
-        """It is made of readings, not found."""
+        """Fail: a replay is made of readings, not found."""
         raise NotImplementedError
 
     def clock(self) -> int:
-        """When the reading looked at last was made."""
+        """Return when the latest reading was made."""
         return self._readings[self._next - 1].at_ns if self._next <= len(self._readings) else self._ended_ns
 
     def look(self) -> Look:
-        """The next reading."""
+        """Return the next reading."""
         self._next += 1
         if self._next > len(self._readings):
             raise MeterLostError(self._lost)

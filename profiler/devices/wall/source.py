@@ -1,4 +1,4 @@
-"""What a wall meter tells, whichever way it is asked."""
+"""The contract of wall-meter sources."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 LATEST_UNIX_S = 1e11
-"""A larger number counts milliseconds or less, not seconds."""
+"""Larger numbers count milliseconds or less, not seconds."""
 
 
 class WallError(Exception):
-    """The meter cannot be read, or what it says is no reading: ``args[0]`` says why."""
+    """The meter cannot be read, or its output is not a reading: ``args[0]`` says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class WallRow:
-    """One reading. ``at_s`` is by the meter's own clock, from any beginning; None where it tells no time."""
+    """One reading. ``at_s`` is by the meter's own clock, from any origin; None without a time."""
 
     at_s: float | None
     power_w: float | None = None
@@ -27,30 +27,30 @@ class WallRow:
 
 
 class WallSource(ABC):
-    """Where readings come from. It is read by a thread of its own, so it may take its time."""
+    """Where readings come from. A separate thread reads it, so it may block."""
 
     poll_s: ClassVar[float]
     """Pause between two reads."""
     slowest_refresh_s: ClassVar[float] = 0.0
-    """How old a reading may be however often it is asked for."""
+    """The greatest age of a reading, however often it is requested."""
     name: str
-    """As it may stand in a record: without folders, credentials or queries."""
+    """The name for the record: without folders, credentials or queries."""
 
     @abstractmethod
     def read(self) -> Sequence[WallRow]:
-        """Every reading that is new, oldest first.
+        """Return every new reading, oldest first.
 
         Raises:
-            WallError: If there is nothing to read, or it makes no sense.
+            WallError: If there is nothing to read, or it is malformed.
         """
 
     def recent(self) -> Sequence[WallRow]:
-        """Readings of before, for how far they are apart."""
+        """Return earlier readings, which reveal the period."""
         return ()
 
 
 def seconds(value: Any) -> float:
-    """A time, ISO 8601 or Unix seconds, in seconds. One without a zone is taken as UTC: only differences matter.
+    """Return a time, ISO 8601 or Unix seconds, in seconds; without a zone it is read as UTC: only differences matter.
 
     Raises:
         ValueError: If it is neither.
@@ -62,14 +62,14 @@ def seconds(value: Any) -> float:
         except ValueError:
             at = datetime.datetime.fromisoformat(text)
             return (at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).timestamp()
-    found = number(value)
-    if found is None or found >= LATEST_UNIX_S:
-        raise ValueError(f"{value!r} is no time in seconds")
-    return found
+    instant = number(value)
+    if instant is None or instant >= LATEST_UNIX_S:
+        raise ValueError(f"{value!r} is not a time in seconds")
+    return instant
 
 
 def number(value: Any) -> float | None:
-    """A finite number that is not negative; None for anything else."""
+    """Return a finite number that is not negative; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) and value >= 0 else None

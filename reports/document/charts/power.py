@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from profiler.energy.window import joules_between
-from profiler.records.target import EnergyReading, EnergyWindow, Repetition
+from profiler.records.readings import EnergyReading
+from profiler.records.target import EnergyWindow, Repetition
 from reports.document.charts.theme import Theme
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ def _checking() -> bool:
 
 
 def _at_home(tag: str) -> str:
-    """The tag without roles of its own, and with every colour of the theme as a variable of the page."""
+    """Return the tag without roles, and with every colour of the theme as a variable of the page."""
     known = css_variables()
     bare = _ROLES.sub("", tag)
     return _COLOUR.sub(lambda found: f'{found[1]}="var({known[found[2]]})"' if found[2] in known else found[0], bare)

@@ -21,7 +21,7 @@ _WIDE_LETTER_EM, _WIDE_BOLD_LETTER_EM = 0.6, 0.68
 """Mean width of a letter in the widest common sans serif (DejaVu, Verdana), in em."""
 
 DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (5, 3), (2, 2))
-"""Line patterns: once the hues are used up, the pattern tells targets apart."""
+"""Line patterns: once the hues are used up, the pattern distinguishes targets."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ class Theme:
         return name if len(name) <= letters else f"{name[: letters - 1].rstrip()}…"
 
     def colour(self, place: int) -> str:
-        """The hue of the target at ``place`` in the report, the same in every chart."""
+        """Return the hue of the target at ``place`` in the report, the same in every chart."""
         hues = PALETTE["light"]
         return hues[place % len(hues)]
 
     @staticmethod
     def dash(place: int) -> list[int]:
-        """The line pattern of the target at ``place``."""
+        """Return the line pattern of the target at ``place``."""
         return list(DASHES[place // len(PALETTE["light"]) % len(DASHES)])
 
     def config(self) -> dict[str, Any]:
@@ -85,11 +85,11 @@ class Theme:
 
 
 def css_variables() -> dict[str, str]:
-    """Colour of a drawing -> the page's variable that takes its place."""
+    """Return each colour of a drawing -> the page's variable that takes its place."""
     own = {Theme.ink: "--ink", Theme.muted_ink: "--muted", Theme.page: "--surface", Theme.grid: "--line"}
     return {**own, **{hue: f"--t{at}" for at, hue in enumerate(PALETTE["light"])}}
 
 
 def palette_css(scheme: Scheme) -> str:
-    """The targets' hues as custom properties."""
+    """Return the targets' hues as custom properties."""
     return " ".join(f"--t{at}: {hue};" for at, hue in enumerate(PALETTE[scheme]))

@@ -31,11 +31,6 @@ class Step:
     text: str
     place: int | None = None
 
-    @property
-    def is_target(self) -> bool:
-        """Whether it is one of the two targets, and not a factor between them."""
-        return self.place is not None
-
 
 def waterfall_chart(steps: list[Step], axis_title: str, theme: Theme) -> alt.LayerChart:
     """Targets as dots at the ends, factors as bars between; a factor that slows down is drawn pale and points left."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from backends.contract.workload import Workload
 from reports.document import notation
-from reports.document.language import Words
+from reports.document.language import ENGLISH, Words
 from reports.document.model import Grid
+from reports.document.sections.reasons import difference_text
 from reports.judge.boards.check import BoardCheck, board_check
 from reports.judge.comparison.comparison import Group, Row
 
@@ -23,10 +24,12 @@ def board_results(row: Row, group: Group) -> list[BoardCheck]:
 
 
 def board_documents(row: Row, group: Group) -> list[dict[str, Any]]:
-    """The same as plain values."""
+    """Return the same as plain values."""
     found = []
     for one in board_results(row, group):
         document = asdict(one)
+        document["scaled"] = difference_text(one.scaled, ENGLISH) if one.scaled else ""
+        document["differences"] = [difference_text(reason, ENGLISH) for reason in one.differences]
         source = document["published"]["source"]
         source["retrieved"] = source["retrieved"].isoformat()
         found.append(document)
@@ -34,7 +37,7 @@ def board_documents(row: Row, group: Group) -> list[dict[str, Any]]:
 
 
 def board_grid(row: Row, group: Group, say: Words) -> Grid | None:
-    """A row for each published result; None if there is none."""
+    """Return a row for each published result; None if there is none."""
     found = board_results(row, group)
     if not found:
         return None
@@ -45,16 +48,17 @@ def board_grid(row: Row, group: Group, say: Words) -> Grid | None:
             notation.with_unit(one.published.value, one.published.unit),
             f"{notation.GRADE_MARKS['modelled']}{notation.with_unit(one.estimate, one.published.unit)}",
             notation.times(one.ratio, None),
-            say.clauses([*([one.scaled] if one.scaled else []), *one.differences]), one.published.source.where,
+            say.clauses([difference_text(reason, say) for reason in (one.scaled, *one.differences) if reason]),
+            one.published.source.where,
         )
         for one in found
     ]  # fmt: skip
     caption = say("modelled.boards", label=row.label, model=found[0].published.model)
-    return Grid(caption, tuple(say(f"modelled.board.{name}") for name in _HEAD), tuple(rows), prose=True)
+    return Grid(caption, tuple(say(f"modelled.board.{name}") for name in _HEAD), tuple(rows), kind="text prose")
 
 
 def board_sentence(row: Row, group: Group, say: Words) -> str:
-    """How far the decode estimate is from published results; empty where there are none."""
+    """Return how far the decode estimate is from published results; empty where there are none."""
     ratios = sorted(one.ratio for one in board_results(row, group) if one.published.metric == "decode_throughput")
     if not ratios:
         return ""

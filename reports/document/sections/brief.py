@@ -11,13 +11,14 @@ from functools import lru_cache
 
 from profiler.chips import Chip
 from profiler.disturbance.verdict import disturbance
-from profiler.statistics.medians import MIN_FOR_INTERVAL
+from profiler.statistics.intervals import MIN_FOR_INTERVAL
 from reports.document import notation
 from reports.document.language import ENGLISH, Words
 from reports.document.sections.boards import board_sentence
-from reports.document.sections.dependence import gap_sentence, loss_sentences, open_processors, percent
-from reports.document.sections.modelled_wording import brief_sentences
-from reports.document.sections.summary import MOST_NAMED, decode_verdict, missing, modelled_verdict
+from reports.document.sections.dependence import gap_sentence, loss_sentences, open_processors
+from reports.document.sections.modelled_facts import brief_sentences
+from reports.document.sections.reasons import why_open
+from reports.document.sections.summary import MOST_NAMED, decode_verdict, disturbed_text, missing, modelled_verdict
 from reports.judge.comparison.comparison import Comparison, Group
 from reports.judge.comparison.samples import counted
 from reports.judge.dependence import Loss, Study
@@ -37,7 +38,7 @@ class Brief:
 
 
 def brief(judged: GroupJudgement, say: Words = ENGLISH) -> Brief:
-    """What a careful reader should take from one group."""
+    """Return what a careful reader should take from one group."""
     group, comparison, study = judged.group, judged.comparison, judged.study
     gap = study.decode.gap
     speed, loss = decode_verdict(group, say), loss_sentences(study, say)
@@ -72,10 +73,9 @@ def _measured(group: Group, study: Study, say: Words) -> list[str]:
         seen.add(device)
         figures = [found.read_bandwidth, *found.gemm.values()]
         names = ["", *(f" {name}" for name in found.gemm)]
-        text = say.listing(
-            [f"{notation.quantity(one)}{name}" for one, name in zip(figures, names, strict=True) if one.value]
-        )
-        said.append(say("brief.measured_ceilings", device=device, ceilings=text))
+        measured = [f"{notation.quantity(one)}{name}" for one, name in zip(figures, names, strict=True) if one.value]
+        if measured:
+            said.append(say("brief.measured_ceilings", device=device, ceilings=say.listing(measured)))
     joules = [row.metric("energy_per_output_token") for row in group.conclusive]
     known = [figure for figure in joules if figure.value is not None]
     if known:
@@ -99,7 +99,14 @@ def _declared(study: Study, say: Words) -> tuple[str, ...]:
             continue
         lines = chip.evidence_for("memory_bandwidth_gb_s")
         confidence = lines[0].confidence if lines else "low"
-        said.append(say("brief.declared_chip", chip=chip.id, facts=say.listing(facts), confidence=confidence))
+        said.append(
+            say(
+                "brief.declared_chip",
+                chip=chip.id,
+                facts=say.listing(facts),
+                confidence=say(f"confidence.{confidence}"),
+            )
+        )
     return tuple(said) or (say("brief.declared_none"),)
 
 
@@ -116,9 +123,15 @@ def _modelled(group: Group, study: Study, comparison: Comparison, say: Words) ->
     terms = [term.method for phase in study.phases if phase.gap for term in phase.gap.terms if term.grade == "modelled"]
     said = []
     if terms:
-        said.append(say("brief.modelled_terms", count=len(terms), how=say.clauses(list(dict.fromkeys(terms)))))
+        said.append(
+            say(
+                "brief.modelled_terms",
+                count=len(terms),
+                how=say.clauses([say.quoted(term) for term in dict.fromkeys(terms)]),
+            )
+        )
     said += brief_sentences(group, say)
-    said += [told for row in group.modelled[:MOST_NAMED] if (told := board_sentence(row, group, say))]
+    said += [sentence for row in group.modelled[:MOST_NAMED] if (sentence := board_sentence(row, group, say))]
     if comparison.project_on:
         said.append(say("brief.modelled_projected", count=len(comparison.project_on)))
     return tuple(said) or (say("brief.modelled_none"),)
@@ -128,7 +141,7 @@ def _changes(group: Group, study: Study, comparison: Comparison, say: Words) -> 
     said = []
     loss = study.decode.loss
     for name, rows in list(open_processors(study).items())[:MOST_NAMED]:
-        why = study.standings[rows[0].place].why(say)
+        why = why_open(study.standings[rows[0].place], say)
         if loss.reason or len(loss.worlds) != 2:
             said.append(say("brief.change_open_only", processor=name, why=why, count=len(rows)))
             continue
@@ -143,7 +156,7 @@ def _changes(group: Group, study: Study, comparison: Comparison, say: Words) -> 
             )
         )
     said += [
-        say("brief.change_quiet", label=row.label, verdict=seen.verdict.rstrip("."))
+        say("brief.change_quiet", label=row.label, disturbed=disturbed_text(seen, say))
         for row in study.rows[:MOST_NAMED]
         if (seen := disturbance(counted(row.record))).too_much
     ]
@@ -171,7 +184,7 @@ def _noise(group: Group, say: Words) -> list[str]:
 
 
 def _software(study: Study, loss: Loss, say: Words) -> list[str]:
-    """What better software on the best unrestricted target, or on the fastest of all, could change at most."""
+    """Return what better software on the best unrestricted target, or on the fastest of all, could change at most."""
     world = loss.worlds[0] if loss.worlds else None
     label = world.best_unrestricted if world and world.best_unrestricted else None
     row = next((one for one in study.rows if one.label == label), study.rows[0] if study.rows else None)
@@ -192,11 +205,19 @@ def _software(study: Study, loss: Loss, say: Words) -> list[str]:
             )
         ]  # fmt: skip
     bound = say(f"roofline.bound.{place.measured.bound}")
-    return [say("brief.change_software_plain", label=row.label, share=percent(share), bound=bound, ceiling=ceiling)]
+    return [
+        say(
+            "brief.change_software_plain",
+            label=row.label,
+            share=notation.percent_below_all(share),
+            bound=bound,
+            ceiling=ceiling,
+        )
+    ]
 
 
 def _date(chip: Chip, comparison: Comparison, say: Words) -> list[str]:
-    """The nearest day before and after the one asked about on which the chip's label changes."""
+    """Return the nearest day before and after the one asked about on which the chip's label changes."""
     labels: list[tuple[date, str]] = []
     for period in _timeline(chip, comparison.destination):
         label = period.classification.eccn.label

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from reports.document.language import Words
-from reports.document.model import HTML, Block, Box, GroupView, Paragraph, Section
-from reports.document.sections.caps import MOST_LISTED
+from reports.document.model import HTML, MOST_LISTED, Block, Box, GroupView, Paragraph, Section
 from reports.document.sections.figures import MOST_DRAWN, GroupFigures
 
 
@@ -17,7 +16,11 @@ def speed_charts(view: GroupView, say: Words) -> Section | None:
     blocks: list[Block] = []
     if len(group.conclusive) > MOST_DRAWN:
         blocks.append(Paragraph(say("page.capped", count=MOST_DRAWN, all=len(group.conclusive)), "note", formats=HTML))
-    left_out = [f"{row.label} ({say(f'status.{row.record.status}')})" for row in group.rows if not row.conclusive]
+    left_out = [
+        say("page.with_status", label=row.label, status=say(f"status.{row.record.status}"))
+        for row in group.rows
+        if not row.conclusive
+    ]
     if 0 < len(left_out) <= MOST_LISTED:
         blocks.append(Paragraph(say("page.not_drawn", who=say.listing(left_out)), "note", formats=HTML))
     blocks.append(Box("figures", tuple(figures), formats=HTML))

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from profiler.metrics.catalogue import METRICS
-from profiler.records.bundle import Bundle
+from profiler.records.bundle import CPU, Bundle
+from profiler.records.host import Component
+from reports.document import inventory_text as inventory
+from reports.document import notation
 from reports.document.language import Words
-from reports.document.model import HTML, MARKDOWN, Block, Code, Facts, Fold, Grid, Paragraph, Part, Section, Several
-from reports.document.sections import provenance
-from reports.document.sections.caps import MOST_LISTED, MOST_OPEN
+from reports.document.model import (
+    HTML,
+    MARKDOWN,
+    MOST_LISTED,
+    MOST_OPEN,
+    Block,
+    Code,
+    Facts,
+    Fold,
+    Grid,
+    Paragraph,
+    Part,
+    Section,
+    Several,
+)
 from reports.document.sections.explained import term_text
 from reports.judge.comparison.comparison import Comparison
 
@@ -19,7 +34,7 @@ TERMS = (
 
 
 def closing(comparison: Comparison, parts: tuple[Part, ...], say: Words) -> tuple[Section, ...]:
-    """The closing sections in their order."""
+    """Return the closing sections in their order."""
     return (_machines(comparison, say), _again(comparison, say), _terms(parts, say), _limits(comparison, say))
 
 
@@ -31,27 +46,71 @@ def _machines(comparison: Comparison, say: Words) -> Section:
 def _machine(bundle: Bundle, comparison: Comparison, say: Words) -> Fold:
     name = comparison.machines[bundle.host.fingerprint]
     head = tuple(say(f"page.{column}") for column in ("part", "name", "vendor", "designed_in", "details", "source"))
+    unknown = say("origin.not_established")
     rows = tuple(
         (
-            part.kind, part.name, part.vendor or say("origin.not_established"), provenance.designer(part, say),
-            "; ".join(text for text in (provenance.part_facts(part), part.note) if text), part.source,
+            part.kind, part.name, part.vendor or unknown, part.designer_country or unknown, _part(part, say),
+            say.quoted(part.source),
         )
         for part in bundle.host.components
     )  # fmt: skip
     blocks: list[Block] = [Grid(name, head, rows, most_open=len(rows), kind="text")]
     if bundle.host.unread:
-        unread = [f"{part} ({why})" for part, why in bundle.host.unread.items()]
+        unread = [
+            say("page.unread_part", part=say.quoted(part), why=say.quoted(why))
+            for part, why in bundle.host.unread.items()
+        ]
         blocks.append(Paragraph(say("page.unread_parts", parts=say.clauses(unread)), "note"))
     facts = (
-        (say("facts.run"), f"{bundle.path.name}, {bundle.index.created}, {bundle.index.state}"),
+        (say("facts.run"), f"{bundle.path.name}, {bundle.index.created}, {say(f'facts.run.{bundle.index.state}')}"),
         ("chipassay", bundle.index.chipassay_version),
-        *provenance.ceiling_facts(bundle, say),
-        (say("facts.reference"), provenance.reference_text(bundle, say)),
+        *_ceilings(bundle, say),
+        (say("facts.reference"), _reference(bundle, say)),
         (say("facts.machine_digest"), bundle.host.fingerprint),
     )
     blocks.append(Facts(facts))
     opened = len(comparison.bundles) <= MOST_OPEN
     return Fold(f"{name}, {bundle.path.name}", tuple(blocks), "machine", opened)
+
+
+def _part(part: Component, say: Words) -> str:
+    """Return the details of one part, what the chip catalogue says of its origin, and what must be known of it."""
+    return say.clauses([text for text in (*inventory.facts(part, say), inventory.origin(part, say),
+                                          say.quoted(part.note)) if text])  # fmt: skip
+
+
+def _ceilings(bundle: Bundle, say: Words) -> list[tuple[str, str]]:
+    """Return the measured limits of the machine's devices and how they were measured."""
+    if not bundle.ceilings:
+        return [(say("facts.ceilings"), say("facts.no_ceilings"))]
+    facts = []
+    for device, ceilings in bundle.ceilings.items():
+        where = say("facts.threads", count=ceilings.threads) if device == CPU else device
+        figures = [(say("facts.read_bandwidth"), ceilings.read_bandwidth)]
+        figures += [(say("facts.matrix_product", arithmetic=name), one) for name, one in ceilings.gemm.items()]
+        facts += [
+            (
+                name,
+                say(
+                    "facts.ceiling", value=notation.quantity(one), grade=say(f"grade.{one.grade}"),
+                    method=say.quoted(one.method), n=one.n, where=where,
+                ),
+            )
+            for name, one in figures
+        ]  # fmt: skip
+    return facts
+
+
+def _reference(bundle: Bundle, say: Words) -> str:
+    """Return what parity was scored against."""
+    reference = bundle.reference
+    if reference is None:
+        return say("facts.no_reference")
+    origin = say("facts.reference.cached" if reference.cached else "facts.reference.computed")
+    return say(
+        "facts.reference.text", engine=reference.engine, count=len(reference.positions), origin=origin,
+        digest=reference.sha256,
+    )  # fmt: skip
 
 
 def _again(comparison: Comparison, say: Words) -> Section:
@@ -72,4 +131,17 @@ def _terms(parts: tuple[Part, ...], say: Words) -> Section:
 
 
 def _limits(comparison: Comparison, say: Words) -> Section:
-    return Section("limits", say("page.limits"), (Paragraph(provenance.limits(comparison, say)),))
+    return Section("limits", say("page.limits"), (Paragraph(limits(comparison, say)),))
+
+
+def limits(comparison: Comparison, say: Words) -> str:
+    """Return what the report does not say, as one paragraph."""
+    unmeasured = [say("page.limits_projected")] if comparison.project_on else []
+    if any(row.modelled for row in comparison.rows):
+        unmeasured.append(say("page.limits_modelled"))
+    day, destination = comparison.as_of.isoformat(), comparison.destination
+    horizon = say("report.horizon", day=day, destination=destination)
+    measured_only = [] if unmeasured else [say("page.limits_measured_only")]
+    return say.together([
+        say("page.limits_text"), *unmeasured, *measured_only, horizon, say("report.not_legal_advice")
+    ])  # fmt: skip

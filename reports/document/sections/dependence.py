@@ -13,7 +13,6 @@ from reports.judge.dependence.loss import World
 from reports.judge.dependence.study import PhaseStudy, Study
 from reports.judge.roofline.arithmetic import Phase
 
-_MOST_DECIMALS = 9
 _MOST_NAMED = 3
 _MOST_SCOPES = 8
 
@@ -21,16 +20,8 @@ _UNTOLD = 0.005
 """A term within half a per cent of no difference is left out of a sentence; the table shows it."""
 
 
-def percent(share: float) -> str:
-    """A share of one as a percentage with three significant digits, never rounded up to all of it."""
-    decimals = notation.decimals_for(100 * share)
-    while share < 1 <= round(share, decimals + 2) and decimals < _MOST_DECIMALS:
-        decimals += 1
-    return f"{notation.number(100 * share, decimals)}{notation.THIN_SPACE}%"
-
-
 def share_text(value: float) -> str:
-    """A dependence from 0 to 1, with the digits that keep one close to 1 apart from it."""
+    """Return a dependence from 0 to 1, with the digits that keep one close to 1 apart from it."""
     for decimals in range(3, 7):
         if value == 1 or round(value, decimals) != 1:
             return f"{value:.{decimals}f}" if value not in (0, 1) else f"{value:.0f}"
@@ -38,7 +29,7 @@ def share_text(value: float) -> str:
 
 
 def open_processors(study: Study) -> dict[str, list[Row]]:
-    """Processors of comparable targets whose standing cannot be told -> the rows on them."""
+    """Return the processors of comparable targets whose standing is unknown, with the rows on them."""
     found: dict[str, list[Row]] = {}
     for row in study.rows:
         if study.standings[row.place].restricted is None:
@@ -47,7 +38,7 @@ def open_processors(study: Study) -> dict[str, list[Row]]:
 
 
 def reason_text(key: str, study: Study, say: Words) -> str:
-    """Why no dependence was computed."""
+    """Return why no dependence was computed."""
     candidates = study.decode.candidates
     joules = [one for one in candidates if one.energy is not None]
     if key.startswith("energy_"):
@@ -72,7 +63,7 @@ def loss_sentences(study: Study, say: Words) -> list[str]:
 
 
 def interval_text(world: World, say: Words) -> str:
-    """The 95 % interval of a loss; empty if there is none."""
+    """Return the 95 % interval of a loss; empty if there is none."""
     if world.ci95 is None:
         return ""
     low, high = (share_text(max(0.0, bound)) for bound in world.ci95)
@@ -85,14 +76,14 @@ def _throughput_sentence(one: PhaseStudy, study: Study, say: Words) -> str:
     low, high = loss.bounds
     if low != high:
         return say(
-            "dependence.verdict.range", phase=phase, **_open(study, say), low_percent=percent(low),
-            high_percent=percent(high), low=share_text(low), high=share_text(high),
+            "dependence.verdict.range", phase=phase, **_open(study, say), low_percent=notation.percent_below_all(low),
+            high_percent=notation.percent_below_all(high), low=share_text(low), high=share_text(high),
         )  # fmt: skip
     world = loss.worlds[0]
     if low == 0:
         return say("dependence.verdict.zero", phase=phase, best=world.best, count=len(one.candidates))
     return say(
-        "dependence.verdict.point", phase=phase, percent=percent(low), value=share_text(low),
+        "dependence.verdict.point", phase=phase, percent=notation.percent_below_all(low), value=share_text(low),
         interval=interval_text(world, say), unrestricted=world.best_unrestricted, best=world.best,
     )  # fmt: skip
 
@@ -122,13 +113,13 @@ def energy_scopes(study: Study, say: Words) -> str:
     """What each meter of the energy dependence saw: a board and a package are not the same. Empty without one."""
     if study.energy.reason:
         return ""
-    told = [f"{one.label}: {one.energy.method}" for one in study.decode.candidates if one.energy]
-    few = len(told) <= _MOST_SCOPES
-    return say("dependence.energy_scopes", scopes=say.clauses(told[:_MOST_SCOPES]), more="" if few else "; …")
+    scopes = [f"{one.label}: {say.quoted(one.energy.method)}" for one in study.decode.candidates if one.energy]
+    few = len(scopes) <= _MOST_SCOPES
+    return say("dependence.energy_scopes", scopes=say.clauses(scopes[:_MOST_SCOPES]), more="" if few else " …")
 
 
 def term_key(term: Term, gap: Gap, study: Study) -> str:
-    """The message of a term's name: what differs between two runs on one device is not silicon."""
+    """Return the message of a term's name: what differs between two runs on one device is not silicon."""
     if term.name != "silicon":
         return term.name
     processors = {one.label: one.processor for one in study.decode.candidates}
@@ -136,7 +127,7 @@ def term_key(term: Term, gap: Gap, study: Study) -> str:
 
 
 def gap_sentence(gap: Gap, study: Study, say: Words) -> str:
-    """How many times as fast, and by which factors."""
+    """Return how many times as fast, and by which factors."""
     telling = [term for term in gap.terms if abs(term.log_ratio) >= _UNTOLD or term.name == "software"]
     parts = [
         say("gap.part", name=say(f"gap.term.{term_key(term, gap, study)}"), factor=notation.times(term.factor, None))
@@ -162,14 +153,14 @@ def world_name(world: World, study: Study, say: Words) -> str:
 
 
 def loss_text(world: World, say: Words) -> str:
-    """A loss with its interval, or that no unrestricted target is left."""
+    """Return a loss with its interval, or that no unrestricted target is left."""
     if world.value is None:
         return say("dependence.world.none_left")
     return share_text(world.value)
 
 
 def _open(study: Study, say: Words) -> dict[str, Any]:
-    """The processors of open standing, named or counted."""
+    """Return the processors of open standing, named or counted."""
     names = list(open_processors(study))
     few = len(names) <= _MOST_NAMED
     shown = say.listing(names) if few else say("dependence.open_counted", count=len(names))

@@ -16,7 +16,6 @@ from reports.document.charts.waterfall import steps_between, waterfall_chart
 from reports.document.language import Words
 from reports.document.model import HTML, Figure
 from reports.document.sections.dependence import gap_sentence, phase_name, term_key
-from reports.document.sections.roofline import share_of
 from reports.document.sections.summary import latency_drift, latency_title, memory_title, speed_title
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.samples import counted, token_times
@@ -26,6 +25,7 @@ from reports.judge.roofline import PHASES
 
 if TYPE_CHECKING:
     import altair as alt
+    from markupsafe import Markup
 
 LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
 MOST_DRAWN = 12
@@ -43,9 +43,12 @@ class GroupFigures:
     def _figure(
         self, key: str, title: str, reading: str, draw: Callable[[Theme], alt.LayerChart], legend: Sequence[Row] = ()
     ) -> Figure:
-        with trusted():
-            drawings = tuple(inline_svg(draw(Theme(layout)), f"{self.name}-{key}-{layout}", title, layout)
-                             for layout in LAYOUTS)  # fmt: skip
+        def drawings() -> tuple[Markup, ...]:
+            with trusted():
+                return tuple(
+                    inline_svg(draw(Theme(layout)), f"{self.name}-{key}-{layout}", title, layout) for layout in LAYOUTS
+                )
+
         return Figure(title, reading, drawings, tuple((row.label, row.place) for row in legend), formats=HTML)
 
     def speed_and_memory(self) -> list[Figure]:
@@ -72,7 +75,7 @@ class GroupFigures:
         return made
 
     def waterfall(self, one: PhaseStudy) -> Figure | None:
-        """The gap of a phase, step by step; None if there is none."""
+        """Return the gap of a phase, step by step; None if there is none."""
         gap, say = one.gap, self.say
         if gap is None:
             return None
@@ -90,7 +93,7 @@ class GroupFigures:
         )
 
     def roofline(self) -> Figure | None:
-        """The points of the drawn targets under their measured roofs; None if no roof is known."""
+        """Return the points of the drawn targets under their measured roofs; None if no roof is known."""
         say, study = self.say, self.study
         roofs: dict[tuple[str, str, str], RoofLine] = {}
         points, nearest = [], (0.0, "")
@@ -108,7 +111,7 @@ class GroupFigures:
                 nearest = max(nearest, (share, f"{row.label} ({phase_name(phase, say)})"))
         if not points:
             return None
-        title = say("roofline.title", count=len(points), nearest=nearest[1], share=share_of(nearest[0]))
+        title = say("roofline.title", count=len(points), nearest=nearest[1], share=notation.percent(nearest[0]))
         axes = (say("roofline.axis_x"), say("roofline.axis_y"))
         labels = {point.label for point in points}
         return self._figure("roofline", title, say("roofline.key"),

@@ -10,9 +10,9 @@ from reports.document.sections.brief import brief
 def grounds(view: GroupView, say: Words) -> Section:
     """Measured, declared and modelled grounds, then what would change the verdict."""
     found = brief(view.judged, say)
-    told = {
+    grounds_of = {
         "measured": found.measured, "declared": found.declared, "modelled": found.modelled,
         "would_change": found.would_change,
     }  # fmt: skip
-    blocks = tuple(Items(lines, say(f"brief.{name}"), "ground") for name, lines in told.items() if lines)
+    blocks = tuple(Items(lines, say(f"brief.{name}"), "ground") for name, lines in grounds_of.items() if lines)
     return Section("grounds", say("brief.head"), (Box("grounds", blocks),))

@@ -1,4 +1,4 @@
-"""The operators of the model, and where each runs on every path whose record tells."""
+"""The operators of the model, and where each runs, on every path that recorded it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ from backends.operators.placement import OperatorPlacement, Phase
 from backends.operators.shares import WHERES
 from reports.document import notation
 from reports.document.language import Words
-from reports.document.model import Grid
+from reports.document.model import (
+    EVERY_FORMAT,
+    FILES,
+    MOST_LISTED,
+    TERMINAL,
+    Block,
+    Grid,
+    GroupView,
+    Heading,
+    Paragraph,
+    Section,
+    Several,
+    only_in,
+)
 from reports.document.sections.dependence import phase_name
-from reports.document.sections.grids import Panel
+from reports.document.sections.explained import explained
+from reports.document.sections.summary import MOST_NAMED
 from reports.judge.comparison.comparison import Row
-from reports.judge.judgement import GroupJudgement
 from reports.judge.placement import PHASES, Dependence, dependences, operator_names, placed_rows, toolchain_of
 
 _TERMS = ("operator_place", "operator_evidence", "operator_cost")
@@ -20,15 +33,16 @@ MOST_COLUMNS = 8
 """Targets side by side in one table."""
 
 
-def operators_panel(judged: GroupJudgement, say: Words) -> Panel | None:
-    """A matrix a phase, operators by targets, with what must be known below; None if no record places operators.
+def operators(view: GroupView, say: Words) -> Section | None:
+    """Return a matrix a phase, operators by targets, with what must be known below; None if no record places operators.
 
-    Where nothing was measured there is no section of dependence, and the shares stand here.
+    Where nothing was measured there is no section of dependence, and the shares stand here. The terminal shows a
+    sentence a target.
     """
-    rows = placed_rows(judged.group.rows)
+    rows = placed_rows(view.group.rows)
     if not rows:
         return None
-    outside = None if judged.group.conclusive else dependence_grid(rows, say)
+    outside = None if view.group.conclusive else shares_grid(rows, say)
     grids = [outside] if outside else []
     grids += [
         _matrix(rows[first : first + MOST_COLUMNS], phase, say)
@@ -36,11 +50,17 @@ def operators_panel(judged: GroupJudgement, say: Words) -> Panel | None:
         for first in range(0, len(rows), MOST_COLUMNS)
         if any(one.phase == phase for row in rows for one in row.record.operators)
     ]
-    return Panel("operators", say("operators.head"), say("operators.intro"), tuple(grids), tuple(_notes(rows, say)),
-                 _TERMS, in_terminal=False)  # fmt: skip
+    blocks: list[Block] = [Paragraph(say("operators.intro"))]
+    for grid in grids:
+        blocks += [Heading(grid.caption), grid]
+    blocks.append(Several(tuple(Paragraph(note, "note") for note in _notes(rows, say)), MOST_LISTED))
+    blocks.append(explained(say, _TERMS))
+    sentences = (Paragraph(sentence(row, say), formats=TERMINAL) for row in rows[:MOST_NAMED])
+    shown = (*only_in(FILES, *blocks), *sentences)
+    return Section("operators", say("operators.head"), shown, beside=True, terms=_TERMS, formats=EVERY_FORMAT)
 
 
-def dependence_grid(rows: Sequence[Row], say: Words) -> Grid | None:
+def shares_grid(rows: Sequence[Row], say: Words) -> Grid | None:
     """Shares of FLOPs and of bytes by place, a row for each target and phase; None if no record places operators."""
     found = dependences(rows)
     if not found:
@@ -54,7 +74,7 @@ def dependence_grid(rows: Sequence[Row], say: Words) -> Grid | None:
     ]  # fmt: skip
     head = [say(f"operators.column.{name}") for name in ("target", "toolchain", "phase")]
     head += [say(f"operators.where.{where}") for where in WHERES]
-    return Grid(say("operators.dependence"), (*head, say("operators.column.evidence")), tuple(shown))
+    return Grid(say("operators.dependence"), (*head, say("operators.column.evidence")), tuple(shown), kind="text")
 
 
 def sentence(row: Row, say: Words) -> str:
@@ -66,21 +86,14 @@ def sentence(row: Row, say: Words) -> str:
         for where in WHERES
         if where != "accelerator" and (names := _names(row, one.phase, where))
     ]
+    flops, moved = (
+        notation.percent_to_a_tenth(kind["accelerator"]) for kind in (one.shares.flops, one.shares.bytes_moved)
+    )
     return say(
-        "operators.sentence", label=row.label, phase=phase_name(one.phase, say),
-        flops=share_text(one.shares.flops["accelerator"]), bytes=share_text(one.shares.bytes_moved["accelerator"]),
+        "operators.sentence", label=row.label, phase=phase_name(one.phase, say), flops=flops, bytes=moved,
         outside=say.clauses(outside) if outside else say("operators.nothing_outside"),
         evidence=say(f"operators.evidence.{one.evidence}"),
     )  # fmt: skip
-
-
-def share_text(share: float) -> str:
-    """A share of one, to a tenth of a per cent; neither all nor nothing is said unless it is exactly so."""
-    if share in (0, 1):
-        return f"{100 * share:.0f}{notation.THIN_SPACE}%"
-    if share < 0.0005:
-        return f"<0.1{notation.THIN_SPACE}%"
-    return f">99.9{notation.THIN_SPACE}%" if share > 0.9995 else f"{100 * share:.1f}{notation.THIN_SPACE}%"
 
 
 def _names(row: Row, phase: Phase, where: str) -> list[str]:
@@ -90,7 +103,7 @@ def _names(row: Row, phase: Phase, where: str) -> list[str]:
 def _both(one: Dependence, where: str) -> str:
     """FLOPs, then bytes."""
     flops, moved = ({**kind}[where] for kind in (one.shares.flops, one.shares.bytes_moved))  # type: ignore[index]
-    return f"{share_text(flops)} / {share_text(moved)}"
+    return f"{notation.percent_to_a_tenth(flops)} / {notation.percent_to_a_tenth(moved)}"
 
 
 def _matrix(rows: Sequence[Row], phase: Phase, say: Words) -> Grid:
@@ -98,8 +111,8 @@ def _matrix(rows: Sequence[Row], phase: Phase, say: Words) -> Grid:
     flops, moved = sum(one.flops for one in names.values()), sum(one.bytes_moved for one in names.values())
     shown = [
         (
-            name, f"{one.count:,}".replace(",", notation.THIN_SPACE), share_text(one.flops / flops) if flops else
-            notation.DASH, share_text(one.bytes_moved / moved) if moved else notation.DASH,
+            name, notation.count(one.count), notation.percent_to_a_tenth(one.flops / flops) if flops else
+            notation.DASH, notation.percent_to_a_tenth(one.bytes_moved / moved) if moved else notation.DASH,
             *(_cell([each for each in row.record.operators if (each.phase, each.operator) == (phase, name)], say)
               for row in rows),
         )
@@ -108,7 +121,7 @@ def _matrix(rows: Sequence[Row], phase: Phase, say: Words) -> Grid:
     head = [say(f"operators.column.{name}") for name in ("operator", "count", "flops", "bytes")]
     caption = say("operators.matrix", phase=phase_name(phase, say))
     return Grid(
-        caption, (*head, *(row.label for row in rows)), tuple(shown), most_open=len(shown) if phase == "decode" else 0
+        caption, (*head, *(row.label for row in rows)), tuple(shown), len(shown) if phase == "decode" else 0, "dense"
     )
 
 
@@ -134,9 +147,9 @@ def _notes(rows: Sequence[Row], say: Words) -> list[str]:
             if one.note:
                 _add(noted, one.note, one.operator)
         for note, operators in noted.items():
-            _add(about, say("operators.note", operators=say.listing(operators), note=note), row.label)
+            _add(about, say("operators.note", operators=say.listing(operators), note=say.quoted(note)), row.label)
         for source in dict.fromkeys(one.source for one in row.record.operators):
-            _add(about, say("operators.source", source=source), row.label)
+            _add(about, say("operators.source", source=say.quoted(source)), row.label)
     return [say("operators.about", targets=say.listing(names), text=text) for text, names in about.items()]
 
 

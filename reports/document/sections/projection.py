@@ -1,4 +1,4 @@
-"""The projections of a report: chips asked for, in a box of their own, and how well such projections have held.
+"""The projections of a report: the chips asked for, in a separate box, and the track record of such projections.
 
 Each group of the report gives its model, its workload and its measured figures, as evidence beside the published ones.
 """
@@ -10,9 +10,19 @@ from dataclasses import replace
 
 from reports.document import notation
 from reports.document.language import Words
-from reports.document.model import Grid
-from reports.document.sections.grids import Panel
-from reports.judge.judgement import GroupJudgement
+from reports.document.model import (
+    EVERY_FORMAT,
+    MOST_LISTED,
+    Block,
+    Grid,
+    GroupView,
+    Heading,
+    Paragraph,
+    Section,
+    Several,
+)
+from reports.document.sections.explained import explained
+from reports.document.sections.reasons import note_text
 from reports.judge.projection.backtest import Score
 from reports.judge.projection.groups import chip_family
 from reports.judge.projection.projection import ChipProjection, Projected, Projection
@@ -29,9 +39,9 @@ _MOST_RUNS = 4
 """Measured runs that are named before the rest is counted."""
 
 
-def projection_panel(judged: GroupJudgement, say: Words) -> Panel | None:
-    """The table of figures, the track record below it, and what must be known of each chip."""
-    found = judged.projection
+def projection(view: GroupView, say: Words) -> Section | None:
+    """Return the table of figures, the track record below it, and what must be known of each chip."""
+    found = view.judged.projection
     if found is None:
         return None
     record = track_record()
@@ -39,19 +49,34 @@ def projection_panel(judged: GroupJudgement, say: Words) -> Panel | None:
         "projection.intro", model=found.model, precision=found.precision, batch=found.batch,
         prompt=found.prompt_tokens, output=found.output_tokens,
     )  # fmt: skip
-    notes = [f"{chip.chip_id}: {say.clauses([note.text(say) for note in chip.notes])}" for chip in found.chips]
+    blocks: list[Block] = [
+        Paragraph(say.together([work, _anchoring(found, say)])),
+        *figures(found, say),
+        *(block for grid in _track_record(found, record, say) for block in (Heading(grid.caption), grid)),
+        *notes(found, say),
+        explained(say, _TERMS),
+    ]
+    return Section("projection", say("projection.head"), tuple(blocks), beside=True, terms=_TERMS, formats=EVERY_FORMAT)
+
+
+def figures(found: Projection, say: Words) -> list[Block]:
+    """Return the table of figures with its heading."""
+    grid = _figures(found, say)
+    return [Heading(grid.caption), grid]
+
+
+def notes(found: Projection, say: Words) -> list[Block]:
+    """Return what must be known of each chip, of energy, and of the track record."""
+    said = [
+        say("projection.of_chip", chip=chip.chip_id, notes=say.clauses([note_text(note, say) for note in chip.notes]))
+        for chip in found.chips
+    ]
     if any(chip.figures["energy_per_output_token"].interval_80 for chip in found.chips):
-        notes.append(say("projection.energy"))
-    counts = {name: record.rows[name] for name in ("rows", "used", "converted", "excluded")}
-    notes += [say("projection.record.meaning"), say("projection.record.rows", **counts)]
-    return Panel(
-        "projection",
-        say("projection.head"),
-        say.together([work, _anchoring(found, say)]),
-        (_figures(found, say), *_track_record(found, record, say)),
-        tuple(notes),
-        _TERMS,
-    )
+        said.append(say("projection.energy"))
+    rows = track_record().rows
+    counts = {name: rows[name] for name in ("rows", "used", "converted", "excluded")}
+    said += [say("projection.record.meaning"), say("projection.record.rows", **counts)]
+    return [Several(tuple(Paragraph(text, "note") for text in said), MOST_LISTED)]
 
 
 def _anchoring(found: Projection, say: Words) -> str:
@@ -70,11 +95,12 @@ def _figures(found: Projection, say: Words) -> Grid:
         (chip.chip_id, f"{chip.devices}\u00a0× {chip.stack}", *(_cell(chip.figures[name]) for name in FIGURES))
         for chip in found.chips
     ]
-    return Grid(say("projection.figures"), tuple(say(f"projection.column.{name}") for name in head), tuple(rows))
+    titles = tuple(say(f"projection.column.{name}") for name in head)
+    return Grid(say("projection.figures"), titles, tuple(rows), kind="dense")
 
 
 def _cell(figure: Projected) -> str:
-    """The figure, and on a line of its own its interval."""
+    """Return the figure, and its interval on a second line."""
     quantity = figure.quantity
     if quantity.value is None or figure.interval_80 is None:
         return notation.DASH
@@ -114,7 +140,7 @@ def _scores(scores: Sequence[Score], caption: str, say: Words, *, families: bool
         )
         for score in scores
     ]
-    return Grid(caption, tuple(say(f"projection.record.{name}") for name in names), tuple(rows))
+    return Grid(caption, tuple(say(f"projection.record.{name}") for name in names), tuple(rows), kind="dense")
 
 
 def _family(chip: ChipProjection) -> str:

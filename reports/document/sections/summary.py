@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from profiler.disturbance.verdict import Disturbance
 from profiler.metrics.catalogue import METRICS
 from profiler.statistics.medians import median
 from reports.document import notation
-from reports.document.language import ENGLISH, Words
+from reports.document.language import Words
 from reports.judge.comparison.comparison import Comparison, Group, Row
 from reports.judge.comparison.ratio import Ratio, ratio_of_medians
 from reports.judge.comparison.samples import decode_rates_tok_per_s, prompt_rates_tok_per_s, token_times
@@ -20,8 +21,8 @@ MOST_NAMED = 3
 """Names that fit a sentence; more are counted instead."""
 
 
-def work_done(group: Group, say: Words = ENGLISH) -> str:
-    """What was run: model, weights, workload."""
+def work_done(group: Group, say: Words) -> str:
+    """Return what was run: model, weights, workload."""
     spec, work = group.model.spec, group.workload
     return say(
         "summary.work",
@@ -35,13 +36,13 @@ def work_done(group: Group, say: Words = ENGLISH) -> str:
     )
 
 
-def summary(group: Group, comparison: Comparison, say: Words = ENGLISH) -> tuple[str, ...]:
-    """What was run, who was fastest, and what could not be had: a sentence each."""
+def summary(group: Group, comparison: Comparison, say: Words) -> tuple[str, ...]:
+    """Return what was run, who was fastest, and what is unavailable: a sentence each."""
     return (what_ran(group, comparison, say), *decode_verdict(group, say), *modelled_verdict(group, say),
             *_ceiling(group, say), *_parity(group, say), *missing(group, say))  # fmt: skip
 
 
-def what_ran(group: Group, comparison: Comparison, say: Words = ENGLISH) -> str:
+def what_ran(group: Group, comparison: Comparison, say: Words) -> str:
     """Model, workload, number of targets, machines; apart from them, how many had only their vendors' tools."""
     machines = list(dict.fromkeys(comparison.machines[bundle.host.fingerprint] for bundle in group.bundles))
     if len(machines) <= MOST_NAMED:
@@ -65,7 +66,7 @@ def named(rows: Sequence[Row], say: Words) -> str:
     return say("report.targets_counted", count=len(rows))
 
 
-def speed_title(group: Group, what: str, say: Words = ENGLISH) -> str:
+def speed_title(group: Group, what: str, say: Words) -> str:
     """A sentence about ``what`` (``decode`` or ``prefill``) that the repetitions support, for the head of a chart."""
     rates = _rates(group, what)
     rows = sorted((row for row in group.rows if row.conclusive and rates(row)), key=lambda row: -median(rates(row)))
@@ -83,8 +84,8 @@ def speed_title(group: Group, what: str, say: Words = ENGLISH) -> str:
     return say(f"title.faster.{what}", times=_times(ratio), interval=interval_of(ratio), **pair)
 
 
-def latency_title(group: Group, say: Words = ENGLISH) -> str:
-    """How long a token after the first typically took; the two extremes where there are many targets."""
+def latency_title(group: Group, say: Words) -> str:
+    """Return how long a token after the first typically took; the two extremes where there are many targets."""
     rows = group.conclusive
     many = len(rows) > MOST_NAMED
     said = []
@@ -99,8 +100,8 @@ def latency_title(group: Group, say: Words = ENGLISH) -> str:
     return say("title.latency.each", each=say.listing(said))
 
 
-def latency_drift(group: Group, say: Words = ENGLISH) -> str:
-    """How the time per token changed from the first to the last quarter of the output.
+def latency_drift(group: Group, say: Words) -> str:
+    """Return how the time per token changed from the first to the last quarter of the output.
 
     Empty for a short output, or too many targets for a sentence.
     """
@@ -117,8 +118,8 @@ def latency_drift(group: Group, say: Words = ENGLISH) -> str:
     return say("title.drift", changes=say.listing(said)) if said else ""
 
 
-def memory_title(group: Group, say: Words = ENGLISH) -> str:
-    """Who held the most memory at its peak, a single reading each."""
+def memory_title(group: Group, say: Words) -> str:
+    """Return who held the most memory at its peak, a single reading each."""
     readings = []
     for row in group.rows:
         peak = row.metric("peak_memory").value
@@ -136,7 +137,7 @@ def memory_title(group: Group, say: Words = ENGLISH) -> str:
     return say("title.memory.range", label=label, most=shown, least=least)
 
 
-def unavailable_reasons(group: Group, say: Words = ENGLISH) -> dict[tuple[str, tuple[str, ...]], list[str]]:
+def unavailable_reasons(group: Group, say: Words) -> dict[tuple[str, tuple[str, ...]], list[str]]:
     """(Reason, labels of the comparable rows it holds for) -> titles of the metrics that are missing for it."""
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for metric in [metric for metric in METRICS if metric.column == "always"]:
@@ -156,8 +157,8 @@ def _rates(group: Group, what: str) -> Callable[[Row], list[float]]:
     return lambda row: prompt_rates_tok_per_s(row.record, group.workload.prompt_tokens)
 
 
-def decode_verdict(group: Group, say: Words = ENGLISH) -> list[str]:
-    """Who decodes fastest, and whether the repetitions carry that."""
+def decode_verdict(group: Group, say: Words) -> list[str]:
+    """Return who decodes fastest, and whether the repetitions carry that."""
     rows, fastest = group.conclusive, group.fastest
     if fastest is None:
         only_asked = bool(group.rows) and all(row.record.compiler_path for row in group.rows)
@@ -176,10 +177,25 @@ def decode_verdict(group: Group, say: Words = ENGLISH) -> list[str]:
     return [say("summary.fastest", times=_times(ratio), interval=interval_of(ratio), **who)]
 
 
-def modelled_verdict(group: Group, say: Words = ENGLISH) -> list[str]:
+def modelled_verdict(group: Group, say: Words) -> list[str]:
     """That some targets are modelled, and that nothing rests on them; empty if none is."""
     rows = group.modelled
     return [say("modelled.verdict", count=len(rows), who=named(rows, say))] if rows else []
+
+
+def disturbed_text(seen: Disturbance, say: Words) -> str:
+    """Return what marked the repetitions, and what to do if it was too much; empty if nothing did."""
+    if not seen.marked:
+        return ""
+    named = [
+        say("disturbance.count", name=say.translated(f"disturbance.name.{name}", name.replace("_", " ")), count=count)
+        for name, count in seen.by_detector.items()
+    ]
+    values = {"what": say.listing(named), "all": seen.counted}
+    if not seen.too_much:
+        return say("disturbance.counted", **values)
+    todo = [say.translated(f"disturbance.remedy.{name}", remedy) for name, remedy in seen.remedies.items()]
+    return say("disturbance.too_much", todo=say.clauses(todo or [say("disturbance.find_it")]), **values)
 
 
 def _times(ratio: Ratio) -> str:
@@ -219,13 +235,13 @@ def _parity(group: Group, say: Words) -> list[str]:
     return said
 
 
-def missing(group: Group, say: Words = ENGLISH) -> list[str]:
-    """What could not be had, and which targets did not finish."""
+def missing(group: Group, say: Words) -> list[str]:
+    """Return which figures are unavailable, and which targets did not finish."""
     said = []
     comparable = sum(row.conclusive for row in group.rows)
     for (reason, labels), titles in unavailable_reasons(group, say).items():
         who = "" if len(labels) == comparable else say("summary.missing_for", who=_names(labels, say))
-        said.append(say("summary.missing", what=say.listing(titles), who=who, reason=reason.rstrip(".")))
+        said.append(say("summary.missing", what=say.listing(titles), who=who, reason=say.quoted(reason.rstrip("."))))
     for status in ("failed", "unavailable"):
         rows = [row for row in group.rows if row.record.status == status]
         if rows:

@@ -14,6 +14,7 @@ from backends.contract.workload import Workload
 from backends.qwen.model import ModelSpec
 from profiler.models.presets import presets
 from reports.judge.boards.published import PublishedBoard, published_boards
+from reports.judge.reason import Reason
 
 SAME_LENGTH = 0.05
 """A prefill is compared with one whose length differs by this part at most: its time grows with the length."""
@@ -24,15 +25,15 @@ class BoardCheck:
     """One published result with the estimate for it.
 
     ``estimate`` is in the unit of the published value, ``ratio`` is estimate / published. ``scaled`` says how the
-    estimate was brought to the published model's depth, empty if it was of that depth. ``differences`` are all known
-    differences between the two, a sentence each.
+    estimate was brought to the published model's depth, None if it was of that depth. ``differences`` are all known
+    differences between the two.
     """
 
     published: PublishedBoard
     estimate: float
     ratio: float
-    scaled: str
-    differences: tuple[str, ...]
+    scaled: Reason | None
+    differences: tuple[Reason, ...]
 
 
 def board_check(compiled: Compiled, spec: ModelSpec, workload: Workload, precision: str) -> list[BoardCheck]:
@@ -63,30 +64,33 @@ def _check(
     if duration_s is None or workload.batch != 1:
         return None
     estimate = 1 / duration_s if phase == "decode" else duration_s
-    scaled = "" if spec.layers == layers else f"the layer's time counted {layers} times, not {spec.layers}"
+    scaled = None if spec.layers == layers else Reason("scaled", {"wanted": layers, "layers": spec.layers})
     differences = tuple(_differences(published, compiled, length, phase, precision))
     return BoardCheck(published, estimate, estimate / published.value, scaled, differences)
 
 
 def _differences(
     published: PublishedBoard, compiled: Compiled, length: int, phase: Literal["prefill", "decode"], precision: str
-) -> list[str]:
-    found = ["the board's time includes the host and the runtime, the estimate only the chip's schedule"]
+) -> list[Reason]:
+    found = [Reason("host")]
+
+    def differs(code: str, theirs: object, ours: object) -> None:
+        found.append(Reason(code, {"published": theirs, "estimated": ours}))
+
     if published.precision != precision:
-        found.append(f"weights: published {published.precision}, estimated {precision}")
+        differs("weights", published.precision, precision)
     word = published.published_precision.lower()
     if "bf16" in word and compiled.arithmetic != "bfloat16":
-        found.append(f"arithmetic: published {published.published_precision}, estimated {compiled.arithmetic}")
+        differs("arithmetic", published.published_precision, compiled.arithmetic)
     elif "f16" not in word and "bf16" not in word:
-        found.append(f"arithmetic: not published, estimated {compiled.arithmetic}")
+        differs("arithmetic_open", "", compiled.arithmetic)
     cores = max((int(graph.details.get("cores", 1)) for graph in compiled.graphs), default=1)
     if published.cores != cores:
-        found.append(f"cores: published {published.cores}, estimated {cores}")
+        differs("cores", published.cores, cores)
     if length != published.sequence_tokens:
-        what = "a step attends to" if phase == "decode" else "the prefill has"
-        found.append(f"length: {what} {published.sequence_tokens} tokens as published, {length} as estimated")
+        differs("context" if phase == "decode" else "prompt", published.sequence_tokens, length)
     if published.note:
-        found.append(f"published: {published.note}")
+        found.append(Reason("note", {"note": (published.note,)}))
     return found
 
 

@@ -74,7 +74,7 @@ class Row:
     @property
     def reported(self) -> bool:
         """Whether its worker told anything: it ran, or its vendor's tools answered."""
-        return self.record.worker is not None or self.modelled
+        return self.record.outcome.report is not None
 
     def metric(self, name: str) -> Quantity:
         """The figure called ``name``; one that was not recorded is unavailable, with the reason."""

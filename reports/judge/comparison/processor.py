@@ -31,7 +31,7 @@ def processor_of(record: TargetRecord, host: Host) -> Component | None:
 
 def host_processor(record: TargetRecord, host: Host) -> Component | None:
     """The processor that the worker of a target ran on, whatever it worked for."""
-    report = record.worker or record.examined
+    report = record.outcome.report
     components = report.inventory.components if report and report.inventory else host.components
     return next((part for part in components if part.kind == "cpu"), None)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiler.statistics.medians import MIN_FOR_INTERVAL, median, resampled_together
+from profiler.statistics.intervals import MIN_FOR_INTERVAL, resampled_together
+from profiler.statistics.medians import median
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from backends.common.errors import ChipassayError, InputError
-from profiler.records.bundle import INDEX, Bundle, read_bundle
-from profiler.records.index import BUNDLE_SCHEMA
+from profiler.records.bundle import Bundle, read_bundle
 from profiler.records.target import TargetRecord
 from reports.judge.comparison.comparison import Runs, contradiction
-
-_GENERATION = re.compile(r"chipassay\.bundle/(\d+)")
 
 
 def read_bundles(paths: Sequence[Path]) -> tuple[list[Bundle], list[tuple[str, str]]]:
@@ -48,7 +41,6 @@ def read_sound_bundle(path: Path) -> Bundle:
     Raises:
         InputError: If it cannot be read, is of another schema version, or contradicts itself.
     """
-    _check_generation(path)
     bundle = read_bundle(path)
     repeated = [name for name, count in Counter(bundle.index.target_ids).items() if count > 1]
     if repeated:
@@ -58,25 +50,6 @@ def read_sound_bundle(path: Path) -> Bundle:
     if reason := contradiction(bundle):
         raise InputError(reason)
     return bundle
-
-
-def _check_generation(path: Path) -> None:
-    """Tell a bundle of a newer release from a damaged one: its other fields may have changed too."""
-    try:
-        document: Any = msgspec.json.decode((path / INDEX).read_bytes())
-    except (OSError, msgspec.DecodeError):
-        return  # read_bundle says what is wrong
-    if not isinstance(document, dict) or document.get("schema") == BUNDLE_SCHEMA:
-        return
-    schema, version = document.get("schema"), document.get("chipassay_version")
-    found = _GENERATION.fullmatch(str(schema))
-    known = _GENERATION.fullmatch(BUNDLE_SCHEMA)
-    if found and known and int(found[1]) > int(known[1]):
-        raise InputError(
-            f"{path} was written by a newer chipassay ({version or 'version not told'}, schema {schema}); this one "
-            f"reads {BUNDLE_SCHEMA}: install that version or a later one"
-        )
-    raise InputError(f"{path} has the unknown schema {schema!r}; this version reads {BUNDLE_SCHEMA!r}")
 
 
 def _check_times(path: Path, record: TargetRecord) -> None:

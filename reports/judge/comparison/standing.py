@@ -13,17 +13,21 @@ from typing import Any
 
 from profiler.chips import Chip, load_chips
 from profiler.records.host import Component
-from reports.document.language import ENGLISH, Words
 from reports.judge.export_control import classify
 from reports.judge.export_control.classification import Classification
 from reports.judge.export_control.rules import rule_sources
+from reports.judge.reason import Reason
 
 INDETERMINATE = "indeterminate"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The answer for one part. ``restricted`` is None where it cannot be told; ``reason`` says why a label is open."""
+    """The answer for one part.
+
+    ``restricted`` is None where it is not known; ``open`` then says why, or why the label is open. ``meanings`` are
+    those that the rules give an open label of a known chip.
+    """
 
     label: str
     possible_labels: tuple[str, ...]
@@ -32,23 +36,11 @@ class Standing:
     as_of: date
     destination: str
     restricted: bool | None
-    reason: str
+    open: Reason | None = None
+    meanings: tuple[str, ...] = ()
     chips: tuple[Chip, ...] = ()
     sources: tuple[str, ...] = ()
     """Documents behind the rule and behind where the chip was made, each with its address."""
-
-    open_key: str = ""
-    """The message that says why it is open; empty if nothing is."""
-    open_rules: tuple[str, ...] = ()
-    """Rules whose outcome the chip's figures leave open."""
-
-    def why(self, say: Words) -> str:
-        """Why the label or the need of a licence is open, in the language of ``say``; empty if neither is."""
-        if not self.open_key:
-            return self.reason
-        names = ", ".join(chip.id for chip in self.chips)
-        rules = say.clauses(self.open_rules)
-        return say(f"standing.open.{self.open_key}", count=len(self.chips), names=names, rules=rules)
 
     @property
     def chip(self) -> Chip | None:
@@ -75,27 +67,15 @@ def _standing(status: str, ids: tuple[str, ...], was_read: bool, as_of: date, de
     chips = tuple(known[name] for name in ids if name in known)
     found = [classify(chip, as_of, destination) for chip in chips]
     if not found:
-        key = _why_open(was_read, status)
-        return Standing(
-            INDETERMINATE, (), None, "", as_of, destination, None, ENGLISH(f"standing.open.{key}"), open_key=key
-        )
+        return Standing(INDETERMINATE, (), None, "", as_of, destination, None, Reason(_why_open(was_read, status)))
     if len(found) == 1:
         only, eccn = found[0], found[0].eccn
-        reason = "" if eccn.label != INDETERMINATE else "; ".join(eccn.meanings)
         return Standing(
-            eccn.label,
-            eccn.possible_labels,
-            eccn.rule,
-            eccn.citation,
-            as_of,
-            destination,
-            only.restricted,
-            reason,
-            chips,
-            (*_rule_documents(eccn.sources), *_chip_documents(chips[0])),
-            "rule" if only.restricted is None else "",
-            _open_rules(only),
-        )
+            eccn.label, eccn.possible_labels, eccn.rule, eccn.citation, as_of, destination, only.restricted,
+            Reason("rule", {"rules": _open_rules(only)}) if only.restricted is None else None,
+            eccn.meanings if eccn.label == INDETERMINATE else (),
+            chips, (*_rule_documents(eccn.sources), *_chip_documents(chips[0])),
+        )  # fmt: skip
     possible = tuple(sorted({label for answer in found for label in answer.eccn.possible_labels}))
     verdicts = {answer.restricted for answer in found}
     return Standing(
@@ -106,9 +86,8 @@ def _standing(status: str, ids: tuple[str, ...], was_read: bool, as_of: date, de
         as_of,
         destination,
         verdicts.pop() if len(verdicts) == 1 else None,
-        ENGLISH("standing.open.several", count=len(chips), names=", ".join(chip.id for chip in chips)),
-        chips,
-        open_key="several",
+        Reason("several", {"count": len(chips), "names": ", ".join(chip.id for chip in chips)}),
+        chips=chips,
     )
 
 

@@ -20,10 +20,10 @@ from reports.judge.projection.fitting import nodes_of
 from reports.judge.projection.formats import Format, find_format, formats
 from reports.judge.projection.groups import chip_family
 from reports.judge.projection.intervals import Forecaster
-from reports.judge.projection.notes import Note
 from reports.judge.projection.own_runs import observations_of
 from reports.judge.projection.situation import MEMORY_IN_USE, Device, Figure, Situation
 from reports.judge.projection.stacks import Stack, default_stack, find_stack
+from reports.judge.reason import Reason
 
 MODEL_VERSION = "chipassay.projection/1"
 _MOST_DEVICES = 4096
@@ -34,11 +34,18 @@ class Projected:
     """One figure: the quantity carries value, unit, grade and method; ``interval_80`` holds the truth four times in
     five.
 
-    The quantity has no ``ci95``: an 80 % prediction interval is another thing than a 95 % interval of a median.
+    The quantity has no ``ci95``: an 80 % prediction interval is another thing than a 95 % interval of a median. One
+    that is unavailable has its reason in ``why``; the quantity's method is then only the code.
     """
 
     quantity: Quantity
     interval_80: tuple[float, float] | None = None
+    why: Reason | None = None
+
+    @classmethod
+    def unavailable(cls, unit: str, why: Reason) -> Projected:
+        """Return a figure that cannot be projected."""
+        return cls(Quantity.unavailable(unit, why.code), why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class ChipProjection:
     fits: bool | None
     seen: bool
     figures: dict[str, Projected]
-    notes: tuple[Note, ...]
+    notes: tuple[Reason, ...]
     situation: Situation | None
     anchor: str | None = None
 
@@ -200,7 +207,7 @@ def _format(name: str | None) -> Format:
 
 
 def _project(chip: Chip, question: _Question, known: Projector) -> ChipProjection:
-    notes: list[Note] = []
+    notes: list[Reason] = []
     device, stack, number_format = Device.of(chip, question.format), question.stack, question.format
     corners = (Device.of(chip, number_format, corner="high"), Device.of(chip, number_format, corner="low"))
     own = _own_run(chip, known)
@@ -210,7 +217,7 @@ def _project(chip: Chip, question: _Question, known: Projector) -> ChipProjectio
         number_format = number_format if question.format_given else own.situation.format
         measured = device != Device.of(chip, own.situation.format)
         run = {"place": own.place, "precision": number_format.id}
-        notes.append(Note("anchored_measured" if measured else "anchored_declared", run))
+        notes.append(Reason("anchored_measured" if measured else "anchored_declared", run))
     if stack is None:
         stack = _usual_stack(chip, known)
     memory = question.situation(device, 1, stack, number_format)
@@ -220,21 +227,21 @@ def _project(chip: Chip, question: _Question, known: Projector) -> ChipProjectio
     figures = {"memory": _memory(situation, known), "devices_needed": needs}
     fits = None if needed is None else devices >= needed
     if needed is None:
-        notes.append(Note("memory_open", {"chip": chip.name}))
+        notes.append(Reason("memory_open", {"chip": chip.name}))
     if fits is False:
-        why = Note("too_few_devices", {"needed": needed, "devices": devices})
+        why = Reason("too_few_devices", {"needed": needed, "devices": devices})
         return _without_time(chip, situation, known, figures, (*notes, why), fits, own)
     if device.missing is not None:
-        why = Note("no_bandwidth" if device.bandwidth_b_s is None else "no_peak", {"chip": chip.name})
+        why = Reason("no_bandwidth" if device.bandwidth_b_s is None else "no_peak", {"chip": chip.name})
         return _without_time(chip, situation, known, figures, (*notes, why), fits, own)
     if situation.sequences < question.batch:
         in_flight = {"stack": stack.id, "sequences": f"{situation.sequences:.0f}", "batch": question.batch}
-        notes.append(Note("in_flight", in_flight))
+        notes.append(Reason("in_flight", in_flight))
     seen = known.time.seen(situation, "step")
     if own is None:
         notes.append(_standing_of(situation, seen, known))
     if situation.device.board_power_w is None:
-        notes.append(Note("no_power", {"chip": chip.name}))
+        notes.append(Reason("no_power", {"chip": chip.name}))
     figures |= _timed(situation, corners, known)
     figures = {name: figures[name] for name in _ORDER}
     return ChipProjection(
@@ -243,19 +250,19 @@ def _project(chip: Chip, question: _Question, known: Projector) -> ChipProjectio
     )  # fmt: skip
 
 
-def _standing_of(situation: Situation, seen: bool, known: Projector) -> Note:
+def _standing_of(situation: Situation, seen: bool, known: Projector) -> Reason:
     """What the projection of one chip rests on."""
     rows = known.time.fit.rows_behind(situation)
     nodes = nodes_of(situation)
     here, elsewhere = (rows[f"{level} {nodes[level]}"] for level in ("chip", "family"))
     family = situation.stack.family
     if seen:
-        return Note("rests_on_chip", {"count": here, "stack": situation.stack.id})
+        return Reason("rests_on_chip", {"count": here, "stack": situation.stack.id})
     if here:
-        return Note("rests_on_few", {"count": here, "stack": family})
+        return Reason("rests_on_few", {"count": here, "stack": family})
     if elsewhere:
-        return Note("rests_on_other_chips", {"count": elsewhere, "stack": family})
-    return Note("rests_on_all", {"stack": family})
+        return Reason("rests_on_other_chips", {"count": elsewhere, "stack": family})
+    return Reason("rests_on_all", {"stack": family})
 
 
 _ORDER = ("ttft", "tpot", "decode_throughput", "memory", "devices_needed", "energy_per_output_token")
@@ -263,12 +270,11 @@ _UNITS = {"ttft": "s", "tpot": "s", "decode_throughput": "tok/s", "energy_per_ou
 
 
 def _without_time(
-    chip: Chip, situation: Situation, known: Projector, figures: dict[str, Projected], notes: tuple[Note, ...],
+    chip: Chip, situation: Situation, known: Projector, figures: dict[str, Projected], notes: tuple[Reason, ...],
     fits: bool | None, own: Observation | None,
 ) -> ChipProjection:  # fmt: skip
-    """A chip of which no time can be told; the last of the notes says why."""
-    why = notes[-1].text()
-    figures = figures | {name: Projected(Quantity.unavailable(unit, why)) for name, unit in _UNITS.items()}
+    """A chip without times; the last of the notes says why."""
+    figures = figures | {name: Projected.unavailable(unit, notes[-1]) for name, unit in _UNITS.items()}
     return ChipProjection(
         chip.id, chip.name, chip.vendor, situation.stack.id, situation.devices, fits,
         known.time.seen(situation, "step"), {name: figures[name] for name in _ORDER}, notes, None,
@@ -324,8 +330,8 @@ def _timed(situation: Situation, corners: tuple[Device, Device], known: Projecto
     }
     power = situation.device.board_power_w
     if power is None:
-        why = Note("no_power", {"chip": situation.device.name}).text()
-        found["energy_per_output_token"] = Projected(Quantity.unavailable("J/tok", why))
+        why = Reason("no_power", {"chip": situation.device.name})
+        found["energy_per_output_token"] = Projected.unavailable("J/tok", why)
         return found
     tokens = width * situation.output_tokens / situation.devices
     middle = (power[0] * power[1]) ** 0.5
@@ -357,8 +363,7 @@ def _devices_needed(situation: Situation, known: Projector) -> tuple[int | None,
     known."""
     memory = situation.device.memory_b
     if memory is None:
-        why = f"the catalogue has no memory size of {situation.device.name}"
-        return None, Projected(Quantity.unavailable("devices", why))
+        return None, Projected.unavailable("devices", Reason("memory_open", {"chip": situation.device.name}))
 
     def smallest(pick: int) -> int:
         count = 1

@@ -58,7 +58,7 @@ def declared_roof(standing: Standing, arithmetic: str, threads: int = 0) -> Roof
     """The datasheet's peaks of a catalogue chip; unavailable where it is not known which chip it is."""
     chip = standing.chip
     if chip is None:
-        why = f"no datasheet can be named: {standing.reason}"
+        why = "no datasheet can be named: it is not known which chip this is"
         return Roof("declared", arithmetic, Quantity.unavailable("B/s", why), Quantity.unavailable("FLOP/s", why))
     scope = _scope(chip, threads)
     bandwidth, tops = chip.memory_bandwidth_gb_s, declared_peak_tops(chip, arithmetic)

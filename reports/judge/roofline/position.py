@@ -14,7 +14,8 @@ from backends.qwen.model import BITS_PER_WEIGHT
 from profiler.records.ceilings import CeilingSample, ceiling_beside
 from profiler.records.quantity import Quantity
 from profiler.records.target import Repetition
-from profiler.statistics.medians import median, median_ci95
+from profiler.statistics.intervals import median_ci95
+from profiler.statistics.medians import median
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.samples import counted
 from reports.judge.comparison.standing import Standing

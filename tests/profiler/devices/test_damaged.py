@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from profiler.devices.catalogue import TOOLS
+from profiler.devices.plugins import installed
 from profiler.records.host import Component
 from tests.profiler.conftest import RECORDED
 from tests.profiler.devices.test_parsers import ALL, reads
 
 MIB = 1 << 20
+TOOLS = installed().tools
 BANNERS = (
     "dcmi module initialize failed. ret is -8005\n",
     "WARNING: driver 5 and library 4 do not match\n",

@@ -10,7 +10,8 @@ from profiler.devices.monitors import Monitor
 from profiler.host.files import Files
 from profiler.records.findings import Findings
 from profiler.records.host import Component
-from profiler.sampling import watch
+from profiler.records.readings import TARGET
+from profiler.sampling import instruments
 from tests.profiler.conftest import pci_files
 
 BOARDS = {
@@ -72,7 +73,7 @@ def test_without_a_bus_the_tools_say_whose_boards_are_here(machine, parts, maker
 
 def test_without_a_bus_boards_of_several_makers_are_not_guessed_either(machine):
     machine(parts=(("Iluvatar BI-V150", "Iluvatar CoreX"), ("MetaX C500", "MetaX")))
-    with pytest.raises(SeveralMakersError, match="boards of Iluvatar CoreX and MetaX are here"):
+    with pytest.raises(SeveralMakersError, match="boards of Iluvatar CoreX and MetaX"):
         maker_behind("cuda:0")
 
 
@@ -96,7 +97,7 @@ def test_of_several_makers_pytorchs_name_for_the_device_decides(machine, pytorch
 @pytest.mark.parametrize("pytorch", ["no torch", ("Unheard-of 1",), ()])
 def test_what_cannot_be_told_is_not_guessed(machine, pytorch):
     machine("nvidia", "metax", pytorch=pytorch, parts=PARTS)
-    with pytest.raises(SeveralMakersError, match="boards of MetaX and NVIDIA are here"):
+    with pytest.raises(SeveralMakersError, match="boards of MetaX and NVIDIA"):
         maker_behind("cuda:0")
 
 
@@ -143,15 +144,16 @@ class Red(Board):
 )
 def test_only_an_instrument_of_the_boards_maker_is_opened(machine, monkeypatch, boards, pytorch, name):
     machine(*boards, pytorch=pytorch, parts=PARTS if boards else ())
-    monkeypatch.setattr(watch, "METERS", ())
-    monkeypatch.setattr(watch, "MONITORS", (Green, Red))
-    assert watch.open_instruments("cuda:0", {}).monitor.name == name
+    monkeypatch.setattr(instruments, "METERS", ())
+    monkeypatch.setattr(instruments, "MONITORS", (Green, Red))
+    assert instruments.open_instruments("cuda:0", {}).monitor.name == name
 
 
 def test_where_it_cannot_be_told_nothing_is_read_and_the_reason_says_so(machine, monkeypatch):
     machine("nvidia", "metax")
-    monkeypatch.setattr(watch, "METERS", ())
-    monkeypatch.setattr(watch, "MONITORS", (Green, Red))
-    found = watch.open_instruments("cuda:0", {})
-    assert found.monitor is None and found.meter is None
-    assert "cannot be told" in found.monitor_reason and "cannot be told" in found.meter_reason
+    monkeypatch.setattr(instruments, "METERS", ())
+    monkeypatch.setattr(instruments, "MONITORS", (Green, Red))
+    found = instruments.open_instruments("cuda:0", {})
+    own = found.channel(TARGET)
+    assert found.monitor is None and own.stream is None
+    assert "cuda:0" in found.monitor_reason and "cuda:0" in own.reason

@@ -9,9 +9,9 @@ from profiler.devices import hygon as hy_smi
 from profiler.devices import iluvatar as ixsmi
 from profiler.devices import kunlunxin as xpu_smi
 from profiler.devices import metax as mx_smi
-from profiler.devices.ascend import npu_smi
-from profiler.devices.catalogue import TOOLS
-from profiler.devices.moore_threads import mthreads_gmi
+from profiler.devices import moore_threads as mthreads_gmi
+from profiler.devices.ascend import tool as npu_smi
+from profiler.devices.plugins import installed
 from tests.profiler.conftest import RECORDED
 
 MIB = 1 << 20
@@ -286,7 +286,7 @@ def reads(tool, name):
     return name.startswith(next((family for family in FAMILIES if tool.name in family), tool.name))
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", installed().tools, ids=lambda tool: tool.name)
 def test_refusals_and_other_tools_outputs_name_no_device_and_never_raise(tool, recorded):
     for line in recorded("refusals.txt").splitlines():
         assert tool.parse(dict.fromkeys(tool.questions, line)) == ()

@@ -2,11 +2,12 @@
 
 import pytest
 
-from profiler.devices.catalogue import TOOLS
+from profiler.devices.iluvatar import SHARED_POWER
+from profiler.devices.plugins import installed
 from profiler.devices.screen.card import COLUMNS, Sensors
 
 MIB = 1 << 20
-BY_NAME = {tool.name: tool for tool in TOOLS}
+BY_NAME = {tool.name: tool for tool in installed().tools}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_a_card_that_fell_off_the_bus_draws_no_65535_watts(recorded):
         ("npu-smi_24.1.1_910B4", ["", ""]),
         ("xpu-smi_4.0_K200", ["board of 2 chips", "board of 2 chips", ""]),
         ("xpu-smi_5.19.0_P800", ["", "", ""]),
-        ("ixsmi_4.4.0_MR-V100-DUO", ["", "board, which it may share with a GPU that tells no power"]),
+        ("ixsmi_4.4.0_MR-V100-DUO", ["", SHARED_POWER]),
     ],
 )
 def test_watts_of_more_than_one_chip_say_so(recorded, name, scopes):

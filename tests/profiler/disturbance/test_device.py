@@ -101,4 +101,4 @@ def test_the_workers_own_marks_stay(make_repetition):
 def test_every_detector_says_what_it_means_and_what_to_do():
     names = [detector.name for detector in DEVICE_DETECTORS]
     assert len(set(names)) == len(names)
-    assert all(detector.meaning and detector.remedy and detector.unit for detector in DEVICE_DETECTORS)
+    assert all(detector.remedy and detector.unit for detector in DEVICE_DETECTORS)

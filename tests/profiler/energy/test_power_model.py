@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from profiler.energy.power_model import LEAST_SHARE, NAME, power_model
-from profiler.metrics.catalogue import compute_metrics
 from profiler.records.host import Component
 from reports.document import notation
 
@@ -53,11 +52,11 @@ def test_the_board_is_the_one_the_engine_names():
     assert (found.chip_ids, found.scope) == ((second,), "board")
 
 
-def test_figures_by_the_model_are_intervals_and_drawn_apart(make_evidence, make_repetition):
-    evidence = make_evidence([make_repetition(0, (100, 200, 300))], reason="rapl: no RAPL")
-    without = compute_metrics(evidence)
+def test_figures_by_the_model_are_intervals_and_drawn_apart(make_case, make_repetition):
+    case = make_case([make_repetition(0, (100, 200, 300))], reason="rapl: no RAPL")
+    without = case.figures
     assert without["energy_per_output_token"].grade == "unavailable", "never unless asked"
-    figures = compute_metrics(replace(evidence, power_model=power_model([EPYC], None, {})))
+    figures = case.but(power_model=power_model([EPYC], None, {})).figures
     energy = figures["energy_per_output_token"]
     assert energy.grade == "modelled"
     assert energy.ci95 == pytest.approx((56 * 0.3 / 3, 560 * 0.3 / 3))

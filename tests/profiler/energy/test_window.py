@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from profiler.devices.metering.faults import LARGEST_ERROR
 from profiler.energy.per_token import Work, joules_per_token, window_edges
 from profiler.energy.window import NoEnergyError, idle_power, joules_between, window_energy
-from profiler.records.target import EnergyReading, EnergyWindow, PowerSample
-from profiler.statistics.medians import median_ci95
+from profiler.records.readings import EnergyReading, PowerSample
+from profiler.records.target import EnergyWindow
+from profiler.statistics.intervals import median_ci95
 
 SAMPLES = (PowerSample(0, 0.0), PowerSample(100, 10.0), PowerSample(200, 40.0))
 

@@ -90,7 +90,7 @@ def test_the_time_of_a_document_is_the_bundles_or_the_builds(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     with pytest.raises(InputError, match="count of seconds, not 'yesterday'"):
         document_time(None)
-    with pytest.raises(InputError, match="'yesterday' is no ISO 8601 time"):
+    with pytest.raises(InputError, match="'yesterday'"):
         document_time("yesterday")
 
 

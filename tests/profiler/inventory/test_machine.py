@@ -2,7 +2,7 @@
 
 import pytest
 
-from profiler.devices.bus.pci import pci_findings, read_devices
+from profiler.devices.pci import pci_findings, read_devices
 from profiler.inventory.firmware import read_firmware
 from profiler.inventory.memory import read_memory
 from profiler.inventory.operating_system import read_operating_system
@@ -41,7 +41,7 @@ def test_a_refused_table_is_called_a_matter_of_permission(tree, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
-    assert "readable by root only" in read_memory(files).unread["memory modules"]
+    assert "only root" in read_memory(files).unread["memory modules"]
 
 
 def test_a_containers_limit_stands_beside_the_machines_memory(tree):

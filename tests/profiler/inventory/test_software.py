@@ -6,12 +6,11 @@ from importlib.metadata import version
 
 import msgspec
 
-from profiler.inventory.engines import mapped_libraries
-from profiler.inventory.packages import canonical, read_packages
+from profiler.inventory.software import canonical, mapped_libraries, read_packages
 
 ASK = """
 import sys
-from profiler.inventory.engines import read_engines
+from profiler.inventory.software import read_engines
 {before}
 found = read_engines(load={load})
 import msgspec

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from backends.contract.registry import Target
-from profiler.metrics.catalogue import Evidence, compute_metrics
+from profiler.metrics.catalogue import Context, compute_metrics
 from profiler.models.presets import find_model
 from profiler.models.workloads import make_workload
 from profiler.records.bundle import read_bundle
 from profiler.run.progress import Progress
 from profiler.run.session import Request, run_session
-from profiler.sampling import watch
+from profiler.sampling import instruments, watch
 from tests.profiler.devices.stand_in import POWER_W, StandIn
 
 PROMPT_TOKENS, OUTPUT_TOKENS = 9, 5
@@ -24,7 +24,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, cach
     from rich.console import Console
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(watch, "METERS", (StandIn,))
+        patch.setattr(instruments, "METERS", (StandIn,))
         patch.setattr(watch, "IDLE_S", 0.3)
         patch.setattr(watch, "SETTLE_S", 0.0)
         model = find_model(str(tiny_checkpoint), None, 0)
@@ -63,8 +63,9 @@ def test_what_is_all_idle_power_leaves_no_net_energy_that_could_be_told(bundle):
 
 def test_every_figure_comes_out_the_same_from_the_stored_record(bundle):
     (target,) = bundle.targets
-    evidence = Evidence.of(target, bundle.index.model.spec, PROMPT_TOKENS, bundle.ceilings_of(target))
-    assert compute_metrics(evidence) == target.metrics
+    ceilings = bundle.ceilings_of(target)
+    context = Context(bundle.index.model.spec, PROMPT_TOKENS, target.precision, ceilings, target.accelerator)
+    assert compute_metrics(target.measured, context) == target.metrics
     assert target.sampler.reads >= target.energy.samples_taken
     assert target.sampler.cpu_s / target.sampler.wall_s < 0.05
 
@@ -78,5 +79,5 @@ def test_a_target_on_the_processor_needs_no_telemetry(bundle):
 
 def test_a_meter_goes_before_any_model(bundle):
     (target,) = bundle.targets
-    assert target.power_model is None
+    assert target.measured.power_model is None
     assert {figure.grade for figure in target.metrics.values()} <= {"measured", "derived", "unavailable"}

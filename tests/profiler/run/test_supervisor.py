@@ -26,11 +26,13 @@ from profiler.run.supervisor import (
 PRELUDE = """
 import json, os, signal, subprocess, sys, time
 plan = json.loads(sys.stdin.readline())
-def send(**message):
-    print(json.dumps(message), flush=True)
+def send(kind, **message):
+    print(json.dumps({"kind": kind, **message}), flush=True)
 with open(os.environ["PIDS"], "a") as handle:
     handle.write(f"{os.getpid()}\\n")
 """
+
+LOOK = 'send("result", result={"seen": os.path.exists(os.environ["PIDS"] + ".flag")})'
 
 
 @pytest.fixture
@@ -81,15 +83,13 @@ def failure_of(run, script, **kwargs):
 
 def test_a_result_comes_back_and_events_on_the_way(run):
     events = []
-    script = 'send(event={"stage": "load", "text": "half", "left_s": 2.5}); send(result={"threads": plan["threads"]})'
+    script = 'send("event", stage="load", text="half", left_s=2.5); send("result", result={"threads": plan["threads"]})'
     assert run(script, events=events) == {"threads": 1}
     assert events == [Event("load", "half", 2.5)]
 
 
 def test_a_pausing_worker_stands_still_until_the_parent_is_done(run, tmp_path):
-    script = (
-        'send(pause=True); sys.stdin.readline(); send(result={"seen": os.path.exists(os.environ["PIDS"] + ".flag")})'
-    )
+    script = f'send("pause"); sys.stdin.readline(); {LOOK}'
     assert run(script, on_pause=(tmp_path / "pids.flag").touch) == {"seen": True}
 
 
@@ -97,9 +97,7 @@ def test_at_an_edge_the_parent_reads_its_meters_and_measures_nothing(run, tmp_pa
     def never():
         raise AssertionError
 
-    script = (
-        'send(edge=True); sys.stdin.readline(); send(result={"seen": os.path.exists(os.environ["PIDS"] + ".flag")})'
-    )
+    script = f'send("edge"); sys.stdin.readline(); {LOOK}'
     assert run(script, on_edge=(tmp_path / "pids.flag").touch, on_pause=never) == {"seen": True}
 
 
@@ -140,11 +138,13 @@ def test_a_worker_that_hangs_is_stopped_after_its_time(run):
 
 
 def test_events_do_not_prolong_the_time(run):
-    script = 'while True:\n    send(event={"stage": "busy"}); time.sleep(0.05)'
+    script = 'while True:\n    send("event", stage="busy"); time.sleep(0.05)'
     assert "gave no result within 1 s" in str(failure_of(run, script, timeout_s=1.0))
 
 
-@pytest.mark.parametrize("rubbish", ["Loading model...", '{"event": 3}', "[1, 2]", "null"])
+@pytest.mark.parametrize(
+    "rubbish", ["Loading model...", '{"kind": 3}', '{"kind": "refusal"}', '{"kind": "news"}', "[1, 2]", "null"]
+)
 def test_rubbish_on_standard_output_is_told_with_its_beginning(run, rubbish):
     error = failure_of(run, f"print({rubbish!r}, flush=True); time.sleep(600)")
     assert str(error).startswith("broke the protocol: its output began")
@@ -157,20 +157,16 @@ def test_an_endless_line_of_rubbish_is_shown_short(run):
 
 
 def test_a_result_of_the_wrong_form_is_told_by_its_field(run):
-    error = failure_of(run, 'send(result={"stage": 3})', kind=Event)
+    error = failure_of(run, 'send("result", result={"stage": 3})', kind=Event)
     assert str(error).startswith("sent an invalid Event: Expected `str`, got `int`")
 
 
-def test_a_message_with_neither_result_nor_reason_is_told(run):
-    assert str(failure_of(run, "send()")) == "sent neither a result nor a reason"
-
-
 @pytest.mark.parametrize(
-    ("kind", "expected"), [("input", InputError), ("unavailable", UnavailableError), (None, WorkerFailedError)]
+    ("kind", "expected"), [("input", InputError), ("unavailable", UnavailableError), ("failed", WorkerFailedError)]
 )
 def test_a_worker_that_explains_itself_is_believed(run, kind, expected):
     with pytest.raises(expected, match=r"^the board is too hot$") as error:
-        run(f'send(error="the board is too hot", error_kind={kind!r})')
+        run(f'send("refusal", reason="the board is too hot", error={kind!r})')
     assert type(error.value) is expected
 
 
@@ -191,11 +187,11 @@ def test_a_worker_that_dies_is_noticed_though_a_child_of_it_keeps_the_pipe_open(
 
 
 def test_a_result_is_taken_though_a_child_keeps_the_pipe_open(run):
-    assert run(GRANDCHILD.format(own_session=False) + 'send(result={"a": 1})') == {"a": 1}
+    assert run(GRANDCHILD.format(own_session=False) + 'send("result", result={"a": 1})') == {"a": 1}
 
 
 def test_a_child_that_left_the_session_goes_too(run):
-    script = GRANDCHILD.format(own_session=True) + 'send(result={"a": 1}); time.sleep(600)'
+    script = GRANDCHILD.format(own_session=True) + 'send("result", result={"a": 1}); time.sleep(600)'
     assert run(script) == {"a": 1}
 
 
@@ -204,7 +200,7 @@ def test_an_interrupt_of_the_parent_ends_the_worker(run):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run("send(pause=True); time.sleep(600)", on_pause=interrupt)
+        run('send("pause"); time.sleep(600)', on_pause=interrupt)
 
 
 def test_a_worker_that_never_reads_its_plan_is_stopped_too(tmp_path, make_spec):

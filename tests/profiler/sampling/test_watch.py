@@ -8,8 +8,11 @@ import pytest
 from profiler.devices.meters import Meter, MeterProbe
 from profiler.devices.monitors import Monitor
 from profiler.energy.window import idle_power, window_energy
-from profiler.sampling import watch
-from profiler.sampling.watch import Instruments, Watch, open_instruments
+from profiler.records.codec import decode, encode
+from profiler.records.readings import HOST, SECOND, TARGET, Reading
+from profiler.sampling import instruments, watch
+from profiler.sampling.instruments import Instruments, metered, open_instruments
+from profiler.sampling.watch import Watch
 from tests.profiler.devices.stand_in import PERIOD_S, POWER_W, StandIn
 
 
@@ -57,6 +60,11 @@ class Lamp(Monitor):
         self.closed = True
 
 
+def own(meter):
+    """The channel of the hardware that executes."""
+    return (metered(TARGET, meter),)
+
+
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch):
     monkeypatch.setattr(watch, "IDLE_S", 0.2)
@@ -79,11 +87,12 @@ def _hurry(monkeypatch):
 def test_the_joules_of_the_host_are_never_those_of_an_accelerator(
     monkeypatch, kinds, accelerator, meter, host_meter, reason
 ):
-    monkeypatch.setattr(watch, "METERS", kinds)
-    monkeypatch.setattr(watch, "MONITORS", (Lamp,))
+    monkeypatch.setattr(instruments, "METERS", kinds)
+    monkeypatch.setattr(instruments, "MONITORS", (Lamp,))
     found = open_instruments(accelerator, {})
-    assert (found.meter and found.meter.name, found.host_meter and found.host_meter.name) == (meter, host_meter)
-    assert found.meter_reason == reason
+    own, host = found.channel(TARGET), found.channel(HOST)
+    assert (own.stream and own.stream.meter.name, host.stream and host.stream.meter.name) == (meter, host_meter)
+    assert own.reason == reason
     assert (found.monitor is None) == (accelerator in (None, "npu:1"))
 
 
@@ -99,13 +108,14 @@ def test_a_second_meter_of_the_same_scope_is_read_beside_the_first(monkeypatch):
             return MeterProbe(True, scope="whole machine")
 
     for kinds, second in (((StandIn, Whole, Twin), True), ((StandIn, Whole), False), ((Locked, StandIn), False)):
-        monkeypatch.setattr(watch, "METERS", kinds)
+        monkeypatch.setattr(instruments, "METERS", kinds)
         found = open_instruments(None, {})
-        assert found.meter.name == "stand-in" and (found.second_meter is not None) == second
+        assert found.channel(TARGET).stream.meter.name == "stand-in"
+        assert (found.channel(SECOND).stream is not None) == second
 
 
 def test_a_watch_samples_idle_work_and_idle_and_tells_what_that_cost():
-    observed = Watch(Instruments(StandIn(), Lamp()))
+    observed = Watch(Instruments(own(StandIn()), Lamp()))
     with observed.watching():
         assert observed.energy_window_s == 1.0, "a millisecond's counter needs no long window"
         observed.edge()
@@ -113,7 +123,7 @@ def test_a_watch_samples_idle_work_and_idle_and_tells_what_that_cost():
         time.sleep(0.5)
         end = time.perf_counter_ns()
         observed.edge()
-    reading = observed.reading([begin, end])
+    reading = observed.readings([begin, end])[0].energy
     assert reading.update_period_s == pytest.approx(PERIOD_S, rel=0.5)
     found = window_energy(reading, begin, end)
     assert found.power_w == pytest.approx(POWER_W, rel=0.02)
@@ -128,7 +138,7 @@ def test_a_watch_samples_idle_work_and_idle_and_tells_what_that_cost():
 
 def test_an_idle_window_spans_enough_of_the_meters_steps(monkeypatch):
     monkeypatch.setattr(watch, "IDLE_PERIODS", 400)
-    observed = Watch(Instruments(StandIn(), None))
+    observed = Watch(Instruments(own(StandIn())))
     with observed.watching():
         pass
     lengths_s = [(end - begin) / 1e9 for begin, end in observed.idle_windows]
@@ -137,17 +147,18 @@ def test_an_idle_window_spans_enough_of_the_meters_steps(monkeypatch):
 
 def test_a_watch_without_instruments_does_nothing(monkeypatch):
     monkeypatch.setattr(watch, "IDLE_S", 60.0)
-    observed = Watch(Instruments(None, None))
+    observed = Watch(Instruments())
     before = threading.active_count()
     with observed.watching():
         assert threading.active_count() == before
         observed.edge()
-    assert (observed.energy_window_s, observed.reading([]), observed.telemetry(), observed.cost()) == (None,) * 4
+    assert (observed.energy_window_s, observed.telemetry(), observed.cost()) == (None,) * 3
+    assert observed.readings([]) == ()
 
 
 def test_a_watch_stops_looking_when_the_work_fails():
     meter = StandIn()
-    observed = Watch(Instruments(meter, None))
+    observed = Watch(Instruments(own(meter)))
     before = threading.active_count()
     with pytest.raises(RuntimeError), observed.watching():
         raise RuntimeError
@@ -165,7 +176,7 @@ def test_a_meter_that_hangs_does_not_hold_up_the_worker(monkeypatch):
                 free.wait(5)
             return super().look()
 
-    observed = Watch(Instruments(Hanging(), None))
+    observed = Watch(Instruments(own(Hanging())))
     with observed.watching():
         began = time.perf_counter()
         for _ in range(3):
@@ -183,7 +194,7 @@ def test_looking_is_made_seldom_where_a_look_takes_long(monkeypatch):
             time.sleep(0.01)
             return super().look()
 
-    observed = Watch(Instruments(Slow(), None))
+    observed = Watch(Instruments(own(Slow())))
     with observed.watching():
         Slow.looks = 0
         time.sleep(0.8)
@@ -198,6 +209,18 @@ def test_closing_lets_go_of_everything():
             closed.append(self)
 
     lamp = Lamp()
-    Watch(Instruments(Closing(), lamp, Closing())).close()
+    Watch(Instruments((*own(Closing()), metered(HOST, Closing())), lamp)).close()
     assert len(closed) == 2 and lamp.closed
     assert issubclass(Closing, Meter)
+
+
+def test_a_new_role_is_one_function_and_its_reading_survives_the_record(monkeypatch):
+    monkeypatch.setattr(instruments, "METERS", (StandIn,))
+    monkeypatch.setattr(instruments, "OPENERS", (*instruments.OPENERS, lambda site: [metered("pdu", StandIn())]))
+    observed = Watch(open_instruments(None, {}))
+    with observed.watching():
+        pass
+    observed.close()
+    readings = {reading.role: reading for reading in observed.readings([])}
+    assert set(readings) == {TARGET, "pdu"} and readings["pdu"].energy.meter == "stand-in"
+    assert decode(encode(readings["pdu"]), Reading, "x") == readings["pdu"]

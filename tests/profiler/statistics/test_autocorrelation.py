@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.statistics.autocorrelation import FEWEST, effective_samples, lag_one
-from profiler.statistics.medians import median_ci95
+from profiler.statistics.intervals import median_ci95
 
 FIGURES = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=40)
 

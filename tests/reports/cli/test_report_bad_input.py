@@ -39,6 +39,10 @@ def spoil_target(change):
     return lambda folder: rewrite(folder, first_target(folder), change)
 
 
+def spoil_outcome(change):
+    return spoil_target(lambda document: change(document["outcome"]))
+
+
 def not_finite(folder):
     path = folder / first_target(folder)
     text = path.read_text().replace('"load_s": 6.4', '"load_s": NaN')
@@ -55,8 +59,8 @@ def cut(folder):
 
 
 SPOILED = {
-    "newer": (edit("bundle.json", lambda d: d.update(schema="chipassay.bundle/2", chipassay_version="0.9.0", new=1)),
-              "written by a newer chipassay (0.9.0, schema chipassay.bundle/2)"),
+    "newer": (edit("bundle.json", lambda d: d.update(schema="chipassay.bundle/3", chipassay_version="0.9.0", new=1)),
+              "written by a newer chipassay (0.9.0, schema chipassay.bundle/3)"),
     "unknown": (edit("bundle.json", lambda d: d.update(schema="somebody.else/1")), "unknown schema 'somebody.else/1'"),
     "no schema": (edit("bundle.json", lambda d: d.pop("schema")), "unknown schema None"),
     "truncated": (cut, "bundle.json is not a valid BundleIndex"),
@@ -64,13 +68,13 @@ SPOILED = {
     "missing": (lambda folder: (folder / first_target(folder)).unlink(), "is missing"),
     "gone": (shutil.rmtree, "does not exist"),
     "not finite": (not_finite, "is not a valid TargetRecord"),
-    "infinite": (spoil_target(lambda d: d["metrics"]["ttft"].update(value=1e400)), "is not a valid TargetRecord"),
+    "infinite": (spoil_outcome(lambda d: d["metrics"]["ttft"].update(value=1e400)), "is not a valid TargetRecord"),
     "target twice": (edit("bundle.json", lambda d: d["target_ids"].append(d["target_ids"][0])), "lists target"),
     "other digest": (spoil_target(lambda d: d.update(model_digest="0" * 64)), "mixed from several runs"),
-    "no time": (spoil_target(lambda d: d["worker"]["repetitions"][1].update(token_ns=[0] * 64)), "do not increase"),
-    "backwards": (spoil_target(lambda d: d["worker"]["repetitions"][1]["token_ns"].reverse()), "do not increase"),
-    "no tokens": (spoil_target(lambda d: d["worker"]["repetitions"][1].update(token_ns=[])), "do not increase"),
-    "instant": (spoil_target(lambda d: d["worker"]["repetitions"][1].update(token_ns=[7] * 64)), "took no time"),
+    "no time": (spoil_outcome(lambda d: d["worker"]["repetitions"][1].update(token_ns=[0] * 64)), "do not increase"),
+    "backwards": (spoil_outcome(lambda d: d["worker"]["repetitions"][1]["token_ns"].reverse()), "do not increase"),
+    "no tokens": (spoil_outcome(lambda d: d["worker"]["repetitions"][1].update(token_ns=[])), "do not increase"),
+    "instant": (spoil_outcome(lambda d: d["worker"]["repetitions"][1].update(token_ns=[7] * 64)), "took no time"),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
 from pathlib import Path
@@ -9,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from backends.common.errors import InputError
+from profiler.disturbance.device import DEVICE_DETECTORS
+from profiler.disturbance.host import DETECTORS
 from profiler.metrics.catalogue import METRICS
-from reports.document.language import LANGUAGES, Words, catalogue, parse_language, words
+from reports.document.language import LANGUAGES, Words, catalogue, check_languages, parse_language, words
 from reports.judge.comparison.comparison import compare
 from reports.judge.judgement import judge
 from reports.render.html import render_html
 from reports.render.markdown import render_markdown
 from tests.reports.bundles import bundle, digest_of, h200_bundle, kunpeng_bundle
 
-REPORTS = Path(__file__).parents[3] / "reports"
+ROOT = Path(__file__).parents[3]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"[A-Za-z]{3,}")
 
@@ -36,9 +39,26 @@ def test_a_message_has_both_languages_and_the_same_placeholders(key):
     assert placeholders(entry["en"]) - plural == placeholders(entry["zh"]) - plural
     if isinstance(entry["en"], dict):
         assert set(entry["en"]) == {"one", "other"}
+    if key.startswith("language."):
+        return
     words_in_it = WORD.search(re.sub(r"\{\w+\}|FLOP|TTFT|TPOT|MBU|MFU", "", str(entry["en"])).replace("other", ""))
     assert CHINESE.search(str(entry["zh"])) or not words_in_it, "a translation that is none"
     assert not CHINESE.search(str(entry["en"]))
+
+
+def test_a_language_that_is_not_whole_says_what_it_lacks():
+    messages = {"a.b": {"en": "x", "zh": "甲"}, "a.c": {"en": "y"}}
+    with pytest.raises(InputError, match=r"'zh' lacks 1 of 2 messages.*: a\.c"):
+        check_languages(messages, LANGUAGES)
+    with pytest.raises(InputError, match="fr"):
+        check_languages({"a.b": {"en": "x", "zh": "甲", "fr": "z"}}, LANGUAGES)
+
+
+def test_every_remedy_is_translated_from_its_current_words():
+    for detector in (*DETECTORS, *DEVICE_DETECTORS):
+        entry = catalogue()[f"disturbance.remedy.{detector.name}"]
+        assert entry["en"] == detector.remedy, f"{detector.name} has moved on: translate it again"
+        assert f"disturbance.name.{detector.name}" in catalogue()
 
 
 def test_every_metric_is_translated_from_its_current_words():
@@ -52,33 +72,35 @@ def test_a_metric_whose_translation_is_outdated_shows_its_current_words(monkeypa
     metric = METRICS[0]
     assert CHINESE.search(words("zh").definition(metric))
     monkeypatch.setitem(catalogue(), f"metric.{metric.name}.definition", {"en": "older", "zh": "旧"})
-    assert words("zh").definition(metric) == metric.definition
+    assert words("zh").definition(metric) == words("zh").quoted(metric.definition)
     assert words("en").definition(metric) == metric.definition
 
 
+def literals() -> tuple[set[str], list[re.Pattern[str]]]:
+    """Every text of the product's code, and a pattern for every text that is put together from a fixed start."""
+    texts, patterns = set(), []
+    for floor in ("reports", "profiler", "backends"):
+        for path in (ROOT / floor).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    texts.add(node.value)
+                elif isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+                    parts = (re.escape(one.value) if isinstance(one, ast.Constant) else r"(\w+)" for one in node.values)
+                    patterns.append(re.compile("".join(parts)))
+    templates = "".join(path.read_text() for path in ROOT.glob("reports/render/templates/*.j2"))
+    return texts | set(re.findall(r"'([\w.]+)'", templates)), [one for one in patterns if "." in one.pattern]
+
+
 def test_every_message_is_said_somewhere():
-    root = REPORTS.parent
-    files = [path for floor in ("reports", "profiler", "backends") for path in (root / floor).rglob("*.py")]
-    code = "\n".join(path.read_text() for path in [*files, *REPORTS.rglob("*.j2")])
-    quoted = set(re.findall(r"""["']([\w.]+)["']""", code))
-    # A key may be put together: a stem that stands in the code, and an ending that stands there too.
-    stems = set(re.findall(r"""["']([a-z_]+(?:\.[\w]+)*\.)(?:\{|["'])""", code))
-    stems |= {"roofline.column.", "gap.column.", "dependence.column.", "dependence.match.", "placement.", "metric."}
-
-    def is_said(key: str) -> bool:
-        parts = key.split(".")
-        pairs = ((".".join(parts[:at]) + ".", ".".join(parts[at:])) for at in range(1, len(parts)))
-        return key in quoted or any(stem in stems and _ending(end, quoted) for stem, end in pairs)
-
-    assert [key for key in catalogue() if not is_said(key)] == []
-
-
-def _ending(end: str, quoted: set[str]) -> bool:
-    """An ending that code holds as it is, or as a name before ``.text``, ``.title`` and the like."""
-    return end in quoted or (end.rpartition(".")[0] in quoted and end.rpartition(".")[2] in quoted | ENDINGS)
-
-
-ENDINGS = {"name", "text", "title", "definition"}
+    """A key is in the code as it is, or a fixed start of it is, and what fills it is in the code too."""
+    texts, patterns = literals()
+    unused = [
+        key
+        for key in catalogue()
+        if key not in texts
+        and not any(found and texts.issuperset(found.groups()) for found in (one.fullmatch(key) for one in patterns))
+    ]
+    assert unused == []
 
 
 def test_the_whole_report_can_be_said_in_chinese():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -14,12 +15,11 @@ from rich.console import Console
 
 from profiler.models.presets import presets
 from profiler.records.host import Component, Host
+from profiler.records.target import Failed, Failure
 from reports.document.language import ENGLISH, words
 from reports.document.notation import DASH
 from reports.document.sections.brief import brief
-from reports.document.sections.comparison import comparison_table
-from reports.document.sections.modelled import modelled_panel
-from reports.document.sections.provenance import limits
+from reports.document.sections.closing import limits
 from reports.document.sections.summary import what_ran
 from reports.judge.comparison.comparison import compare
 from reports.judge.comparison.processor import processor_of
@@ -32,7 +32,9 @@ from reports.render.csv_report import render_csv
 from reports.render.html import render_html
 from reports.render.json_report import render_json, report_schema
 from reports.render.markdown import render_markdown
-from reports.render.terminal import print_comparison
+from reports.render.terminal import print_report
+from tests.outcomes import altered
+from tests.reports import shown
 from tests.reports.bundles import bundle, h200_bundle, host, known_chip, modelled_bundle, modelled_target, target
 
 IDS = ("tpu-mlir:bm1684x@float16", "nncase:k230@float32", "tpu-mlir:bm1690@int4")
@@ -55,7 +57,7 @@ def measured():
 
 
 def terminal(bundles, width, capsys):
-    print_comparison(judge(compare(bundles)), Console(width=width))
+    print_report(judge(compare(bundles)), Console(width=width))
     return capsys.readouterr().out
 
 
@@ -70,7 +72,7 @@ def test_the_processor_is_the_catalogues_chip_and_not_the_hosts():
 
 
 def test_of_a_failed_compiler_too_it_is_the_chip():
-    failed = replace(modelled_target(), examined=None, status="failed", metrics={})
+    failed = replace(modelled_target(), outcome=Failed(Failure("it broke")))
     assert processor_of(failed, host()).name == "Sophgo BM1684X"
 
 
@@ -78,7 +80,7 @@ def test_a_chip_that_the_catalogue_lacks_has_the_targets_name_and_an_open_standi
     row = mixed.rows[-1]
     found = standing(row.chip, mixed.as_of, mixed.destination)
     assert (row.chip.name, row.chip.vendor) == ("bm1690", None)
-    assert found.label == "indeterminate" and "chip catalogue does not hold" in found.reason
+    assert found.label == "indeterminate" and found.open.code == "not_in_catalogue"
 
 
 def test_an_accelerator_of_the_host_is_not_taken_for_the_chip():
@@ -177,48 +179,50 @@ def test_with_compilers_alone_nothing_is_said_to_have_run(alone):
 
 
 def test_the_limits_name_them(mixed, measured):
-    assert "not checked on those chips" in limits(mixed, ENGLISH)
-    assert "not checked on those chips" not in limits(measured, ENGLISH)
-    assert "It says nothing about processors that were not measured" not in limits(mixed, ENGLISH)
+    assert ENGLISH("page.limits_modelled") in limits(mixed, ENGLISH)
+    assert ENGLISH("page.limits_modelled") not in limits(measured, ENGLISH)
+    assert ENGLISH("page.limits_measured_only") in limits(measured, ENGLISH)
+    assert ENGLISH("page.limits_measured_only") not in limits(mixed, ENGLISH)
 
 
 # Tables
 
 
 def test_they_form_a_block_of_their_own_with_marks_and_without_a_ratio(mixed):
-    table = comparison_table(mixed.groups[0])
-    assert [line.row.record.id for line in table.modelled] == list(IDS)
-    assert [line.row.record.id for line in table.comparable] == ["onnx-cpu@float32", "torch-cpu@float32"]
-    assert table.set_apart == () == table.broken
-    for line in table.modelled:
-        assert line.relative.text == DASH
-        assert all(cell.text.startswith("≈") or (cell.text == DASH and cell.footnote) for cell in line.cells)
-    assert [line.passed for line in table.modelled] == [True, True, False]
-    assert [line.parity for line in table.modelled] == ["passed in simulation"] * 2 + ["failed in simulation"]
-    assert table.marks == ("≈ modelled by the vendor's tools, without bounds",)
+    comparable, modelled = shown.table(mixed).bodies
+    assert [line.label for line in comparable.lines] == ["onnx-cpu@float32", "torch-cpu@float32"]
+    assert modelled.kind == "modelled" and [line.label for line in modelled.lines] == list(IDS)
+    for line in modelled.lines:
+        relative, *figures, _ = line.cells
+        assert relative.text == DASH
+        assert all(cell.text.startswith("≈") or (cell.text == DASH and cell.footnote) for cell in figures)
+    assert [line.cells[-1].tone for line in modelled.lines] == ["good", "good", "bad"]
+    assert [line.cells[-1].text for line in modelled.lines] == [
+        *[ENGLISH("parity.simulated.passed")] * 2, ENGLISH("parity.simulated.failed"),
+    ]  # fmt: skip
+    assert ENGLISH("grade.mark.modelled_by_tools", mark="≈") in shown.notes(shown.section(mixed, "comparison"))
 
 
 def test_what_only_they_have_is_no_column_of_the_measured(mixed, measured):
-    table = comparison_table(mixed.groups[0])
-    names = [metric.name for metric in table.metrics]
-    own = comparison_table(measured.groups[0])
-    assert [names[at] for at in table.measured_columns] == [metric.name for metric in own.metrics]
-    assert [names[at] for at in table.modelled_columns] == [
-        "decode_throughput", "prefill_throughput", "ttft", "tpot_p50", "peak_device_memory",
+    table = shown.table(mixed)
+    comparable, modelled = ([table.columns[at].term for at in body.columns] for body in table.bodies)
+    assert comparable == [column.term for column in shown.table(measured).columns]
+    assert modelled == [
+        "decode_throughput", "prefill_throughput", "ttft", "tpot_p50", "peak_device_memory", "parity",
     ]  # fmt: skip
 
 
 def test_one_that_nothing_was_simulated_of_has_no_verdict():
-    table = comparison_table(compare([bundle(targets=(modelled_target(passed=None),))]).groups[0])
-    (line,) = table.modelled
-    assert (line.parity, line.passed) == (DASH, None)
+    (body,) = shown.table(compare([bundle(targets=(modelled_target(passed=None),))])).bodies
+    assert (body.lines[0].cells[-1].text, body.lines[0].cells[-1].tone) == (DASH, "plain")
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_the_terminal_prints_the_block_below_with_dashed_lines_and_cuts_nothing(width, capsys):
     out = terminal([modelled_bundle()], width, capsys)
     assert max(map(len, out.splitlines())) <= width and "…" not in out
-    above, _, below = out.partition("Modelled by the vendor's tools; not run")
+    above, _, below = out.partition(ENGLISH("modelled.block"))
+    above = above[above.index(f"\n{ENGLISH('page.comparison')}\n") :]
     assert "onnx-cpu@float32" in above and "tpu-mlir" not in above and "Device memory" not in above
     block = below[: below.index("¹")]
     assert "┄┄┄" in block and "──" not in block and "vs fastest" not in block and "onnx-cpu" not in block
@@ -230,7 +234,7 @@ def test_the_terminal_prints_the_block_below_with_dashed_lines_and_cuts_nothing(
 def test_the_terminal_makes_sense_of_compilers_alone(capsys):
     out = terminal([modelled_bundle(measured=False)], 100, capsys)
     assert "vs fastest" not in out and "Modelled by the vendor's tools; not run" in out
-    assert "takes no part in conclusions: top-1 agreement" in out.replace("\n", " ")
+    assert "is excluded from all conclusions: top-1 agreement" in out.replace("\n", " ")
 
 
 def test_markdown_has_a_table_of_their_own(mixed):
@@ -252,9 +256,9 @@ def test_csv_tells_status_grade_and_chip_on_every_line(mixed):
 
 
 def test_the_panel_has_every_figure_of_every_graph_and_what_they_leave_out(mixed):
-    panel = modelled_panel(judge(mixed).groups[0], ENGLISH)
-    graphs, facts, untimed, *_ = panel.grids
-    assert len(panel.grids) == 6 and not panel.in_terminal
+    found = shown.grids(shown.section(mixed, "modelled"))
+    graphs, facts, untimed, *_ = found
+    assert len(found) == 6 and not any("terminal" in grid.formats for grid in found)
     assert graphs.caption == "tpu-mlir:bm1684x@float16: each graph as tpu-mlir 1.30.2 compiled it for Sophgo BM1684X"
     assert graphs.rows[0] == (
         "Decoder layer, prefill", "28", "≈935\u202fµs", "≈935\u202f000", "≈57.3\u202fMB", "≈31.5\u202fMB",
@@ -274,7 +278,7 @@ def test_the_panel_has_every_figure_of_every_graph_and_what_they_leave_out(mixed
 
 
 def test_without_modelled_targets_there_is_no_panel_and_no_block(measured):
-    assert modelled_panel(judge(measured).groups[0], ENGLISH) is None
+    assert shown.section(measured, "modelled") is None
     page = render_html(judge(measured))
     assert '<tbody class="modelled">' not in page and "panel modelled" not in page
 
@@ -283,23 +287,24 @@ def test_an_output_that_is_not_a_number_is_said_to_be_none():
     record = modelled_target(passed=False)
     compiled = record.examined.compiled
     graphs = tuple(replace(graph, max_abs_error=1.7976931348623157e308) for graph in compiled.graphs)
-    record = replace(record, examined=replace(record.examined, compiled=replace(compiled, graphs=graphs)))
+    record = altered(record, report=replace(record.examined, compiled=replace(compiled, graphs=graphs)))
     comparison = compare([bundle(targets=(record,))])
-    panel = modelled_panel(judge(comparison).groups[0], ENGLISH)
-    assert {row[8] for row in panel.grids[0].rows} == {"not finite"}
+    graphs = shown.grids(shown.section(comparison, "modelled"))[0]
+    assert {row[8] for row in graphs.rows} == {ENGLISH("facts.not_finite")}
 
 
 def test_provenance_tells_the_host_as_the_one_that_simulated(mixed):
     page = render_html(judge(mixed))
     cards = page[page.index("How each target ran") : page.index("What was run")]
-    assert cards.count("not run: its vendor&#39;s tools were asked instead") == 3
-    assert "AMD EPYC 7B13 · designed in US: the machine that compiled and simulated" in cards
+    assert html.unescape(cards).count(ENGLISH("modelled.not_run")) == 3
+    assert ENGLISH("modelled.host", processor="AMD EPYC 7B13 · designed in US") in cards
 
 
 def test_the_chinese_report_has_chinese_heads_and_sentences(mixed):
     say = words("zh")
-    panel = modelled_panel(judge(mixed).groups[0], say)
-    said = [panel.title, panel.intro, *panel.notes, *(title for grid in panel.grids for title in grid.head)]
+    section = shown.section(mixed, "modelled", "zh")
+    said = [section.title, *shown.notes(section, ""), *shown.notes(section)]
+    said += [title for grid in shown.grids(section) for title in grid.head]
     said += [*brief(judge(mixed).groups[0], say).modelled, *brief(judge(mixed).groups[0], say).verdict[-1:]]
     assert [one for one in said if not CHINESE.search(one)] == []
     for render in (render_html, render_markdown):
@@ -332,21 +337,19 @@ def boards():
 
 
 def test_published_results_of_boards_stand_beside_the_estimate_with_their_source(boards):
-    panel = modelled_panel(judge(boards).groups[0], ENGLISH)
-    grid = panel.grids[1]
+    found = shown.grids(shown.section(boards, "modelled"))
+    grid = found[1]
     assert grid.caption.endswith("against published results of boards, whole qwen2.5-1.5b")
     decode_tok_s = 1 / (28 * 610e-6 + 5.2e-3)
     first = dict(zip(grid.head, grid.rows[0], strict=True))
     assert first["Published"] == "41.1\u202ftok/s" and first["Expected"] == f"≈{decode_tok_s:.1f}\u202ftok/s"
     assert first["Expected over published"] == f"{decode_tok_s / 41.078:.2f}×"
     assert first["Source"].startswith("https://") and "includes the host" in first["What else differs"]
-    told = dict(panel.grids[-1].rows)["Published boards"]
+    told = dict(found[-1].rows)["Published boards"]
     assert told == "tpu-mlir:bm1684x@int4: its decode estimate is 1.09×–1.59× the 3 published results of boards with " \
         "the chip."  # fmt: skip
     assert told in brief(judge(boards).groups[0]).modelled
-    printed = io.StringIO()
-    print_comparison(judge(compare(boards.bundles)), Console(file=printed, width=200))
-    assert told in printed.getvalue()
+    assert told in shown.terminal(compare(boards.bundles))
 
 
 def test_the_ratios_are_in_the_json_too(boards):
@@ -358,8 +361,8 @@ def test_the_ratios_are_in_the_json_too(boards):
 
 
 def test_without_a_published_result_it_says_that_the_estimate_is_unchecked(mixed):
-    panel = modelled_panel(judge(mixed).groups[0], ENGLISH)
-    assert "so these estimates are unchecked" in dict(panel.grids[1].rows)["Published boards"]
-    untimed = next(grid for grid in panel.grids if grid.caption.startswith(f"{IDS[1]}: what"))
+    found = shown.grids(shown.section(mixed, "modelled"))
+    assert dict(found[1].rows)["Published boards"] == ENGLISH("modelled.no_board")
+    untimed = next(grid for grid in found if grid.caption.startswith(f"{IDS[1]}: what"))
     assert "Chip" in dict(untimed.rows)
     assert "Published boards" not in dict(untimed.rows), "a tool that gives no times has no estimate to check"

@@ -1,6 +1,5 @@
 """Operators in the report: the matrix, the dependence on what lies outside accelerators, and what is not feasible."""
 
-import io
 import json
 import re
 from dataclasses import replace
@@ -9,15 +8,15 @@ import jsonschema
 import pytest
 
 from reports.document.language import ENGLISH, words
-from reports.document.sections.catalogue import panels
-from reports.document.sections.operators import operators_panel, sentence, share_text
+from reports.document.notation import percent_to_a_tenth
+from reports.document.sections.operators import sentence
 from reports.judge.comparison.comparison import compare
 from reports.judge.dependence import dependence
 from reports.judge.judgement import judge
 from reports.render.html import render_html
 from reports.render.json_report import render_json, report_schema
 from reports.render.markdown import render_markdown
-from reports.render.terminal import render_group
+from tests.reports import shown
 from tests.reports.bundles import bundle, cuda_target, h200_bundle, kunpeng_bundle, modelled_target
 from tests.reports.placed import placed_bundles, placements, with_operators
 
@@ -92,28 +91,27 @@ def test_nothing_of_a_modelled_target_enters_what_was_measured(comparison, docum
     assert document["conclusions"]["comparable"] == [
         "cuda:0@bfloat16 · NVIDIA H200", "torch-cpu@float32 · Kunpeng-920"
     ]  # fmt: skip
-    panel = operators_panel(judge(comparison).groups[0], ENGLISH)
-    cells = [cell for grid in panel.grids for row in grid.rows for cell in row]
+    cells = [cell for grid in shown.grids(shown.section(comparison, "operators")) for row in grid.rows for cell in row]
     assert not any("tok/s" in cell or " ms" in cell for cell in cells), "a matrix of places has no speeds in it"
 
 
 def test_the_matrix_shows_operators_by_work_and_the_place_on_each_path(comparison):
-    panel = operators_panel(judge(comparison).groups[0], ENGLISH)
-    decode = panel.grids[0]
+    section = shown.section(comparison, "operators")
+    decode, notes = shown.grids(section)[0], shown.notes(section)
     assert decode.head[:4] == ("Operator", "Nodes", "FLOPs", "Bytes")
     assert [name.split("@")[0] for name in decode.head[4:]] == ["cuda:0", "tpu-mlir:bm1684x", "rknn:rk3588"]
     rows = {row[0]: row[4:] for row in decode.rows}
     assert next(iter(rows)) == "MatMul"
     assert rows["Softmax"] == ("host (executed)", "accelerator (compiled)", "accelerator (compiled)")
     assert rows["Sigmoid"][2] == "rejected (compiled)"
-    assert any(note == "rknn:rk3588@float16: Sigmoid: no such operator" for note in panel.notes)
-    assert any("places are from the compiler's own table" in note for note in panel.notes)
+    assert any(note == "rknn:rk3588@float16: Sigmoid: no such operator" for note in notes)
+    assert any("places are from the compiler's own table" in note for note in notes)
 
 
 def test_one_note_about_many_operators_is_told_once():
     refusing = with_operators(cuda_target(), placements("executed", rejected=("Softmax", "Sigmoid")))
     comparison = compare([h200_bundle(targets=(refusing,))])
-    notes = operators_panel(judge(comparison).groups[0], ENGLISH).notes
+    notes = shown.notes(shown.section(comparison, "operators"))
     assert [note.split(": ", 1)[1] for note in notes if "no such operator" in note] in (
         ["Softmax and Sigmoid: no such operator"], ["Sigmoid and Softmax: no such operator"],
     )  # fmt: skip
@@ -126,8 +124,7 @@ def test_an_operator_split_between_places_shows_both():
         for part in ((one, _moved(one)) if (one.phase, one.operator) == ("decode", "MatMul") else (one,))
     )
     comparison = compare([bundle(targets=(with_operators(modelled_target(), half),))])
-    panel = operators_panel(judge(comparison).groups[0], ENGLISH)
-    matrix = next(grid for grid in panel.grids if grid.head[0] == "Operator")
+    matrix = next(grid for grid in shown.grids(shown.section(comparison, "operators")) if grid.head[0] == "Operator")
     assert matrix.rows[0][4] == "253 × accelerator (compiled)\n253 × host (compiled)"
 
 
@@ -146,11 +143,7 @@ def test_every_format_tells_it_in_both_languages(comparison):
 
 
 def test_the_terminal_says_in_one_line_what_lies_outside(comparison):
-    from rich.console import Console
-
-    console = Console(width=400, record=True, file=io.StringIO())
-    console.print(render_group(judge(comparison).groups[0], 400))
-    text = console.export_text()
+    text = shown.terminal(comparison)
     assert "rknn:rk3588@float16, decode: >99.9\u202f% of the FLOPs" in text
     assert "host: Gather; rejected: Sigmoid." in text
     row = next(row for row in comparison.groups[0].rows if row.record.operators)
@@ -159,15 +152,15 @@ def test_the_terminal_says_in_one_line_what_lies_outside(comparison):
 
 def test_where_nothing_was_measured_the_shares_stand_in_the_panel():
     comparison = compare([bundle(targets=(with_operators(modelled_target(), placements()),))])
-    first = next(panel for panel in panels(judge(comparison).groups[0], ENGLISH) if panel.name == "operators")
-    assert first.grids[0].caption == "Work outside the accelerator, by operator"
-    assert first.grids[0].rows[1][:4] == ("tpu-mlir:bm1684x@float16", "tpu-mlir 1.30.2", "decode",
+    first = shown.grids(shown.section(comparison, "operators"))[0]
+    assert first.caption == ENGLISH("operators.dependence")
+    assert first.rows[1][:4] == ("tpu-mlir:bm1684x@float16", "tpu-mlir 1.30.2", "decode",
                                           "100\u202f% / >99.9\u202f%")  # fmt: skip
 
 
 def test_without_placements_there_is_no_panel():
     comparison = compare([bundle()])
-    assert operators_panel(judge(comparison).groups[0], ENGLISH) is None
+    assert shown.section(comparison, "operators") is None
     assert "Where each operator runs" not in render_html(judge(comparison))
 
 
@@ -176,4 +169,4 @@ def test_without_placements_there_is_no_panel():
     (0.00051, "0.1\u202f%"), (0.9994, "99.9\u202f%"),
 ])  # fmt: skip
 def test_a_share_is_all_or_nothing_only_if_it_is_so(share, text):
-    assert share_text(share) == text
+    assert percent_to_a_tenth(share) == text

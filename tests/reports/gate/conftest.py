@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from profiler.records.bundle import Bundle, read_bundle
 from profiler.records.target import Spoiler
+from tests.outcomes import altered
 from tests.reports.bundles import bundle, host, target, write_bundle
 
 
@@ -39,7 +40,7 @@ def _marked(record: Any, memory: float, disturbed: int, detector: str) -> Any:
     )
     peak = round(record.worker.memory.peak_resident_bytes * memory)
     reading = replace(record.worker.memory, peak_resident_bytes=peak)
-    return replace(record, worker=replace(record.worker, repetitions=runs, memory=reading))
+    return altered(record, worker=replace(record.worker, repetitions=runs, memory=reading))
 
 
 @pytest.fixture

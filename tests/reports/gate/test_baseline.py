@@ -64,7 +64,7 @@ def test_runs_are_kept_in_the_order_they_were_made(make_bundle):
         ({"unfinished": ("onnx-cpu@int8",)}, "was interrupted before onnx-cpu@int8 finished; profile again"),
         (
             {"targets": (target("torch-cpu", "float32", 1, 0.1, passed=False),)},
-            "torch-cpu@float32 is not_comparable (parity: top-1 agreement 0.62 is below 0.75)",
+            "torch-cpu@float32 is not_comparable (top-1 agreement 0.62 is below 0.75",
         ),
     ],
 )

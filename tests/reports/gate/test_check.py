@@ -9,6 +9,7 @@ from reports.gate import policy
 from reports.gate.baseline import baseline_of
 from reports.gate.check import Options, check_bundles
 from reports.gate.store import Stored
+from tests.outcomes import altered
 from tests.reports.bundles import FAILED, digest_of, host, target
 from tests.reports.gate.conftest import run_bundle
 
@@ -133,7 +134,7 @@ def test_a_slower_machine_is_said_and_not_held_against_the_commit(baseline, make
 def test_disturbed_repetitions_do_not_count(baseline, make_bundle):
     made = make_bundle(disturbed=2)
     slow_when_disturbed = tuple(
-        replace(record, worker=replace(record.worker, repetitions=tuple(
+        altered(record, worker=replace(record.worker, repetitions=tuple(
             replace(run, token_ns=tuple(at * 3 for at in run.token_ns)) if run.spoilers else run
             for run in record.worker.repetitions
         )))
@@ -171,7 +172,7 @@ def test_a_disturbed_run_beside_quiet_ones_is_left_out(baseline, make_bundle):
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (target("onnx-cpu", "float32", 0.5, 0.1, passed=False), "not comparable: parity"),
+        (target("onnx-cpu", "float32", 0.5, 0.1, passed=False), "not comparable: top-1 agreement 0.62 is below 0.75"),
         (replace(FAILED, id="onnx-cpu@float32"), "failed: the worker was killed by signal 9"),
     ],
 )
@@ -224,7 +225,7 @@ def test_other_targets_are_refused_unless_allowed(check):
 
 def test_other_threads_or_another_engine_are_told_and_compared(check):
     records = tuple(
-        replace(one, threads=1, worker=replace(one.worker, engine=replace(one.worker.engine, version="9")))
+        altered(replace(one, threads=1), worker=replace(one.worker, engine=replace(one.worker.engine, version="9")))
         for one in (target(name, "float32", 0.5, 0.1, seed=9) for name in ("torch-cpu", "onnx-cpu"))
     )
     notes = " ".join(check(runs=1, targets=records).notes)
@@ -256,7 +257,7 @@ def test_a_run_of_the_baseline_is_no_test_of_it(make_bundle):
 def test_figures_edited_in_the_record_change_nothing(baseline, make_bundle):
     made = make_bundle(speed=0.7)
     flattered = tuple(
-        replace(
+        altered(
             one, metrics={name: replace(q, value=1e6, ci95=None) if q.value else q for name, q in one.metrics.items()}
         )
         for one in made.targets

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from profiler.metrics.catalogue import METRICS
+from profiler.records import readings
 from reports.gate.judgement import judge, sides_of
 from reports.gate.series import Figure, series_of
 
@@ -48,10 +49,7 @@ def test_another_meter_is_inconclusive_and_both_are_named(make_bundle, before, n
 def test_what_read_a_figure_is_taken_from_the_record(make_bundle):
     from tests.reports.metered import metered_target
 
-    record = metered_target()
-    from profiler.metrics.contract import Evidence
-    from tests.reports.bundles import QWEN3_06B
-
-    evidence = Evidence.of(record, QWEN3_06B, 128, None)
-    assert record.energy.meter in ENERGY.instrument(evidence) and record.energy.scope in ENERGY.instrument(evidence)
-    assert not METRICS[0].instrument(evidence)
+    measured = metered_target().measured
+    energy = measured.reading(readings.TARGET).energy
+    assert energy.meter in ENERGY.instrument(measured) and energy.scope in ENERGY.instrument(measured)
+    assert not METRICS[0].instrument(measured)

@@ -14,6 +14,7 @@ from reports.judge.comparison.comparison import compare
 from reports.judge.comparison.processor import processor_of
 from reports.judge.dependence.study import standing_of
 from reports.judge.origin import origin_of, placement, software
+from tests.outcomes import altered
 from tests.reports.bundles import bundle, cuda_target, h200_bundle, h200_host, kunpeng_bundle
 from tests.reports.placed import with_operators
 
@@ -45,7 +46,7 @@ def test_among_different_accelerators_address_or_name_decides_and_nothing_is_gue
         replace(gpu, name="second", details={**gpu.details, "pci_address": "0000:5e:00.0"}),
     )
     record = cuda_target()
-    record = replace(record, worker=replace(record.worker, engine=replace(record.worker.engine, device=device)))
+    record = altered(record, worker=replace(record.worker, engine=replace(record.worker.engine, device=device)))
     found = processor_of(record, replace(h200_host(), components=parts))
     assert (found.name if found else None) == wanted
 
@@ -53,14 +54,14 @@ def test_among_different_accelerators_address_or_name_decides_and_nothing_is_gue
 def test_equal_accelerators_need_not_be_told_apart():
     gpu = h200_host().components[1]
     record = cuda_target()
-    record = replace(record, worker=replace(record.worker, engine=replace(record.worker.engine, device={})))
+    record = altered(record, worker=replace(record.worker, engine=replace(record.worker.engine, device={})))
     assert processor_of(record, replace(h200_host(), components=(gpu, gpu))) == gpu
 
 
 def test_the_workers_own_inventory_comes_first():
     record = cuda_target()
     other = replace(h200_host(), components=(replace(h200_host().components[1], name="of the node"),))
-    record = replace(record, worker=replace(record.worker, inventory=other))
+    record = altered(record, worker=replace(record.worker, inventory=other))
     assert processor_of(record, h200_host()).name == "of the node"
 
 

@@ -22,7 +22,8 @@ from reports.render.csv_report import COLUMNS, render_csv
 from reports.render.html import render_html
 from reports.render.json_report import render_json, report_schema
 from reports.render.markdown import render_markdown
-from reports.render.terminal import print_comparison
+from reports.render.terminal import print_report
+from tests.outcomes import altered
 from tests.reports.bundles import bundle, digest_of, host, modelled_bundle, target
 
 UTILISATIONS = 2 * 2 * 2
@@ -52,7 +53,7 @@ def hostile_bundle():
     record = target("torch-cpu", "float32", 1, 0.1)
     failure = replace(bundle().targets[3].failure, stderr_tail=f"```\n{HOSTILE}", reason=HOSTILE)
     return bundle(
-        targets=(replace(record, id=HOSTILE), replace(bundle().targets[3], failure=failure)),
+        targets=(replace(record, id=HOSTILE), altered(bundle().targets[3], failure=failure)),
         model_name=HOSTILE, workload_name=HOSTILE, on=host(HOSTILE),
     )  # fmt: skip
 
@@ -103,7 +104,7 @@ def test_json_never_mixes_groups():
 def test_a_logit_error_that_is_not_a_number_is_null():
     record = target("torch-cpu", "float32", 1, 0.1, passed=False)
     worst = replace(record.worker.parity, max_abs_logit_error=1.7976931348623157e308)
-    record = replace(record, worker=replace(record.worker, parity=worst))
+    record = altered(record, worker=replace(record.worker, parity=worst))
     comparison = compare([bundle(targets=(record,))])
     assert json.loads(render_json(judge(comparison)))["targets"][0]["parity"]["max_abs_logit_error"] is None
     assert "not finite" in render_markdown(judge(comparison))
@@ -190,7 +191,7 @@ def test_no_two_elements_of_the_page_share_an_id():
 @pytest.mark.parametrize("width", [60, 80, 100, 140, 200])
 def test_the_terminal_table_cuts_no_number(width):
     out = io.StringIO()
-    print_comparison(judge(compare(CASES["machines"]())), Console(file=out, width=width))
+    print_report(judge(compare(CASES["machines"]())), Console(file=out, width=width))
     lines = out.getvalue().replace("\u00a0", " ").splitlines()
     assert max(len(line) for line in lines) <= width
     text = " ".join(" ".join(lines).split())
@@ -204,7 +205,7 @@ def test_the_terminal_table_cuts_no_number(width):
         "Peak memory",
         "no RAPL",
         "—¹",
-        "parity",
+        "top-1 agreement",
     ):
         assert shown in text
 
@@ -216,9 +217,7 @@ def test_the_terminal_marks_modelled_figures():
         "energy_per_output_token": Quantity(3.2, "J/tok", "modelled", "TDP model", 1, (1.0, 6.0)),
     }
     out = io.StringIO()
-    print_comparison(
-        judge(compare([bundle(targets=(replace(record, metrics=metrics),))])), Console(file=out, width=200)
-    )
+    print_report(judge(compare([bundle(targets=(altered(record, metrics=metrics),))])), Console(file=out, width=200))
     assert "≈3.2 J/tok" in out.getvalue().replace("\u00a0", " ").replace("3.20", "3.2")
     assert "≈ modelled" in out.getvalue()
 
@@ -226,7 +225,7 @@ def test_the_terminal_marks_modelled_figures():
 def test_the_terminal_prints_markup_as_it_is():
     out = io.StringIO()
     made = bundle(model_name="[red]x[/red]", targets=(replace(target("t", "int8", 1, 0.1), id="[bold]t"),))
-    print_comparison(judge(compare([made])), Console(file=out, width=120))
+    print_report(judge(compare([made])), Console(file=out, width=120))
     assert "[red]x[/red]" in out.getvalue()
     row = next(line for line in out.getvalue().splitlines() if "fastest" not in line and "tok/s" in line)
     assert row.strip().startswith("[bold]t")

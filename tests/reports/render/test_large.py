@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from reports.document.language import ENGLISH
 from reports.document.sections import summary
 from reports.judge.comparison import samples
 from reports.judge.comparison.comparison import Runs, compare
@@ -97,7 +98,7 @@ def test_token_times_are_computed_for_what_a_sentence_names_only(large, monkeypa
         return samples.token_times(record)
 
     monkeypatch.setattr(summary, "token_times", counting)
-    summary.latency_title(large.groups[0])
+    summary.latency_title(large.groups[0], ENGLISH)
     assert len(asked) == 2
 
 

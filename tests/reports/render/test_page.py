@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from backends.operators import OperatorPlacement
-from profiler.records.target import EnergyReading, PowerSample, Spoiler
+from profiler.records.readings import EnergyReading, PowerSample
+from profiler.records.target import Spoiler
 from reports.document.charts.bars import bar_chart, decode_bars
 from reports.document.charts.latency import latency_chart
 from reports.document.charts.power import MOST_STEPS, power_chart, power_line
@@ -16,16 +17,16 @@ from reports.document.charts.roof import Point, RoofLine, roofline_chart
 from reports.document.charts.theme import Theme
 from reports.document.charts.waterfall import steps_between, waterfall_chart
 from reports.document.language import ENGLISH
-from reports.document.sections import catalogue as panel_module
+from reports.document.model import Grid, Section
+from reports.document.sections import catalogue
 from reports.document.sections.brief import brief
-from reports.document.sections.catalogue import Panel
 from reports.document.sections.figures import MOST_DRAWN
-from reports.document.sections.grids import Grid
 from reports.judge.comparison.comparison import compare
 from reports.judge.comparison.samples import counted
 from reports.judge.judgement import judge
 from reports.render.html import MOST_CARDS, MOST_LISTED, render_html
 from reports.render.markdown import render_markdown
+from tests.outcomes import altered
 from tests.reports.bundles import (
     bundle,
     cuda_target,
@@ -56,7 +57,7 @@ def crowd():
 def test_many_targets_are_folded_and_the_page_says_how_many(crowd):
     assert crowd.count('class="card"') == MOST_CARDS
     assert f"The {MOST_CARDS} fastest of {MANY}." in crowd
-    assert f"Drawn are the {MOST_DRAWN} fastest of {MANY} comparable targets" in crowd
+    assert ENGLISH("page.capped", count=MOST_DRAWN, all=MANY) in crowd
     assert f"{MANY - MOST_LISTED} more rows" in crowd
 
 
@@ -73,15 +74,15 @@ def test_a_chart_holds_no_more_targets_than_can_be_read(crowd):
 
 @pytest.fixture
 def projected():
-    """A panel as a projection would add it."""
+    """A section beside the measured ones, as a projection would add it."""
     grid = Grid("Made up", ("Chip", "Decode"), (("huawei-ascend-910b3", "≈123 tok/s"),))
 
-    def make(judged, say):
-        return Panel("projection", "Projection", "Not measured.", (grid,), ("Track record.",))
+    def make(view, say):
+        return Section("projection", "Projection", (grid,), beside=True)
 
-    panel_module.PANELS.append(make)
+    catalogue.SECTIONS.append(make)
     yield
-    panel_module.PANELS.remove(make)
+    catalogue.SECTIONS.remove(make)
 
 
 @pytest.mark.usefixtures("projected")
@@ -120,14 +121,14 @@ def test_the_brief_names_what_is_declared_and_what_would_change_the_verdict():
     assert any("nvidia-h200-sxm: 4.80\u202fTB/s" in line and "high confidence" in line for line in found.declared)
     assert any("AMD EPYC 7763" in line and "US-2025-04-LETTERS" in line for line in found.would_change)
     assert any("if torch-cpu@float32" in line and "D_T would fall from 0.912" in line for line in found.would_change)
-    assert any("before 2023-11-17, nvidia-h200-sxm stood as 3A090" in line for line in found.would_change)
+    assert any("before 2023-11-17, nvidia-h200-sxm was classified as 3A090" in line for line in found.would_change)
 
 
 def test_runs_that_were_disturbed_too_much_are_the_first_thing_said():
     record = target("torch-cpu", "float32", 1, 0.1)
     runs = tuple(replace(run, spoilers=(Spoiler("cpu_steal", 0.3, 0.05, "cores"),)) for run in
                  record.worker.repetitions)  # fmt: skip
-    spoiled = replace(record, worker=replace(record.worker, repetitions=runs))
+    spoiled = altered(record, worker=replace(record.worker, repetitions=runs))
     comparison = compare([bundle(targets=(spoiled, target("onnx-cpu", "float32", 1, 0.05)))])
     found = brief(judge(comparison).groups[0])
     assert found.verdict[0].startswith("1 of 2 comparable targets was disturbed too much")

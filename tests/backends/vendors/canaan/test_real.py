@@ -38,19 +38,19 @@ def test_a_tiny_model_is_profiled_on_a_chip_that_is_not_here(tiny_checkpoint, ma
         [*map(str, command), "--out", str(tmp_path / "bundle")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    record = json.loads((tmp_path / "bundle" / "targets" / "nncase_k230@float32.json").read_text())
-    compiled = record["examined"]["compiled"]
-    assert record["status"] == "modelled" and record["examined"]["parity"]["passed"]
+    outcome = json.loads((tmp_path / "bundle" / "targets" / "nncase_k230@float32.json").read_text())["outcome"]
+    compiled = outcome["report"]["compiled"]
+    assert outcome["kind"] == "examined" and outcome["report"]["parity"]["passed"]
     assert (compiled["toolchain"], compiled["chip_id"]) == ("nncase", "canaan-k230")
     assert [graph["name"] for graph in compiled["graphs"]] == ["prefill_layer", "decode_layer", "head"]
     for graph in compiled["graphs"]:
         assert graph["cosine"] > 0.999999 and graph["artefact_bytes"] > 0 and graph["duration_s"] is None
         assert graph["details"]["kpu_operators"] == {}
     assert any("KPU does nothing" in gap for gap in compiled["gaps"])
-    placed = record["examined"]["operators"]
+    placed = outcome["report"]["operators"]
     assert {one["where"] for one in placed} == {"host"}
     assert "Conv2D" not in {one["operator"] for one in placed}, "what it makes of a product is still the product"
-    throughput = record["metrics"]["decode_throughput"]
+    throughput = outcome["metrics"]["decode_throughput"]
     assert throughput["value"] is None and "no cycles, times or traffic" in throughput["method"]
 
 

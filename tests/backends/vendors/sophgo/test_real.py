@@ -28,10 +28,10 @@ def test_a_tiny_model_is_profiled_on_a_chip_that_is_not_here(tiny_checkpoint, ma
         [*map(str, command), "--out", tmp_path / "bundle"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    record = json.loads((tmp_path / "bundle" / "targets" / "tpu-mlir_bm1684x@float16.json").read_text())
-    compiled = record["examined"]["compiled"]
+    outcome = json.loads((tmp_path / "bundle" / "targets" / "tpu-mlir_bm1684x@float16.json").read_text())["outcome"]
+    compiled = outcome["report"]["compiled"]
     graphs = {graph["name"]: graph for graph in compiled["graphs"]}
-    assert record["status"] == "modelled" and record["examined"]["parity"]["passed"]
+    assert outcome["kind"] == "examined" and outcome["report"]["parity"]["passed"]
     assert compiled["toolchain"] == "tpu-mlir" and compiled["chip_id"] == "sophgo-bm1684x"
     assert set(graphs) == {"prefill_layer", "decode_layer", "head"}
     for graph in graphs.values():
@@ -40,9 +40,9 @@ def test_a_tiny_model_is_profiled_on_a_chip_that_is_not_here(tiny_checkpoint, ma
         least = 2 * (spec.embedding_parameters if graph["part"] == "head" else spec.layer_matmul_parameters)
         assert least <= graph["weight_bytes"] < 2 * least and least <= graph["dram_bytes"]
     steps = 3 * graphs["decode_layer"]["duration_s"] + graphs["head"]["duration_s"]
-    throughput = record["metrics"]["decode_throughput"]
+    throughput = outcome["metrics"]["decode_throughput"]
     assert throughput["grade"] == "modelled" and math.isclose(throughput["value"], 1 / steps)
-    placed = record["examined"]["operators"]
+    placed = outcome["report"]["operators"]
     assert {(one["operator"], one["where"]) for one in placed if one["where"] != "accelerator"} == {("Gather", "host")}
     norms = next(one for one in placed if one["operator"] == "Pow" and one["phase"] == "decode")
     assert norms["note"] == f"{norms['count']} part of tpu.RMSNorm"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from profiler.devices.metering.stream import MOST_KEPT, thin
 from profiler.energy.window import NoEnergyError, idle_power, joules_between, window_energy
-from profiler.records.target import PowerSample
+from profiler.records.readings import PowerSample
 from tests.profiler.devices.boards import MS, LiveBoard, S
 from tests.profiler.devices.nvidia.fake_nvml import UNSUPPORTED
 

@@ -4,14 +4,17 @@ import time
 
 import pytest
 
+from profiler.devices.iluvatar import SHARED_POWER
 from profiler.devices.meter import MeterLostError
 from profiler.devices.metering.telemetry import TelemetryStream
 from profiler.devices.monitors import MONITORS
 from profiler.devices.screen import poller
 from profiler.devices.screen.visible import visible_number
 from profiler.sampling import watch as watch_module
-from profiler.sampling.watch import Watch, open_instruments
-from reports.document.sections.provenance import telemetry_words
+from profiler.sampling.instruments import open_instruments
+from profiler.sampling.watch import Watch
+from reports.document.language import ENGLISH
+from reports.document.sections.ran import telemetry_text
 from tests.profiler.devices.conftest import read_recorded as recorded
 
 MIB = 1 << 20
@@ -57,7 +60,7 @@ def watch():
             31,
             116,
             32768,
-            "board, which it may share with a GPU that",
+            SHARED_POWER,
         ),
         ("mx-smi", "mx-smi_2.3.1_C500", "cuda:0", 37, 350, 32, 826, 65536, None),
         ("cnmon", "cnmon_5.10.13_MLU370-X8", "mlu:1", 106, 250, 39, 0, 23374, None),
@@ -87,8 +90,8 @@ def test_a_target_gets_the_state_of_its_own_device(
     missing = {column for column, value in expected.items() if value is None}
     assert set(seen.unread) == {*missing, "processes"}
     assert all(f"{name} prints none" in seen.unread[column] for column in missing)
-    assert seen.device.get("power_scope", "").startswith(scope or "") and ("power_scope" in seen.device) == bool(scope)
-    assert float(seen.device["period_s"]) > 0 and float(seen.device["call_s"]) > 0 and int(seen.device["calls"]) >= 2
+    assert seen.power_scope.startswith(scope or "") and bool(seen.power_scope) == bool(scope)
+    assert seen.polling.period_s > 0 and seen.polling.call_s > 0 and seen.polling.calls >= 2
 
 
 def test_an_ascend_device_is_found_by_its_logical_number_and_asked_for_that_once(install, watch):
@@ -113,7 +116,7 @@ def test_the_second_chip_of_a_card_has_no_watts_of_its_own(install, watch):
     )
     second, first = watch("npu-smi", "npu:1").telemetry(), watch("npu-smi", "npu:0").telemetry()
     assert "power_w" not in second.columns and "prints none" in second.unread["power_w"]
-    assert (first.columns["power_w"][0], first.device["power_scope"]) == (166.5, "board of 2 chips")
+    assert (first.columns["power_w"][0], first.power_scope) == (166.5, "board of 2 chips")
 
 
 def test_the_question_that_is_answered_is_the_one_asked_over_and_over(install, watch):
@@ -121,7 +124,7 @@ def test_the_question_that_is_answered_is_the_one_asked_over_and_over(install, w
         "hy-smi", '[ "$#" = 0 ] && cat answer || { echo unknown; exit 2; }', answer=recorded("hy-smi_table_HCU")
     )
     seen = watch("hy-smi", "cuda:1", enough=3).telemetry()
-    assert seen.columns["power_w"][0] == 89 and seen.device["asked"] == "hy-smi"
+    assert seen.columns["power_w"][0] == 89 and seen.polling.command == "hy-smi"
     assert "memory_used_bytes" in seen.unread
     assert (folder / "asked").read_text().splitlines().count("") >= 3
 
@@ -137,7 +140,7 @@ def test_a_state_that_changes_is_seen_and_each_call_counts_once(tool, watch):
     stream = watch("mx-smi", "cuda:0", enough=5, change=work)
     seen = stream.telemetry()
     assert seen.extremes["power_w"] == (37, 212) and seen.extremes["utilisation"] == (0, 0.97)
-    assert seen.samples_taken <= int(seen.device["calls"]), "a look without news is no sample"
+    assert seen.samples_taken <= seen.polling.calls, "a look without news is no sample"
     assert list(seen.at_ns) == sorted(set(seen.at_ns))
 
 
@@ -151,7 +154,7 @@ def test_a_call_that_failed_is_a_gap_and_not_a_figure(install, watch):
 
     seen = watch("mx-smi", "cuda:0", enough=6, change=fail_once).telemetry()
     assert None in seen.columns["power_w"] and {37.0, None} == set(seen.columns["power_w"])
-    assert int(seen.device["failed_calls"]) >= 1 and "end of the run" not in seen.unread
+    assert seen.polling.failed_calls >= 1 and "end of the run" not in seen.unread
 
 
 @pytest.mark.parametrize(
@@ -240,11 +243,11 @@ def test_the_watch_opens_it_for_the_word_and_counts_what_it_costs(tool, monkeypa
         observed.close()
     assert seen.columns["temperature_c"][0] == 39 and seen.source == "cnmon"
     assert 0 < instruments.monitor.cpu_s < cost.cpu_s, "the calls' own processor time is part of what watching cost"
-    words = telemetry_words(seen)
-    assert "power 106 W" in words and f"asked every {seen.device['period_s']} s" in words and "s a call" in words
+    words = telemetry_text(seen, ENGLISH)
+    assert "power 106 W" in words and f"every {seen.polling.period_s:.3g} s" in words and "s a call" in words
 
 
 def test_the_report_says_what_the_watts_cover(tool, watch):
     tool("xpu-smi", "xpu-smi_4.0_K200")
-    words = telemetry_words(watch("xpu-smi", "cuda:1").telemetry())
-    assert "the power is of the board of 2 chips" in words and "no power limit w: xpu-smi prints none" in words
+    words = telemetry_text(watch("xpu-smi", "cuda:1").telemetry(), ENGLISH)
+    assert "board of 2 chips" in words and "no power limit w: xpu-smi prints none" in words

@@ -41,7 +41,7 @@ def test_a_line_that_is_no_reading_is_left_out_and_told(file, line):
     tail = CsvTail(file)
     file.write_text(f"timestamp,power_w\n{line}\n")
     if line:
-        with pytest.raises(WallError, match="is no reading"):
+        with pytest.raises(WallError, match="is not a reading"):
             tail.read()
     with file.open("a") as more:
         more.write("1700000001,6\n")

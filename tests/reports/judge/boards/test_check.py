@@ -10,6 +10,7 @@ from backends.contract.workload import Workload
 from profiler.models.presets import presets
 from reports.judge.boards.check import board_check
 from reports.judge.boards.published import FILE, load_published_boards, published_boards
+from reports.judge.reason import Reason
 
 SPEC = presets()["qwen2.5-1.5b"].spec
 LAYERS = SPEC.layers
@@ -40,14 +41,14 @@ def test_the_ratio_is_estimate_over_published():
     check = decode(board_check(compiled(), SPEC, workload(), "int4"))[0]
     assert (check.published.value, check.published.sequence_tokens) == (41.078, 512)
     assert check.estimate == pytest.approx(1 / (LAYERS * 0.0005 + 0.002))
-    assert check.ratio == pytest.approx(check.estimate / 41.078) and check.scaled == ""
+    assert check.ratio == pytest.approx(check.estimate / 41.078) and check.scaled is None
 
 
 def test_a_cut_model_is_scaled_to_the_published_depth_and_says_so():
     one = board_check(compiled(layers=1), SPEC.with_layers(1), workload(), "int4")
     whole = board_check(compiled(), SPEC, workload(), "int4")
     assert [check.ratio for check in one] == pytest.approx([check.ratio for check in whole])
-    assert one[0].scaled == f"the layer's time counted {LAYERS} times, not 1"
+    assert one[0].scaled == Reason("scaled", {"wanted": LAYERS, "layers": 1})
 
 
 @pytest.mark.parametrize("change", [{"hidden_size": 1024}, {"vocab_size": 1000}, {"layers": LAYERS + 1}])
@@ -62,12 +63,10 @@ def test_another_chip_is_compared_with_nothing(chip):
 
 def test_every_known_difference_is_said():
     check = decode(board_check(compiled(cores=2), SPEC, workload(prompt=128), "float16"))[0]
-    told = " | ".join(check.differences)
-    assert "weights: published int4, estimated float16" in told
-    assert "arithmetic: not published, estimated float16" in told
-    assert "cores: published 1, estimated 2" in told
-    assert "a step attends to 512 tokens as published, 192 as estimated" in told
-    assert "includes the host" in told
+    differences = {one.code: tuple(one.values.values()) for one in check.differences}
+    assert differences["weights"] == ("int4", "float16") and differences["arithmetic_open"] == ("", "float16")
+    assert differences["cores"] == (1, 2) and differences["context"] == (512, 192)
+    assert "host" in differences
 
 
 def test_the_same_precision_is_taken_where_there_is_one(monkeypatch):
@@ -88,7 +87,8 @@ def test_a_bfloat16_result_is_told_from_a_float16_estimate():
     spec = presets()["qwen3-4b"].spec
     checks = board_check(compiled("sophgo-bm1688", spec.layers, cores=2), spec, workload(), "int4")
     assert {check.published.cores for check in checks} == {1, 2}
-    assert all("arithmetic: published w4bf16, estimated float16" in check.differences for check in checks)
+    differs = Reason("arithmetic", {"published": "w4bf16", "estimated": "float16"})
+    assert all(differs in check.differences for check in checks)
 
 
 def test_prefills_are_compared_only_at_about_the_same_length():

@@ -8,19 +8,20 @@ from dataclasses import replace
 import pytest
 
 from backends.common.errors import InputError
-from profiler.statistics.medians import MIN_FOR_INTERVAL
+from profiler.statistics.intervals import MIN_FOR_INTERVAL
 from reports.document.language import ENGLISH
-from reports.document.sections.comparison import comparison_table
+from reports.document.model import Items
 from reports.document.sections.difference import difference
 from reports.document.sections.summary import speed_title, summary
 from reports.judge.comparison.comparison import compare
 from reports.judge.comparison.ratio import ratio_of_medians
+from tests.reports import shown
 from tests.reports.bundles import bundle, digest_of, host, target
 
 
 def words(made):
     comparison = compare(made)
-    return " ".join(summary(comparison.groups[0], comparison))
+    return " ".join(summary(comparison.groups[0], comparison, ENGLISH))
 
 
 def test_targets_of_one_run_are_one_group():
@@ -104,7 +105,7 @@ def test_a_target_that_failed_parity_takes_no_part_in_conclusions():
     said = words([bundle()])
     assert "onnx-cpu@int4 did not pass" in said
     assert "onnx-cpu@int4 decoded" not in said
-    assert "int4" not in speed_title(group, "decode") + speed_title(group, "prefill")
+    assert "int4" not in speed_title(group, "decode", ENGLISH) + speed_title(group, "prefill", ENGLISH)
 
 
 def test_only_uncomparable_targets_give_no_winner():
@@ -138,7 +139,7 @@ def test_the_ratio_is_reproducible():
 def test_overlapping_speeds_are_not_called_a_difference():
     same = (target("torch-cpu", "float32", 1, 0.1, seed=1), target("onnx-cpu", "float32", 1, 0.1, seed=2))
     said = words([bundle(targets=same)])
-    assert "cannot be told apart" in said
+    assert "does not differ measurably" in said
     assert "decoded fastest" not in said
 
 
@@ -155,7 +156,7 @@ def test_too_few_repetitions_give_no_interval_and_say_so(count):
     said = words([bundle(targets=few)])
     assert "too few repetitions for an interval" in said
     assert "decoded fastest" not in said
-    assert "noise may explain" in speed_title(group, "decode")
+    assert "noise may explain" in speed_title(group, "decode", ENGLISH)
 
 
 @pytest.mark.parametrize(("above", "below"), [([], [1.0]), ([1.0], []), ([1.0], [0.0])])
@@ -177,11 +178,12 @@ def test_the_ceiling_is_throughput_over_utilisation():
 
 
 def test_a_metric_that_nobody_has_shares_the_column_of_the_same_reason():
-    table = comparison_table(compare([bundle()]).groups[0])
-    titles = [metric.title for metric in table.metrics]
+    comparison = compare([bundle()])
+    titles = [column.title for column in shown.table(comparison).columns]
     assert "Energy" in titles
     assert "Net energy" not in titles
-    assert table.footnotes == (
+    (notes,) = [one for one in shown.blocks(shown.section(comparison, "comparison")) if isinstance(one, Items)]
+    assert notes.lines == (
         "Energy and Net energy: no meter: this KVM guest has no RAPL (/sys/class/powercap is empty)",
     )
 

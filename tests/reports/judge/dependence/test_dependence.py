@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from profiler.chips import load_chips
 from profiler.records.quantity import Quantity
 from reports.document.language import ENGLISH
-from reports.document.sections.dependence import gap_sentence, loss_sentences, percent, share_text
+from reports.document.notation import percent_below_all
+from reports.document.sections.dependence import gap_sentence, loss_sentences, share_text
 from reports.judge.comparison.comparison import compare
 from reports.judge.dependence import Candidate, dependence, devices_to_match, difference, energy_loss, throughput_loss
 from reports.judge.dependence.decompose import Factors
@@ -254,4 +255,4 @@ def test_different_work_is_never_one_study():
 )
 def test_a_loss_is_never_rounded_up_to_everything(value, text):
     assert share_text(value) == text
-    assert value == 1 or not percent(value).startswith("100")
+    assert value == 1 or not percent_below_all(value).startswith("100")

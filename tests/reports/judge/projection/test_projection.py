@@ -13,6 +13,7 @@ from reports.judge.projection import MODEL_VERSION, project, track_record
 from reports.judge.projection.explain import explain
 from reports.judge.projection.own_runs import observations_of
 from reports.judge.projection.projection import projector
+from reports.judge.reason import Reason
 from reports.render.projection_json import projection_json
 from tests.reports.bundles import bundle, h200_bundle, host, target, write_bundle
 
@@ -36,7 +37,7 @@ def test_every_figure_is_modelled_and_lies_in_its_interval(answer):
             quantity = figure.quantity
             if quantity.value is None:
                 assert quantity.grade == "unavailable"
-                assert "catalogue has no" in quantity.method
+                assert figure.why.code in ("no_bandwidth", "no_peak", "no_power", "memory_open")
                 continue
             known += 1
             assert quantity.grade == "modelled", name
@@ -64,7 +65,7 @@ def test_energy_is_board_power_times_time(answer):
 def test_a_missing_figure_is_named_and_the_others_still_projected(answer):
     without = by_id(answer)["rockchip-rk3576"]
     assert without.figures["tpot"].quantity.value is None
-    assert "memory bandwidth of Rockchip RK3576" in without.figures["tpot"].quantity.method
+    assert without.figures["tpot"].why == Reason("no_bandwidth", {"chip": "Rockchip RK3576 (NPU)"})
     assert without.figures["devices_needed"].quantity.value == 8
     assert by_id(answer)["huawei-ascend-910b3"].figures["tpot"].quantity.value is not None
 
@@ -78,7 +79,7 @@ def test_devices_needed_and_why_when_the_model_does_not_fit():
     assert plain.devices == plain.figures["devices_needed"].quantity.value == 2
     assert plain.fits
     assert not forced.fits
-    assert "needs 2 devices" in forced.figures["tpot"].quantity.method
+    assert forced.figures["tpot"].why == Reason("too_few_devices", {"needed": 2, "devices": 1})
     assert forced.figures["memory"].quantity.value >= 145e9
 
 
@@ -162,11 +163,8 @@ def test_a_bundle_gives_model_workload_and_its_own_efficiency(own):
     measured = own.targets[1].metrics["decode_throughput"].value
     assert here.figures["decode_throughput"].quantity.value == pytest.approx(measured, rel=0.1)
     assert here.stack == "chipassay-onnx-cpu"
-    assert (
-        here.notes[0]
-        .text()
-        .startswith("anchored to the measured run run/onnx-cpu@float32 at fp32, on the bandwidth and peak")
-    )
+    anchored = {"place": "run/onnx-cpu@float32", "precision": "fp32"}
+    assert here.notes[0] == Reason("anchored_measured", anchored)
     assert (here.anchor, there.anchor) == ("run/onnx-cpu@float32", None)
     assert there.stack == "sglang"
     assert found.own_figures == 6

@@ -1,1 +1,0 @@
-"""Moore Threads boards, through ``mthreads-gmi`` and MTML."""
