@@ -12,9 +12,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from backends.common.errors import WorkerError
+from backends.toolchains import ToolEnvironment
 from backends.vendors.huawei.operations import Call
 
 MODELS = ("eng", "theo")
@@ -24,15 +25,6 @@ DATA_TYPES = {"bfloat16": "BF16", "float16": "FLOAT16"}
 
 TIMEOUT_S = 1200.0
 INPUT, OUTPUT = "operators.json", "latencies.json"
-
-
-class Environment(Protocol):
-    """What is needed of :class:`backends.toolchains.ToolEnvironment`."""
-
-    @property
-    def folder(self) -> Path: ...  # noqa: D102
-
-    def run(self, argv: Sequence[str | Path], *, cwd: Path, timeout_s: float) -> Any: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +42,7 @@ class Latency:
 
 
 def ask(
-    environment: Environment, chip: str, precision: str, calls: Iterable[Call], folder: Path
+    environment: ToolEnvironment, chip: str, precision: str, calls: Iterable[Call], folder: Path
 ) -> dict[Call, Latency]:
     """The latency of every call on ``chip`` (``910B1``), each asked for once.
 
