@@ -209,8 +209,8 @@ class Elsewhere(HostAccelerator):
     name = "test-elsewhere"
 
     @classmethod
-    def worker(cls, device):
-        command = (os.environ["ELSEWHERE_PYTHON"], "-m", "profiler.run.worker")
+    def worker(cls, device, program):
+        command = (os.environ["ELSEWHERE_PYTHON"], "-m", program.module)
         return WorkerCommand(command, {"ELSEWHERE": "the vendor's variable"})
 
     def load(self, execution, progress):

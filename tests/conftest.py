@@ -24,11 +24,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     ``CHIPASSAY_REQUIRE_TOOLCHAINS`` names, with spaces between, those that the caller has installed.
     """
-    from backends.toolchains import find_toolchain
+    from backends.toolchains import availability_of, find_toolchain
 
     for mark in item.iter_markers("toolchain"):
         (name,) = mark.args
-        here = find_toolchain(name).availability()
+        here = availability_of(find_toolchain(name))
         if not here.available:
             said = f"no toolchain {name}: {here.reason}; {here.remedy}"
             (pytest.fail if name in os.environ.get("CHIPASSAY_REQUIRE_TOOLCHAINS", "").split() else pytest.skip)(said)

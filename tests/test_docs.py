@@ -24,7 +24,7 @@ PLACEHOLDER = re.compile(r"NAME|VENDOR")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
-FOREIGN_OPTIONS = {"--no-deps", "--no-build-isolation"}
+FOREIGN_OPTIONS = {"--generate-hashes", "--no-build-isolation", "--no-deps"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 

@@ -139,6 +139,15 @@ class WorkerCommand:
     variables: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerProgram:
+    """What a worker is: the module that Python runs, the packages it needs, and modules it imports while it works."""
+
+    module: str
+    packages: tuple[str, ...]
+    imports: tuple[str, ...] = ()
+
+
 class ExecutionPath(ABC):
     """A way to execute a model on one kind of device, or to find out from a vendor's tools how it would run."""
 
@@ -186,8 +195,8 @@ class ExecutionPath(ABC):
         return ""
 
     @classmethod
-    def worker(cls, device: str) -> WorkerCommand | None:
-        """Return the command of the worker if the engine needs another Python environment; None for this one."""
+    def worker(cls, device: str, program: WorkerProgram) -> WorkerCommand | None:
+        """Return how to start ``program`` where the engine needs another Python environment; None for this one."""
         return None
 
 

@@ -17,12 +17,13 @@ from backends.contract.backend import (
     Progress,
     Trial,
     WorkerCommand,
+    WorkerProgram,
 )
 from backends.contract.workload import Workload
 from backends.onnx_cann import cann
 from backends.operators import OperatorPlacement
 from backends.qwen.model import ModelSpec
-from backends.toolchains import find_toolchain
+from backends.toolchains import availability_of, environment_of, find_toolchain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,7 @@ class OnnxCann(Backend):
     @classmethod
     def probe(cls, device: str) -> Availability:
         """Available where the environment is installed, and CANN's libraries and the device's node are here."""
-        here = find_toolchain(TOOLCHAIN).availability()
+        here = availability_of(find_toolchain(TOOLCHAIN))
         return cann.find_device(device) if here.available else here
 
     @classmethod
@@ -76,9 +77,9 @@ class OnnxCann(Backend):
         return f"{found.reason}; {found.remedy}" if isinstance(found, Availability) else ""
 
     @classmethod
-    def worker(cls, device: str) -> WorkerCommand:
-        """The worker in the environment of onnxruntime-cann, with CANN's libraries in reach."""
-        command = find_toolchain(TOOLCHAIN).environment().worker_command()
+    def worker(cls, device: str, program: WorkerProgram) -> WorkerCommand:
+        """Return the command for the environment of onnxruntime-cann, with CANN's libraries in reach."""
+        command = environment_of(find_toolchain(TOOLCHAIN)).worker_command(program)
         path = cann.library_path()
         return replace(command, variables=command.variables | ({"LD_LIBRARY_PATH": path} if path else {}))
 

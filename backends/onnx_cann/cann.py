@@ -17,7 +17,7 @@ HOMES = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH")
 
 DEVICES = Path("/dev")
 TOOLKIT = Path("/usr/local/Ascend/ascend-toolkit/latest")
-"""Where CANN is installed unless told otherwise; the provider looks in its ``lib64`` by itself."""
+"""Where CANN is installed by default; the provider searches its ``lib64`` by itself."""
 
 
 def find_device(device: str) -> Availability:

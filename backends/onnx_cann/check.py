@@ -1,4 +1,4 @@
-"""Runs in onnxruntime-cann's environment: one node on the provider there is, and the worker's own imports.
+"""Runs in onnxruntime-cann's environment: the graph given on the provider there is, and imports of the modules named.
 
 The last line of its output is where the node ran: without CANN that is the CPU, however the session was asked.
 """
@@ -9,13 +9,7 @@ import sys
 import numpy as np
 import onnxruntime
 
-for name in (
-    "profiler.run.worker",
-    "profiler.run.repetition",
-    "profiler.run.energy_windows",
-    "profiler.run.parity",
-    "profiler.inventory",
-):
+for name in sys.argv[2:]:
     importlib.import_module(name)
 if "CANNExecutionProvider" not in onnxruntime.get_available_providers():
     sys.exit("error: this build of ONNX Runtime has no CANNExecutionProvider")

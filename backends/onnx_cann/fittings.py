@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from backends.toolchains.fittings.contract import ONE_NODE, Fittings
-
-if TYPE_CHECKING:
-    from backends.toolchains.environment import ToolEnvironment
+from backends.contract.backend import WorkerProgram
+from backends.toolchains.environment import ONE_NODE, Fittings, ToolEnvironment
 
 
 class OnnxruntimeCann(Fittings):
     """That the provider is listed proves nothing without CANN: it falls back to the CPU in silence."""
 
-    def check(self, environment: ToolEnvironment, scratch: Path) -> str:
-        arguments: list[str | Path] = [Path(__file__).with_name("check.py"), ONE_NODE]
-        done = environment.run(
-            [environment.python, "-P", *arguments],
-            cwd=scratch,
-            timeout_s=60.0,
-            variables=environment.worker_command().variables,
-        )
-        provider = self.succeeded(done).output.strip().rpartition("\n")[2]
+    def check(self, environment: ToolEnvironment, scratch: Path, worker: WorkerProgram) -> str:
+        modules = [worker.module, *worker.imports]
+        arguments: list[str | Path] = ["-P", Path(__file__).with_name("check.py"), ONE_NODE, *modules]
+        run = self.use(environment, arguments, scratch, environment.worker_command(worker).variables)
+        provider = run.output.strip().rpartition("\n")[2]
         return f"one MatMul ran on the {provider}, and chipassay's worker can be imported"
+
+
+FITTINGS = OnnxruntimeCann()

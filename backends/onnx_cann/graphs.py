@@ -125,7 +125,7 @@ def _export(execution: Execution, folder: Path) -> None:
 
 
 def _check(execution: Execution, folder: Path) -> None:
-    """A prefill and a few steps against plain transformers in float32, on a prompt of its own."""
+    """A prefill and a few steps against plain transformers in float32, on another prompt."""
     from backends.portable.decoder import Place, PortableDecoder
     from backends.qwen.reference import compute_reference
 

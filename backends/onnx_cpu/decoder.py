@@ -58,7 +58,7 @@ class OnnxDecoder:
         return self.step(prompt_ids)
 
     def step(self, token_ids: np.ndarray) -> np.ndarray:
-        """Run int64 ``[batch, n]`` new tokens; the float32 logits of the last one, ``[batch, vocab_size]``.
+        """Run int64 ``[batch, n]`` new tokens; return float32 logits of the last one, ``[batch, vocab_size]``.
 
         The array is a view of the output buffer: the next step overwrites it.
         """

@@ -1,8 +1,8 @@
 """A decoder loop over two portable graphs on ONNX Runtime, any execution provider: prefill, and one step after another.
 
-The graphs have static shapes and give the whole KV cache out. It stays where the provider computes: bound once, in two
-sets of buffers that a step reads and writes in turn, since no provider promises that one buffer may be both. The host
-sees token ids and logits only. NumPy and ONNX Runtime are all it needs, so it runs in a vendor's environment.
+The graphs have static shapes and output the whole KV cache. The cache stays where the provider computes: bound once, in
+two sets of buffers that a step reads and writes in turn, since no provider promises that one buffer may be both. The
+host sees token ids and logits only. NumPy and ONNX Runtime are all it needs, so it runs in a vendor's environment.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class PortableDecoder:
         return binding
 
     def start(self, prompt_ids: np.ndarray) -> np.ndarray:
-        """Prefill int64 ``[batch, prompt_tokens]``; float32 logits of the last token, ``[batch, vocab_size]``.
+        """Prefill int64 ``[batch, prompt_tokens]``; return float32 logits of the last token, ``[batch, vocab_size]``.
 
         The array is a view of the output buffer: the next run overwrites it.
         """
@@ -86,7 +86,7 @@ class PortableDecoder:
         return self._run(self.prefill, self._first, {"input_ids": prompt_ids})
 
     def step(self, token_ids: np.ndarray) -> np.ndarray:
-        """One decode step with int64 ``[batch, 1]``; logits as :meth:`start` gives them."""
+        """Decode one step with int64 ``[batch, 1]``; return logits as :meth:`start` does."""
         at = self._length
         if at >= self.capacity:
             raise ValueError(f"the cache is full: {self.capacity} tokens")

@@ -28,7 +28,7 @@ class Rotation:
 
 
 def rotary_tables(spec: ModelSpec, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``cos`` and ``sin`` of each position, float32 ``[1, 1, positions, head_dim]``, as transformers computes them."""
+    """Return ``cos`` and ``sin`` of each position, float32 ``[1, 1, positions, head_dim]``, as in transformers."""
     exponent = np.arange(0, spec.head_dim, 2, dtype=np.float32) / np.float32(spec.head_dim)
     inverse = (1.0 / (np.float32(spec.rope_theta) ** exponent)).astype(np.float32)
     angles = positions.astype(np.float32)[:, None] * inverse[None]

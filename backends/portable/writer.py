@@ -1,4 +1,4 @@
-"""Writes an ONNX graph node by node; every value carries its static shape."""
+"""Write an ONNX graph node by node; every value has a static shape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLOAT = ir.DataType.FLOAT
 
 
 class Writer:
-    """A graph in the making. Names of nodes and values are unique and say where in the model they are."""
+    """A graph under construction. Names of nodes and values are unique and give their place in the model."""
 
     def __init__(self, name: str) -> None:
         self._graph_name = name
@@ -27,12 +27,12 @@ class Writer:
         self._used: set[str] = set()
 
     def scope(self, *parts: str) -> Writer:
-        """Name what follows ``/part/part/...``; returns itself."""
+        """Name what follows ``/part/part/...``; return self."""
         self._scope = list(parts)
         return self
 
     def input(self, name: str, shape: Sequence[int], dtype: ir.DataType = FLOAT) -> ir.Value:
-        """An input of the graph."""
+        """Add an input of the graph."""
         value = ir.Value(name=name, shape=ir.Shape(shape), type=ir.TensorType(dtype))
         self._inputs.append(value)
         return value
@@ -43,7 +43,7 @@ class Writer:
         self._outputs.append(value)
 
     def constant(self, name: str, array: np.ndarray) -> ir.Value:
-        """A tensor stored in the graph, once a name; arrays are not copied."""
+        """Store a tensor in the graph, once per name; the array is not copied."""
         if name not in self._constants:
             tensor = ir.Tensor(array, name=name)
             self._constants[name] = ir.Value(
@@ -52,7 +52,7 @@ class Writer:
         return self._constants[name]
 
     def deferred(self, name: str, shape: Sequence[int], make: Callable[[], np.ndarray]) -> ir.Value:
-        """A float32 constant that is made when it is first read: of a graph's structure it costs nothing."""
+        """Add a float32 constant that is made on first use, so that the structure alone costs nothing."""
         if name not in self._constants:
             tensor = ir.LazyTensor(
                 lambda: ir.Tensor(make(), name=name), dtype=FLOAT, shape=ir.Shape(shape), cache=True, name=name
@@ -63,11 +63,11 @@ class Writer:
         return self._constants[name]
 
     def ints(self, *values: int) -> ir.Value:
-        """A constant vector of int64, shared by all who need the same."""
+        """Return a constant vector of int64, shared between equal ones."""
         return self.constant("ints_" + "_".join(map(str, values)).replace("-", "m"), np.asarray(values, np.int64))
 
     def scalar(self, value: float) -> ir.Value:
-        """A float32 constant without dimensions, shared by all who need the same."""
+        """Return a scalar float32 constant, shared between equal ones."""
         return self.constant(f"float_{value!r}", np.asarray(value, np.float32))
 
     def op(
@@ -81,7 +81,7 @@ class Writer:
         return output
 
     def model(self) -> ir.Model:
-        """The finished model."""
+        """Return the finished model."""
         graph = ir.Graph(
             self._inputs,
             self._outputs,

@@ -1,28 +1,25 @@
-"""The catalogue of toolchains: ``toolchains.yaml``, validated when loaded, every fact with its source."""
+"""The catalogue of toolchains: a ``toolchain.yaml`` in each vendor's folder, validated, every fact with its source."""
 
 from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from backends.common.errors import InputError, UnavailableError, unknown
-from backends.common.yaml_lines import Located, load_located
-from backends.contract.backend import Availability
-
-if TYPE_CHECKING:
-    from backends.toolchains.environment import ToolEnvironment
+from backends.common.beside import files_beside_backends
+from backends.common.errors import InputError, unknown
+from backends.common.facts import check_fields, check_positive, document, record, records
+from backends.common.yaml_lines import Located
 
 SCHEMA = "chipassay.toolchains/1"
 CATALOGUE_VARIABLE = "CHIPASSAY_TOOLCHAINS"
-"""Environment variable that names a catalogue beside ours: other versions, or a toolchain of one's own."""
+"""Environment variable that names a further catalogue: other versions, or other toolchains."""
 
-_UNSOURCED = {"name", "purpose", "requirements", "sources", "distribution", "imports"}
+FILE = "toolchain.yaml"
+
+_UNSOURCED = {"name", "purpose", "requirements", "sources", "distribution", "imports", "package"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,7 @@ class Toolchain:
     ``targets`` are the targets it serves; ``python`` the versions it runs on, the preferred one first; ``machine`` the
     platform its wheels are for. ``requirements`` is the file of pinned, hash-checked packages; ``distribution`` the
     package whose version counts. The sizes are those of the packages downloaded and of the finished environment.
+    ``package`` is the Python package of the vendor's folder, empty for an entry of the user's own catalogue.
     """
 
     name: str
@@ -68,34 +66,10 @@ class Toolchain:
     traps: tuple[str, ...]
     sources: tuple[Source, ...]
     imports: tuple[str, ...] = ()
-
-    def availability(self) -> Availability:
-        """Whether it can be used here: cheap, it starts nothing."""
-        from backends.toolchains.state import look
-
-        if unsupported := self.unsupported_here():
-            return Availability(False, unsupported, f"use a machine with {self.system} on {self.machine}")
-        found = look(self)
-        if found.usable:
-            return Availability(True)
-        return Availability(False, f"the toolchain {self.name} is {found.told()}", self.how_to_install())
-
-    def environment(self) -> ToolEnvironment:
-        """Its environment.
-
-        Raises:
-            UnavailableError: It is not installed, broken or interrupted.
-        """
-        from backends.toolchains.environment import ToolEnvironment
-        from backends.toolchains.state import folder_of
-
-        here = self.availability()
-        if not here.available:
-            raise UnavailableError(f"{here.reason}; {here.remedy}")
-        return ToolEnvironment(self, folder_of(self))
+    package: str = ""
 
     def unsupported_here(self) -> str:
-        """Why its packages cannot run on this kind of machine, or nothing."""
+        """Return why its packages cannot run on this kind of machine, or nothing."""
         system, machine = platform.system(), platform.machine()
         if (system, machine) == (self.system, self.machine):
             return ""
@@ -103,28 +77,35 @@ class Toolchain:
         return f"{self.vendor} publishes {self.name} for {wanted} only; this is {system} on {machine}"
 
     def how_to_install(self) -> str:
-        """The command that installs it."""
+        """Return the command that installs it."""
         agree = " --accept-licence, once you have read its licence" if self.licence.accept else ""
         return f"chipassay toolchain install {self.name}{agree}"
 
 
 @cache
 def toolchains() -> dict[str, Toolchain]:
-    """Every toolchain by its name, in the order of the file; the user's own catalogue takes precedence."""
-    shipped = Path(__file__).with_name("toolchains.yaml")
-    found = load_toolchains(shipped.read_text(), shipped.name, shipped.parent)
+    """Return every toolchain by its name; the user's own catalogue takes precedence."""
+    known: dict[str, Toolchain] = {}
+    for package, path in files_beside_backends(FILE):
+        for name, tool in load_toolchains(path.read_text(), str(path), path.parent).items():
+            if name in known:
+                raise InputError(f"{path}: another folder has the toolchain {name!r} too ({known[name].package})")
+            known[name] = replace(tool, package=package)
     if not (given := os.environ.get(CATALOGUE_VARIABLE)):
-        return found
+        return known
     path = Path(given)
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{CATALOGUE_VARIABLE}: cannot read {path}: {error}; give a YAML file") from error
-    return found | load_toolchains(text, str(path), path.parent)
+    theirs = load_toolchains(text, str(path), path.parent)
+    # Another version of a toolchain that we know needs the same fittings.
+    return known | {name: replace(tool, package=known[name].package if name in known else "")
+                    for name, tool in theirs.items()}  # fmt: skip
 
 
 def find_toolchain(name: str) -> Toolchain:
-    """The toolchain called ``name``; :class:`InputError` with the nearest name if there is none."""
+    """Return the toolchain called ``name``; raise :class:`InputError` with the nearest name if there is none."""
     known = toolchains()
     if name not in known:
         raise unknown("toolchain", name, known)
@@ -132,41 +113,19 @@ def find_toolchain(name: str) -> Toolchain:
 
 
 def load_toolchains(text: str, origin: str, folder: Path) -> dict[str, Toolchain]:
-    """Toolchains from YAML, their requirement files beside it in ``folder``; errors name file, line and field."""
-    root = load_located(text, origin)
-    if root.value.get("schema") != SCHEMA:
-        raise root.error(f"schema must be {SCHEMA!r}, found {root.value.get('schema')!r}", "schema")
-    found: dict[str, Toolchain] = {}
-    for entry in root.items("toolchains"):
-        tool = _toolchain(entry, folder)
-        if tool.name in found:
-            raise entry.error(f"{tool.name!r} appears twice", "name")
-        found[tool.name] = tool
-    return found
+    """Read toolchains from YAML, their requirement files in ``folder``; errors name file, line and field."""
+    root = document(text, origin, SCHEMA, ["toolchains"])
+    return records(Toolchain, root, "toolchains", "name", lambda entry: _toolchain(entry, folder))
 
 
 def _toolchain(entry: Located, folder: Path) -> Toolchain:
-    value: dict[str, Any] = dict(entry.value)
-    names = {field.name for field in fields(Toolchain)}
-    for key in value:
-        if key not in names:
-            raise entry.error(str(unknown("field", str(key), names)), str(key))
-    requirements = value.pop("requirements", None)
+    check_fields(entry, entry.value, {field.name for field in fields(Toolchain)} - {"package"})
+    requirements = entry.value.get("requirements")
     if not isinstance(requirements, str):
-        raise entry.error(f"{value.get('name')!r} names no requirements file", "requirements")
-    try:
-        tool = msgspec.convert({**value, "requirements": folder / requirements}, Toolchain, dec_hook=_as_is)
-    except msgspec.ValidationError as error:
-        raise entry.error(f"{value.get('name')!r}: {error}", _key_of(str(error))) from error
+        raise entry.error(f"requirements: {entry.value.get('name')!r} names no requirements file", "requirements")
+    tool = record(Toolchain, entry, {**entry.value, "requirements": folder / requirements})
     _check(tool, entry)
     return tool
-
-
-def _as_is(kind: type, value: Any) -> Any:
-    """Msgspec's hook for types of its reader's own; NotImplementedError is how it wants to hear of any other."""
-    if kind is Path and isinstance(value, Path):
-        return value
-    raise NotImplementedError
 
 
 def _check(tool: Toolchain, entry: Located) -> None:
@@ -178,9 +137,7 @@ def _check(tool: Toolchain, entry: Located) -> None:
         raise entry.error("python: names no version", "python")
     if not tool.requirements.is_file():
         raise entry.error(f"requirements: there is no file {tool.requirements.name}", "requirements")
-    for name in ("download_bytes", "installed_bytes"):
-        if getattr(tool, name) <= 0:
-            raise entry.error(f"{name}: must be positive, not {getattr(tool, name)}", name)
+    check_positive(entry, tool, ("download_bytes", "installed_bytes"))
     if tool.licence.accept and not tool.licence.terms:
         raise entry.error("licence: one to be accepted must say its key terms", "licence")
     facts = {field.name for field in fields(Toolchain)} - _UNSOURCED
@@ -189,11 +146,3 @@ def _check(tool: Toolchain, entry: Located) -> None:
         raise entry.error(f"sources: {unknown('fact', name, facts)}", "sources")
     for name in sorted(facts - backed):
         raise entry.error(f"{name}: has no source; name it under 'sources'", name)
-
-
-def _key_of(message: str) -> str:
-    """The top field a validation error speaks of."""
-    _, dollar, path = message.partition("`$.")
-    if not dollar:
-        _, _, path = message.partition("field `")
-    return path.partition("`")[0].partition(".")[0].partition("[")[0]

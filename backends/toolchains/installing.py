@@ -1,14 +1,12 @@
-"""Makes and removes the environment of a toolchain: whole or not at all, whatever happens on the way."""
+"""Makes and removes the environment of a toolchain: whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import time
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +14,9 @@ from pathlib import Path
 import msgspec
 
 from backends.common.errors import UnavailableError
+from backends.contract.backend import WorkerProgram
 from backends.toolchains.catalogue import Toolchain
 from backends.toolchains.environment import ToolEnvironment
-from backends.toolchains.pip_failures import why_pip_failed
-from backends.toolchains.pythons import Python, find_python
-from backends.toolchains.running import run_tool
 from backends.toolchains.state import (
     BEGUN,
     FINISHED,
@@ -33,26 +29,13 @@ from backends.toolchains.state import (
     locked,
     look,
 )
-
-Say = Callable[[str], None]
-"""Called with a short text when the next part begins."""
-
-VENV_TIMEOUT_S = 300.0
-PIP_TIMEOUT_S = 3600.0
-
-_PROGRESS = re.compile(
-    r"^\s*(?:Downloading|Using cached) (?P<wheel>[^-\s/]+-[^-\s]+)-\S*\.whl(?:\.metadata)?(?P<size> \(.*\))?$"
-    r"|^(?P<last>Installing collected)"
-)
-_PIP_OUTSIDE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_EDITABLE",
-                "PIP_UPGRADE", "PIP_DRY_RUN", "PIP_REPORT", "PIP_LOG", "PIP_QUIET")  # fmt: skip
-"""The user's settings of pip that would install elsewhere or something else; index, proxy and wheels stay theirs."""
+from backends.toolchains.uv import Python, Say, find_python, install_packages, make_environment
 
 
 def install(
-    tool: Toolchain, *, python: Path | None, accept_licence: bool, force: bool, say: Say
+    tool: Toolchain, *, python: Path | None, accept_licence: bool, force: bool, worker: WorkerProgram, say: Say
 ) -> Installation | None:
-    """Make the environment of ``tool``; None if it was there already.
+    """Make the environment of ``tool``; return None if it was there already.
 
     Raises:
         UnavailableError: It cannot be made here; nothing is left that could be mistaken for an installation.
@@ -63,7 +46,7 @@ def install(
     if tool.licence.accept and not agreed:
         raise UnavailableError(
             f"{tool.name} is under the {tool.licence.name}: {tool.licence.terms}; read it: {tool.licence.where}; "
-            f"chipassay neither ships nor redistributes it: pip fetches it for you, and if you agree to it, run "
+            f"chipassay neither ships nor redistributes it: uv fetches it for you, and if you agree to it, run "
             f"chipassay toolchain install {tool.name} --accept-licence"
         )
     folder = folder_of(tool)
@@ -75,20 +58,20 @@ def install(
             before = look(tool, holding=True)
             if before.usable and not force:
                 return None
-            found = find_python(tool.python, python, tool.name)
+            found = find_python(tool.python, python, tool.name, say)
             if folder.exists():
-                say(f"removing what is there ({before.told()})")
+                say(f"removing what is there ({before.summary()})")
                 _remove_tree(folder)
             _require_room(folder.parent, tool)
             try:
-                return _make(tool, folder, found, agreed, say)
+                return _make(tool, folder, found, agreed, worker, say)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
 
 
 def remove(tool: Toolchain, say: Say) -> list[Path]:
-    """Remove every version of ``tool`` that chipassay made; the folders that are gone. Others are left, and named.
+    """Remove every version of ``tool`` that chipassay made and return those folders; others are named and left.
 
     Raises:
         UnavailableError: A folder cannot be removed.
@@ -113,7 +96,7 @@ def remove(tool: Toolchain, say: Say) -> list[Path]:
 
 
 def _agreement(tool: Toolchain, accept_licence: bool) -> str:
-    """When and how the user agreed to the licence, now or for an earlier installation; empty if never, or not asked."""
+    """Return when and how the user agreed to the licence, now or earlier; empty if never, or not asked."""
     if not tool.licence.accept:
         return ""
     if accept_licence:
@@ -130,23 +113,19 @@ def _busy(tool: Toolchain) -> str:
     return f"another process makes, removes or uses {tool.name}; waiting for it"
 
 
-def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, say: Say) -> Installation:
+def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, worker: WorkerProgram, say: Say) -> Installation:
     began = time.perf_counter()
     folder.mkdir()
     (folder / BEGUN).write_text(f"{tool.name} {tool.version}, made by chipassay, to be removed by it\n")
     log = folder.with_name(f"{tool.version}.log")
     say(f"making an environment with Python {python.version} ({python.path})")
-    made = run_tool(
-        [python.path, "-I", "-m", "venv", "--without-pip", folder],
-        cwd=folder,
-        environment=_clean_environment(),
-        timeout_s=VENV_TIMEOUT_S,
-        log=log,
-    )
-    if not made.succeeded:
-        raise UnavailableError(f"Python {python.version} ({python.path}) made no environment: {made.told()}")
+    make_environment(folder, python, log)
     environment = ToolEnvironment(tool, folder, being_made=True)
-    _install_packages(tool, environment, python, log, say)
+    say(f"downloading and installing its packages, about {tool.download_bytes / 1e6:.0f} MB")
+    try:
+        install_packages(environment.python, tool.requirements, log, say)
+    except UnavailableError as error:
+        raise UnavailableError(f"{tool.name} was not installed: {error}; the whole output is in {log}") from error
     say("checking it with a first use")
     mended = environment.fittings.mend(environment)
     for done in mended:
@@ -155,7 +134,7 @@ def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, say: Say) 
     scratch.mkdir()
     check_began = time.perf_counter()
     try:
-        check = environment.fittings.check(environment, scratch)
+        check = environment.fittings.check(environment, scratch, worker)
     except UnavailableError as error:
         raise UnavailableError(
             f"{tool.name} was installed but does not work here: {error}; its log is {log}"
@@ -182,53 +161,9 @@ def _make(tool: Toolchain, folder: Path, python: Python, agreed: str, say: Say) 
     return installation
 
 
-def _install_packages(tool: Toolchain, environment: ToolEnvironment, python: Python, log: Path, say: Say) -> None:
-    """With the pip that came with ``python``, unpacked for the while: nothing unpinned stays in the environment."""
-    say(f"downloading and installing its packages, about {tool.download_bytes / 1e6:.0f} MB")
-    pip = environment.folder / "pip"
-    with zipfile.ZipFile(python.pip_wheel) as wheel:
-        wheel.extractall(pip)
-    no_constraints = pip / "no-constraints.txt"
-    no_constraints.write_text("")
-    shown = 0
-
-    def progress(path: Path) -> None:
-        nonlocal shown
-        lines = path.read_text(errors="replace").splitlines()
-        for line in lines[shown:]:
-            if (match := _PROGRESS.match(line)) is not None:
-                say(
-                    "installing the packages" if match["last"] else f"downloading {match['wheel']}{match['size'] or ''}"
-                )
-        shown = len(lines)
-
-    done = run_tool(
-        [
-            environment.python, "-I", pip / "pip", "install", "--require-hashes", "--no-deps", "--only-binary=:all:",
-            "--no-input", "--disable-pip-version-check", "--progress-bar=off", "--retries=2", "--requirement",
-            tool.requirements,
-        ],
-        cwd=environment.folder,
-        environment={**_clean_environment(), "PIP_CONSTRAINT": str(no_constraints)},
-        timeout_s=PIP_TIMEOUT_S,
-        log=log,
-        watch=progress,
-    )  # fmt: skip
-    if not done.succeeded:
-        raise UnavailableError(f"{tool.name} was not installed: {why_pip_failed(done)}; the whole output is in {log}")
-    shutil.rmtree(pip)
-
-
-def _clean_environment() -> dict[str, str]:
-    """The user's environment without what would reach into the new one."""
-    return {
-        name: value for name, value in os.environ.items() if name not in _PIP_OUTSIDE and not name.startswith("PYTHON")
-    }
-
-
 def _require_room(folder: Path, tool: Toolchain) -> None:
-    """The download lies beside the installed packages for a while."""
-    needed = tool.installed_bytes + tool.download_bytes
+    """Refuse a disk that is too full; uv's cache, on the same one by default, holds the packages unpacked as well."""
+    needed = 2 * tool.installed_bytes
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UnavailableError(
@@ -248,7 +183,7 @@ def _remove_tree(folder: Path) -> None:
     """Remove a folder chipassay made; refuse any other."""
     if not _is_ours(folder):
         raise UnavailableError(f"{folder} was not made by chipassay (it has no {BEGUN}); move it away yourself")
-    # The mark of a finished installation goes first: what an interruption leaves is seen to be unfinished.
+    # The mark of a finished installation goes first: an interruption leaves it visibly unfinished.
     (folder / FINISHED).unlink(missing_ok=True)
     for entry in folder.iterdir():
         if entry.name == BEGUN:

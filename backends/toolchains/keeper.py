@@ -1,7 +1,7 @@
-"""Stands between chipassay and a vendor's program: a small process of its own, run as a script by the bare interpreter.
+"""A small process between chipassay and a vendor's program, run as a script by the bare interpreter.
 
-It is needed for two things. The kernel counts a program's peak memory from that of the process that started it, which
-may be gigabytes. And should chipassay be killed, nothing is to go on without it: standard input, a pipe, ends then.
+It serves two purposes. The kernel counts a program's peak memory from that of the process that started it, which may be
+gigabytes. And if chipassay is killed, its pipe to standard input ends, and the program is killed too.
 
 The first line of standard input is ``{"command", "environment"}`` as JSON. To the descriptor given as argument goes
 ``{"status", "duration_s", "peak_resident_bytes"}``, or ``{"error"}`` if the command could not be started.

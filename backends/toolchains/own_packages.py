@@ -1,4 +1,4 @@
-"""chipassay's own packages alone, for another Python: where they are installed, NumPy and the rest lie beside them."""
+"""Shows another Python chipassay's packages alone: in their own folder, NumPy and the rest lie beside them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from pathlib import Path
 from backends.common.cache import cached_folder
 from backends.common.errors import UnavailableError
 
-PACKAGES = ("backends", "profiler", "reports")
 DISTRIBUTION = "chipassay"
 _METADATA = ("METADATA", "entry_points.txt")
 
 
-def own_packages() -> Path:
-    """A folder of the cache with links to the packages, and the metadata their entry points are found by.
+def own_packages(packages: tuple[str, ...]) -> Path:
+    """Return a folder of the cache with links to ``packages``, and the metadata with their entry points.
 
     Raises:
         UnavailableError: chipassay is not installed, only its sources are on the path.
     """
-    links = {name: _home(name) for name in PACKAGES}
+    links = {name: _home(name) for name in packages}
     metadata = _metadata()
     content = json.dumps([{name: str(path) for name, path in links.items()}, metadata], sort_keys=True)
 

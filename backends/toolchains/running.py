@@ -1,4 +1,4 @@
-"""Runs a vendor's program to whatever end it comes to: crash, hang and rubbish are results here, not exceptions."""
+"""Runs a vendor's program to its end, whatever it is: crashes, hangs and rubbish are results here, not exceptions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OUTPUT_LIMIT_BYTES = 16_000_000
 """How much of a program's output is handed on; the file keeps all of it."""
 
 RUNAWAY_BYTES = 1_000_000_000
-"""A program that has printed this much is stopped: the disk is not its."""
+"""A program that prints this much is stopped before it fills the disk."""
 
 DYING_S = 2.0
 """How long to wait for killed processes to be gone; where nothing reaps orphans they stay, as zombies."""
@@ -41,7 +41,7 @@ _TELLING = re.compile(
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _TELLING_LINES = 60
-_TOLD_CHARACTERS = 300
+_LINE_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ToolRun:
 
     ``status`` is its exit status, negative for the signal that ended it (as in :mod:`subprocess`). ``output`` is
     standard output and standard error in the order they were written. ``peak_resident_bytes`` is the largest resident
-    size any one process of it had. ``stopped`` says why chipassay ended it; empty where it ended by itself.
+    size any one of its processes had. ``stopped`` is why chipassay ended it; empty if it ended by itself.
     """
 
     program: str
@@ -66,8 +66,8 @@ class ToolRun:
         """Whether it ended by itself with status 0."""
         return self.status == 0 and not self.stopped
 
-    def told(self) -> str:
-        """One line: how it ended, with the last line of its output that tells why."""
+    def summary(self) -> str:
+        """Return in one line how it ended, with the last line of its output that explains it."""
         if self.stopped:
             how = self.stopped
         elif self.status < 0:
@@ -81,12 +81,12 @@ class ToolRun:
 
 
 def telling_line(output: str) -> str:
-    """The last line that speaks of an error, or else the last line that says anything."""
+    """Return the last line that mentions an error, or else the last line with text."""
     lines = [line for line in (_ANSI.sub("", line).strip() for line in output.splitlines()) if line]
     recent = lines[-_TELLING_LINES:]
     chosen = next((line for line in reversed(recent) if _TELLING.search(line)), recent[-1] if recent else "")
     chosen = " ".join("".join(c if c.isprintable() else " " for c in chosen).split())
-    return chosen if len(chosen) <= _TOLD_CHARACTERS else f"{chosen[:_TOLD_CHARACTERS]}…"
+    return chosen if len(chosen) <= _LINE_CHARACTERS else f"{chosen[:_LINE_CHARACTERS]}…"
 
 
 def run_tool(
@@ -98,7 +98,7 @@ def run_tool(
     log: Path | None = None,
     watch: Callable[[Path], None] = lambda log: None,
 ) -> ToolRun:
-    """Run ``argv`` in ``cwd``, in a session of its own, and wait for its end; nothing of it is left alive.
+    """Run ``argv`` in ``cwd``, in a new session, and wait for its end; none of its processes survives.
 
     Its output goes to ``log``, or to a new file in ``cwd``. ``watch`` is called with that file now and then. A program
     that cannot be started counts as one that ended with status 127.
@@ -132,18 +132,18 @@ def run_tool(
         order = {"command": command, "environment": dict(environment)}
         stopped = _wait(keeper, order, log, timeout_s, watch)
         took_s = time.perf_counter() - began
-        said = answer.read()
+        answered = answer.read()
     watch(log)
-    told: dict[str, Any] = json.loads(said) if said else {}
-    status: int = told["status"] if "status" in told else keeper.wait()
-    if "error" in told:
-        return ToolRun(program, NOT_STARTED, f"cannot start {command[0]}: {told['error']}", took_s, 0, log)
+    report_of: dict[str, Any] = json.loads(answered) if answered else {}
+    status: int = report_of["status"] if "status" in report_of else keeper.wait()
+    if "error" in report_of:
+        return ToolRun(program, NOT_STARTED, f"cannot start {command[0]}: {report_of['error']}", took_s, 0, log)
     return ToolRun(
         program,
         status,
         _read(log),
-        told.get("duration_s", took_s),
-        told.get("peak_resident_bytes", 0),
+        report_of.get("duration_s", took_s),
+        report_of.get("peak_resident_bytes", 0),
         log,
         stopped,
     )
@@ -156,7 +156,7 @@ def _wait(
     timeout_s: float,
     watch: Callable[[Path], None],
 ) -> str:
-    """Wait for the end of the program and leave nothing of it alive; why it was stopped, if it was."""
+    """Wait for the end of the program and kill what is left of it; return why it was stopped, if it was."""
     ended = threading.Event()
 
     def wait() -> None:
@@ -199,7 +199,7 @@ def _wait_for_the_dead(group: int) -> None:
 
 
 def _read(log: Path) -> str:
-    """The output; of a very long one the beginning and the end, with a line that says how much is left out."""
+    """Return the output; of a very long one, the beginning and the end, with a line on how much is left out."""
     size = log.stat().st_size
     with log.open("rb") as handle:
         if size <= OUTPUT_LIMIT_BYTES:

@@ -1,4 +1,4 @@
-"""What stands on disk of a toolchain: its folder, the marks that say who made it, and whether it is whole."""
+"""The state of a toolchain on disk: its folder, the marks of who made it, and whether it is whole."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT_VARIABLE = "CHIPASSAY_DATA"
 """Environment variable that moves chipassay's data away from the user data folder."""
 
 BEGUN = ".chipassay-toolchain"
-"""Written first: this folder is chipassay's own, to be removed by it."""
+"""Written first: chipassay made this folder and may remove it."""
 
 FINISHED = "installed.json"
 """Written last, and only when everything was checked: without it an installation was interrupted."""
@@ -33,10 +33,10 @@ Status = Literal["installed", "not installed", "installing", "interrupted", "bro
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What is known of a finished installation: the content of :data:`FINISHED`.
+    """A finished installation: the content of :data:`FINISHED`.
 
-    ``check`` is what the real use at the end of the installation said. ``licence_accepted`` is when and what the user
-    agreed to, empty where nothing had to be.
+    ``check`` is the outcome of the first use. ``licence_accepted`` is when and how the user agreed to the licence,
+    empty where none had to be accepted.
     """
 
     record: int
@@ -57,7 +57,7 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a toolchain stands; ``reason`` says what is wrong with a broken one."""
+    """The state of a toolchain; ``reason`` is what is wrong with a broken one."""
 
     status: Status
     reason: str = ""
@@ -65,11 +65,11 @@ class State:
 
     @property
     def usable(self) -> bool:
-        """Whether programs can be run in it."""
+        """Whether programs can run in it."""
         return self.status == "installed"
 
-    def told(self) -> str:
-        """The state in words."""
+    def summary(self) -> str:
+        """Return the state in words."""
         if self.status == "interrupted":
             return "only half installed: its installation was interrupted"
         if self.status == "installing":
@@ -78,22 +78,22 @@ class State:
 
 
 def data_root() -> Path:
-    """The user data folder of chipassay."""
+    """Return the user data folder of chipassay."""
     return Path(os.environ.get(ROOT_VARIABLE) or platformdirs.user_data_dir("chipassay", appauthor=False))
 
 
 def folder_of(tool: Toolchain) -> Path:
-    """Where the environment of this version of ``tool`` lives."""
+    """Return the folder of the environment of this version of ``tool``."""
     return data_root() / "toolchains" / tool.name / tool.version
 
 
 def lock_of(tool: Toolchain) -> Path:
-    """The file that is locked while the folder is made or removed."""
+    """Return the file that is locked while the folder is made or removed."""
     return folder_of(tool).with_name(f"{tool.version}.lock")
 
 
 def look(tool: Toolchain, *, holding: bool = False) -> State:
-    """How ``tool`` stands on disk; starts nothing. ``holding``: the caller has the lock itself."""
+    """Return the state of ``tool`` on disk; starts nothing. ``holding``: the caller has the lock itself."""
     folder = folder_of(tool)
     if not holding and is_locked(lock_of(tool)):
         return State("installing")
@@ -106,7 +106,7 @@ def look(tool: Toolchain, *, holding: bool = False) -> State:
     except (OSError, msgspec.DecodeError) as error:
         return State("broken", f"{folder / FINISHED} cannot be read: {error}")
     if (done.record, done.name, done.version) != (RECORD_VERSION, tool.name, tool.version):
-        return State("broken", f"{folder / FINISHED} speaks of something else")
+        return State("broken", f"{folder / FINISHED} describes another installation")
     return State(*_fault(tool, folder, done), installation=done)
 
 
@@ -124,17 +124,17 @@ def _fault(tool: Toolchain, folder: Path, done: Installation) -> tuple[Status, s
 
 
 def site_packages(folder: Path, python: str) -> Path:
-    """The packages of an environment made with ``python`` (its full version)."""
+    """Return the packages' folder of an environment made with ``python`` (its full version)."""
     return folder / "lib" / f"python{'.'.join(python.split('.')[:2])}" / "site-packages"
 
 
 def digest_of(requirements: Path) -> str:
-    """SHA-256 of a requirements file."""
+    """Return the SHA-256 of a requirements file."""
     return hashlib.sha256(requirements.read_bytes()).hexdigest()
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds ``path``."""
+    """Return whether a process holds ``path`` exclusively."""
     try:
         with path.open() as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -174,6 +174,6 @@ def in_use(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UnavailableError(
-                f"{folder} is just being made or removed by another process; try again when it is done"
+                f"{folder} is being made or removed by another process; try again when it is done"
             ) from None
         yield

@@ -14,7 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 def causal_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *, grouped: bool) -> torch.Tensor:
-    """Prefill: every token attends to itself and those before it, by the fused kernel PyTorch ships.
+    """Attend in a prefill: every token to itself and those before it, by PyTorch's fused kernel.
 
     ``grouped`` says that this kernel takes fewer key heads than query heads; otherwise keys and values are repeated.
     """
@@ -27,7 +27,7 @@ def causal_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *, group
 
 
 class DecodeAttention(ABC):
-    """One token attends to the cache.
+    """Attention of one token to the cache.
 
     ``reach`` makes, once a step, the tensors that say how much of the cache holds tokens, from ``position`` (int64
     ``[1]``, that of the new token); calling the object uses them in every layer. ``bounded`` says whether it reads
@@ -39,17 +39,17 @@ class DecodeAttention(ABC):
 
     @abstractmethod
     def reach(self, position: torch.Tensor, extent: int) -> tuple[torch.Tensor, ...]:
-        """What every layer of this step needs."""
+        """Return the tensors that every layer of this step needs."""
 
     @abstractmethod
     def __call__(self, q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *reach: torch.Tensor) -> torch.Tensor:
-        """The new token's mixture of values, ``[batch, 1, heads * head_dim]``."""
+        """Return the new token's mixture of values, ``[batch, 1, heads * head_dim]``."""
 
 
 class MaskedSdpa(DecodeAttention):
     """PyTorch's own attention with a mask; runs on every device.
 
-    The query heads that share a key head stand as rows of one query, so that keys are read once for all of them.
+    The query heads that share a key head become rows of one query, so that keys are read once for all of them.
     """
 
     name = "sdpa, masked"
@@ -60,12 +60,12 @@ class MaskedSdpa(DecodeAttention):
         self._dtype = dtype
 
     def reach(self, position: torch.Tensor, extent: int) -> tuple[torch.Tensor, ...]:
-        """The additive mask ``[1, 1, 1, extent]``."""
+        """Return the additive mask ``[1, 1, 1, extent]``."""
         mask = torch.zeros(extent, dtype=self._dtype, device=position.device)
         return (mask.masked_fill_(self._slots[:extent] > position, float("-inf")).view(1, 1, 1, extent),)
 
     def __call__(self, q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *reach: torch.Tensor) -> torch.Tensor:
-        """Rows of a query: the heads of one group."""
+        """Make the heads of one group the rows of a query."""
         (mask,) = reach
         batch, _, heads, width = q.shape
         groups, extent = keys.shape[2], mask.shape[-1]
@@ -75,7 +75,7 @@ class MaskedSdpa(DecodeAttention):
 
 
 class VarlenFlash(DecodeAttention):
-    """FlashAttention's kernel for sequences of given length: reads the tokens that are there, split over the device.
+    """FlashAttention's kernel for sequences of given length: it reads only the tokens in use.
 
     CUDA, half precision, and a PyTorch whose ``varlen_attn`` takes the used length of each sequence.
     """
@@ -90,7 +90,7 @@ class VarlenFlash(DecodeAttention):
 
     @classmethod
     def can_run(cls, dtype: torch.dtype, device: str) -> bool:
-        """Whether it is worth trying here."""
+        """Return whether this device and PyTorch may run it."""
         if not device.startswith("cuda") or dtype not in (torch.bfloat16, torch.float16):
             return False
         try:
@@ -100,11 +100,11 @@ class VarlenFlash(DecodeAttention):
         return {"seqused_k", "enable_gqa"} <= set(inspect.signature(varlen_attn).parameters)
 
     def reach(self, position: torch.Tensor, extent: int) -> tuple[torch.Tensor, ...]:
-        """The used length of every sequence."""
+        """Return the used length of every sequence."""
         return ((position + 1).to(torch.int32).expand(self._batch).contiguous(),)
 
     def __call__(self, q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *reach: torch.Tensor) -> torch.Tensor:
-        """All sequences as one, told apart by where they start and how much of them is used."""
+        """Pass all sequences as one, with their starts and used lengths."""
         from torch.nn.attention.varlen import varlen_attn
 
         (used,) = reach

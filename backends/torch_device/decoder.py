@@ -44,7 +44,7 @@ class DecoderLayer(nn.Module):
         self.k_norm = None if biased else nn.Parameter(torch.empty(spec.head_dim))
 
     def prefill(self, stream: Pair, rotation: Pair, keys: torch.Tensor, values: torch.Tensor) -> Pair:
-        """A whole prompt, into ``keys`` and ``values``: views of the cache, ``[rows, tokens, kv_heads, head_dim]``."""
+        """Run a prompt into ``keys`` and ``values``, views of the cache: ``[rows, tokens, kv_heads, head_dim]``."""
         hidden = stream[0] + stream[1]
         q, k, v = self._project(hidden, rotation)
         keys.copy_(k)
@@ -59,7 +59,7 @@ class DecoderLayer(nn.Module):
         attend: DecodeAttention,
         reach: tuple[torch.Tensor, ...],
     ) -> Pair:
-        """One token, written into the cache at ``position`` (int64 ``[1]``)."""
+        """Run one token and write it into the cache at ``position`` (int64 ``[1]``)."""
         hidden = stream[0] + stream[1]
         q, k, v = self._project(hidden, rotation)
         self.keys.index_copy_(1, position, k)
@@ -83,7 +83,7 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The whole model. A layer's functions are passed in: a compiler may have put its own in their place."""
+    """The whole model. Callers pass a layer's functions, which a compiler may have replaced."""
 
     def __init__(self, spec: ModelSpec, *, grouped_prefill: bool) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class Decoder(nn.Module):
         self.head = nn.Linear(spec.hidden_size, spec.vocab_size, bias=False)
 
     def stack(self) -> Iterator[DecoderLayer]:
-        """The layers in order."""
+        """Return the layers in order."""
         return cast("Iterator[DecoderLayer]", iter(self.layers))
 
     def allocate(self, batch: int, capacity: int) -> None:
@@ -106,7 +106,7 @@ class Decoder(nn.Module):
         self.rotary = rotary_tables(self.spec, capacity, like.dtype, like.device)
 
     def prefill(self, prompt: torch.Tensor, rows: slice, layer_function: Callable[..., Pair]) -> Pair:
-        """Int64 ``[rows, tokens]`` of the given ``rows`` of the batch; what comes out is of the last token only."""
+        """Run int64 ``[rows, tokens]``, the given ``rows`` of the batch; return the stream of the last token only."""
         tokens = prompt.shape[1]
         stream = self._embed(prompt)
         rotation = (self.rotary[0][:tokens], self.rotary[1][:tokens])
@@ -122,7 +122,7 @@ class Decoder(nn.Module):
         attend: DecodeAttention,
         layer_function: Callable[..., Pair],
     ) -> Pair:
-        """``tokens`` (int64 ``[batch]``) at ``position``; the first ``extent`` places of the cache may be read."""
+        """Run ``tokens`` (int64 ``[batch]``) at ``position``; they read at most ``extent`` places of the cache."""
         stream = self._embed(tokens[:, None])
         rotation = (self.rotary[0].index_select(0, position), self.rotary[1].index_select(0, position))
         reach = attend.reach(position, extent)
@@ -131,7 +131,7 @@ class Decoder(nn.Module):
         return stream
 
     def logits(self, stream: Pair) -> Pair:
-        """Logits ``[batch, vocab_size]`` of the last token, and the most likely token (int64 ``[batch]``)."""
+        """Return logits ``[batch, vocab_size]`` of the last token, and the most likely token (int64 ``[batch]``)."""
         hidden = (stream[0] + stream[1])[:, -1]
         logits = self.head(rms_norm(hidden, (hidden.shape[-1],), self.final_norm, self.spec.rms_norm_eps))
         return logits, logits.argmax(-1)
@@ -142,7 +142,7 @@ class Decoder(nn.Module):
 
 
 def rotary_tables(spec: ModelSpec, positions: int, dtype: torch.dtype, device: torch.device) -> Pair:
-    """Cosine and sine ``[positions, head_dim]``, computed in float32 as transformers computes them."""
+    """Return cosine and sine ``[positions, head_dim]``, computed in float32 as in transformers."""
     exponents = torch.arange(0, spec.head_dim, 2, dtype=torch.int64).to(torch.float32) / spec.head_dim
     frequencies = 1.0 / (spec.rope_theta**exponents)
     angles = torch.arange(positions, dtype=torch.float32)[:, None] * frequencies[None, :]
@@ -151,7 +151,7 @@ def rotary_tables(spec: ModelSpec, positions: int, dtype: torch.dtype, device: t
 
 
 def rotate(x: torch.Tensor, rotation: Pair) -> torch.Tensor:
-    """Rotary embedding of ``[batch, tokens, heads, head_dim]`` by tables ``[tokens, head_dim]``."""
+    """Apply rotary embedding to ``[batch, tokens, heads, head_dim]`` by tables ``[tokens, head_dim]``."""
     cos, sin = (table[:, None, :] for table in rotation)
     low, high = x.chunk(2, dim=-1)
     return x * cos + torch.cat((-high, low), dim=-1) * sin

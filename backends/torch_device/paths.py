@@ -57,7 +57,7 @@ def compiled_path(backend: str = "inductor") -> LayerPath:
 def why_not_compiled(device: str) -> str:
     """Why compiling is not tried on ``device``, or nothing."""
     if device == "cpu":
-        return "the processor has a path of its own"
+        return "torch.compile is not used on the processor"
     if importlib.util.find_spec("triton") is None:
         return "triton is not installed"
     return ""

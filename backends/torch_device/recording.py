@@ -16,7 +16,7 @@ WARM_UP_RUNS = 2
 
 
 def can_record(module: Any, graph: str) -> bool:
-    """Whether the device's module has the graph class called ``graph`` and the context that fills it."""
+    """Return whether the device's module has the graph class called ``graph`` and the context that fills it."""
     return hasattr(module, graph) and hasattr(module, "graph")
 
 

@@ -1,4 +1,4 @@
-"""When each token was there: by the device's own clock, without making it wait, and checked against the host's."""
+"""Time each token by the device's clock, without making it wait, and check that clock against the host's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class DeviceTimeline:
-    """Events on the device's stream, one a token, read only when the last token is there.
+    """Events on the device's stream, one a token, read only after the last token.
 
     ``module`` is PyTorch's module of the device type. The device's clock counts from the moment the prompt's copy is
     queued on an idle device; the host's clock is read at the same moment, and again when the device is done. The
@@ -37,7 +37,7 @@ class DeviceTimeline:
         self._used += 1
 
     def finish(self) -> tuple[int, tuple[int, ...], int | None]:
-        """Wait for the last mark; the host's start, the time of every mark after the first, and the gap, in ns.
+        """Wait for the last mark; return the host's start, the time of every later mark, and the gap, in ns.
 
         Gaps between neighbouring events are added up: one event pair resolves half a microsecond, a float of the whole
         span would not.
@@ -72,7 +72,7 @@ class HostTimeline:
         self._marks.append(time.perf_counter_ns())
 
     def finish(self) -> tuple[int, tuple[int, ...], int | None]:
-        """The start and every mark, in ns; there is no second clock to differ from."""
+        """Return the start and every mark, in ns, without a gap, as there is no second clock."""
         return self._marks[0], tuple(self._marks[1:]), None
 
 
@@ -80,12 +80,12 @@ Timeline = DeviceTimeline | HostTimeline
 
 
 def make_timeline(module: Any, device: str) -> Timeline:
-    """The device's clock where its module offers timing events, the host's otherwise."""
+    """Return the device's timeline if its module has timing events, else the host's."""
     try:
         event = module.Event(enable_timing=True)
         event.record()
         event.synchronize()
         event.elapsed_time(event)
-    except Exception:  # noqa: BLE001 - a type without timing events says so in its own way
+    except Exception:  # noqa: BLE001 - each type without timing events raises something else
         return HostTimeline(module, device)
     return DeviceTimeline(module, device)

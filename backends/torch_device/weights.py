@@ -19,13 +19,13 @@ from backends.torch_device.linears import FORMATS, quantise, stored_bytes
 
 
 def activation_dtype(precision: str) -> torch.dtype:
-    """The type of activations, norms, embedding and KV cache at ``precision``."""
+    """Return the type of activations, norms, embedding and KV cache at ``precision``."""
     dtype: torch.dtype = torch.bfloat16 if precision in FORMATS else getattr(torch, precision)
     return dtype
 
 
 def build_decoder(model: Model, precision: str, device: str, progress: Progress) -> tuple[Decoder, str]:
-    """The decoder, and the digest of its values before quantisation (see :mod:`backends.qwen.weights_digest`)."""
+    """Return the decoder, and the digest of its values before quantisation (:mod:`backends.qwen.weights_digest`)."""
     spec, dtype = model.spec, activation_dtype(precision)
     with torch.device("meta"):
         # Only CUDA's fused kernel for half precision is known to take fewer key heads than query heads.
@@ -52,13 +52,13 @@ def build_decoder(model: Model, precision: str, device: str, progress: Progress)
 
 
 def step_weight_bytes(decoder: Decoder) -> int:
-    """Bytes of weights that one decode step reads: layers, final norm and head; of the embedding only a row."""
+    """Return the weight bytes that one decode step reads: layers, final norm and head; of the embedding only a row."""
     read = [*decoder.layers.parameters(), decoder.final_norm, *decoder.head.parameters()]
     return sum(stored_bytes(tensor) for tensor in read)
 
 
 def layer_places(spec: ModelSpec, layer: DecoderLayer, number: int) -> Iterator[tuple[str, torch.Tensor]]:
-    """Where each tensor of a checkpoint's layer goes: its name, and the rows of a joined weight that hold it."""
+    """Yield each tensor of a layer: its name in the checkpoint, and the rows of a joined weight that hold it."""
     prefix = f"model.layers.{number}."
     widths = [spec.attention_width, spec.kv_width, spec.kv_width]
     for part, rows in zip("qkv", layer.qkv.weight.split(widths), strict=True):
@@ -78,7 +78,7 @@ def layer_places(spec: ModelSpec, layer: DecoderLayer, number: int) -> Iterator[
 
 
 def end_places(spec: ModelSpec, decoder: Decoder) -> Iterator[tuple[str, torch.Tensor]]:
-    """The same for what stands before and after the layers."""
+    """Yield the same for the tensors before and after the layers."""
     yield "model.embed_tokens.weight", decoder.embedding
     yield "model.norm.weight", decoder.final_norm
     if not spec.tied_embeddings:

@@ -50,7 +50,7 @@ from profiler.run.parity import scored_positions
 from profiler.run.plan import Plan, Task
 from profiler.run.progress import Progress
 from profiler.run.request import Request, hindrance
-from profiler.run.supervisor import WORKER, WorkerFailedError, run_worker, worker_environment
+from profiler.run.supervisor import PROGRAM, WORKER, WorkerFailedError, run_worker, worker_environment
 from profiler.sampling.attach import observed
 from profiler.sampling.instruments import open_instruments
 from profiler.sampling.watch import Watch
@@ -279,7 +279,7 @@ class _Session:
                 plan = self._plan(
                     "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
                 )
-                elsewhere = backend.worker(target.device)
+                elsewhere = backend.worker(target.device, PROGRAM)
                 worker = self._work(plan, WorkerReport, target.id, pause, watch.edge, elsewhere)
             self._check_weights(worker)
             measured = msgspec.structs.replace(observed(worker, watch, accelerator), preparation=preparation)

@@ -19,11 +19,19 @@ import msgspec
 import psutil
 
 from backends.common.errors import ChipassayError, InputError, UnavailableError, WorkerError
+from backends.contract.backend import WorkerProgram
 from profiler.run.plan import Edge, Event, Message, Pause, Plan, Refusal, Result
 
 T = TypeVar("T")
 
-WORKER = (sys.executable, "-P", "-m", "profiler.run.worker")
+PROGRAM = WorkerProgram(
+    "profiler.run.worker",
+    ("backends", "profiler"),
+    ("profiler.run.repetition", "profiler.run.energy_windows", "profiler.run.parity", "profiler.inventory"),
+)
+"""What another Python environment must be able to run."""
+
+WORKER = (sys.executable, "-P", "-m", PROGRAM.module)
 """The command of a worker in this Python environment."""
 
 STDERR_TAIL_LINES = 30

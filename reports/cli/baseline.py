@@ -105,6 +105,6 @@ def _facts(found: Baseline) -> dict[str, object]:
 
 
 def _print_json(value: object) -> None:
-    import json
+    from profiler.records.codec import encode
 
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    click.echo(encode(value).decode(), nl=False)

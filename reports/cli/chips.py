@@ -69,9 +69,9 @@ def _details(chip: Chip, catalogue: ChipCatalogue) -> dict[str, Any]:
 
 
 def _print_json(value: object) -> None:
-    import json
+    from profiler.records.codec import encode
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(encode(value).decode(), nl=False)
 
 
 def _table(found: list[Chip]) -> None:

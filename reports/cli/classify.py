@@ -141,6 +141,6 @@ def _date(text: str | None) -> date:
 
 
 def _print_json(value: object) -> None:
-    import json
+    from profiler.records.codec import encode
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(encode(value).decode(), nl=False)

@@ -139,6 +139,6 @@ def _backtest(published: Path | None, as_json: bool) -> None:
 
 
 def _print_json(value: object) -> None:
-    import json
+    from profiler.records.codec import encode
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(encode(value).decode(), nl=False)

@@ -14,7 +14,6 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from profiler.records.bundle import Bundle
     from reports.document.language import Language
     from reports.judge.judgement import Judgement
 
@@ -127,35 +126,15 @@ def parse_day(text: str) -> date:
         raise InputError(f"--as-of {text!r} is no date; write it as YYYY-MM-DD, such as 2026-01-15") from None
 
 
-def write_reports(
-    bundles: Sequence[Bundle],
-    out_dir: Path,
-    formats: Sequence[str] = FORMATS,
-    *,
-    as_of: date | None = None,
-    destination: str = "CN",
-    language: Language = "en",
-    unread: Sequence[tuple[str, str]] = (),
-    project_on: Sequence[str] = (),
-) -> list[Path]:
+def write_judgement(judgement: Judgement, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
     """Write ``report.<format>`` into ``out_dir`` and return the paths, in the order of ``formats``.
 
-    ``language`` is that of HTML and Markdown; ``unread`` are bundles left out (path, reason), which the report names;
-    ``project_on`` are chips that every workload is projected on. Every document is rendered before the first is
-    written, and each appears whole or not at all.
+    ``language`` is that of HTML and Markdown. Every document is rendered before the first is written, and each appears
+    whole or not at all.
 
     Raises:
-        InputError: If the bundles cannot be compared.
         StorageError: If ``out_dir`` cannot be written.
     """
-    from reports.judge.comparison.comparison import compare
-    from reports.judge.judgement import judge
-
-    return write_judgement(judge(compare(bundles, as_of, destination, unread, project_on)), out_dir, formats, language)
-
-
-def write_judgement(judgement: Judgement, out_dir: Path, formats: Sequence[str], language: Language) -> list[Path]:
-    """Write ``report.<format>`` of one judgement; every document is rendered before one is written."""
     from profiler.records.publish import publish
 
     return publish({f"report.{name}": _render(name, judgement, language) for name in formats}, out_dir)

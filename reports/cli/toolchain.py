@@ -41,6 +41,7 @@ def install(name: str, python: Path | None, accept_licence: bool, force: bool) -
     from backends.toolchains import find_toolchain
     from backends.toolchains.installing import install as make
     from backends.toolchains.state import folder_of
+    from profiler.run.supervisor import PROGRAM
     from reports.render.devices_text import size
 
     tool = find_toolchain(name)
@@ -49,6 +50,7 @@ def install(name: str, python: Path | None, accept_licence: bool, force: bool) -
         python=python,
         accept_licence=accept_licence,
         force=force,
+        worker=PROGRAM,
         say=lambda text: click.echo(f"{name}: {text}", err=True),
     )
     if done is None:
@@ -76,14 +78,14 @@ def remove(name: str) -> None:
 
 def toolchain_rows() -> list[dict[str, Any]]:
     """Return what is known of every toolchain and its state here, without starting it."""
-    from backends.toolchains import toolchains
+    from backends.toolchains import availability_of, toolchains
     from backends.toolchains.state import folder_of, look
 
     rows = []
     for tool in toolchains().values():
         found = look(tool)
         unsupported = tool.unsupported_here()
-        here = tool.availability()
+        here = availability_of(tool)
         done = found.installation
         rows.append(
             {

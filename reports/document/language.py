@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import load_located
-from profiler.metrics.catalogue import Metric
+
+if TYPE_CHECKING:
+    from profiler.metrics.contract import Metric
 
 Language = str
 LANGUAGES: tuple[Language, ...] = ("en", "zh")

@@ -38,10 +38,10 @@ class Baseline:
         It is pooled with what is assumed beforehand; None where a sample is not positive.
         """
         found: dict[str, float | None] = {}
-        for metric in METRICS:
+        for metric in (metric for metric in METRICS if metric.name in policy.GATED):
             figures = [run.targets[target].figures[metric.name] for run in self.runs]
             held = [Run(figure.samples) for figure in figures if figure.samples]
-            if metric.name in policy.GATED and held:
+            if held:
                 usable = all(min(run.samples) > 0 for run in held)
                 found[metric.name] = typical_of_runs(held, (), policy.prior_of(metric)).spread if usable else None
         return found
@@ -126,14 +126,14 @@ def differences(expected: Identity, found: Identity, *, machine: bool = True) ->
 
 def setup_differences(baseline: Baseline, run: RunSeries) -> tuple[str, ...]:
     """What was set up otherwise than in the newest baseline run: no obstacle, but it may explain a change."""
-    told = []
+    notes = []
     newest = baseline.runs[-1]
     for name, now in run.targets.items():
         before: TargetSeries | None = newest.targets.get(name)
         if before is None or not before.engine or not now.engine:
             continue
         if before.threads != now.threads:
-            told.append(f"{name}: {before.threads} threads in the baseline, {now.threads} in this run")
+            notes.append(f"{name}: {before.threads} threads in the baseline, {now.threads} in this run")
         if before.engine != now.engine:
-            told.append(f"{name}: {before.engine} in the baseline, {now.engine} in this run")
-    return tuple(told)
+            notes.append(f"{name}: {before.engine} in the baseline, {now.engine} in this run")
+    return tuple(notes)

@@ -113,7 +113,7 @@ class _Reading:
             raise InputError(f"{self._origin} sets no budget: begin with [budgets]")
         own = {key: value for key, value in table.items() if not isinstance(value, dict)}
         nested = {key: value for key, value in table.items() if isinstance(value, dict)}
-        # [budgets] parity.top1 = ... without quotes makes a table of its own: what is meant is clear.
+        # [budgets] parity.top1 = ... without quotes makes a nested table; the meaning is clear.
         for name in ("parity", "dependence"):
             for key, value in nested.pop(name, {}).items():
                 own[f"{name}.{key}"] = value

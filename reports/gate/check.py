@@ -129,14 +129,14 @@ def _comparable(identity: Identity, runs: Sequence[RunSeries], stored: Stored, o
         raise InputError(f"{stored.path} holds this very run: compare it with a baseline saved before")
     here, there = set(runs[0].targets), set(baseline.target_ids)
     if here != there:
-        told = "; ".join(
+        missing = "; ".join(
             f"{', '.join(sorted(names))} only in {where}"
             for names, where in ((here - there, "this run"), (there - here, "the baseline"))
             if names
         )
         if not options.different_targets or not here & there:
-            raise InputError(f"{stored.path} has other targets: {told}; allow it by --allow-different-targets")
-        notes.append(f"Not compared: {told}.")
+            raise InputError(f"{stored.path} has other targets: {missing}; allow it by --allow-different-targets")
+        notes.append(f"Not compared: {missing}.")
     return [*notes, *(f"{text}." for text in setup_differences(baseline, runs[-1]))]
 
 
@@ -180,18 +180,18 @@ def _about_baseline(baseline: Baseline) -> list[str]:
 
 
 def _disturbed(runs: Sequence[RunSeries], names: Sequence[str]) -> list[str]:
-    told = []
+    notes = []
     for name in names:
         made = [run.targets[name] for run in runs if run.targets[name].disturbed]
         if made:
             detectors = sorted({detector for one in made for detector in one.detectors})
             left_out = sum(not one.settles for one in made)
             runs_out = f"; {left_out} of {len(runs)} runs left out for it" if left_out else ""
-            told.append(
+            notes.append(
                 f"{name}: {sum(one.disturbed for one in made)} repetitions disturbed from outside "
                 f"({', '.join(detectors)}) do not count{runs_out}."
             )
-    return told
+    return notes
 
 
 def _dependence(

@@ -22,8 +22,8 @@ def summary_of(judged: Sequence[Judged], *, passed: bool) -> str:
         "unchanged": "unchanged", "met": "within budget", "inconclusive": "inconclusive", "skipped": "skipped",
         "unavailable": "unavailable",
     }  # fmt: skip
-    told = ", ".join(f"{counts[name]} {text}" for name, text in words.items() if counts[name])
-    return f"{'Passed' if passed else 'Failed'}: {told or 'nothing to judge'}."
+    counted = ", ".join(f"{counts[name]} {text}" for name, text in words.items() if counts[name])
+    return f"{'Passed' if passed else 'Failed'}: {counted or 'nothing to judge'}."
 
 
 def figure(value: float | None, unit: str) -> str:
@@ -50,13 +50,13 @@ def because(one: Judged) -> str:
 def noteworthy(result: CheckResult) -> list[str]:
     """A line for everything that is not simply unchanged or met, worst first."""
     order = ("failed", "regressed", "broken", "inconclusive", "improved", "skipped")
-    told: dict[tuple[str, str, str], list[str]] = {}
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for one in sorted(
         (one for one in result.deciding if one.verdict in order), key=lambda one: order.index(one.verdict)
     ):
-        told.setdefault((_what(one), one.verdict, because(one)), []).append(one.target)
+        alike.setdefault((_what(one), one.verdict, because(one)), []).append(one.target)
     return [
-        f"{f'{_listed(targets)} {what}'.strip()}: {verdict}: {why}" for (what, verdict, why), targets in told.items()
+        f"{f'{_listed(targets)} {what}'.strip()}: {verdict}: {why}" for (what, verdict, why), targets in alike.items()
     ]
 
 

@@ -89,11 +89,11 @@ def placement(record: TargetRecord) -> tuple[Placed, ...]:
     found = []
     phases: tuple[OperatorPhase, ...] = ("prefill", "decode")
     for phase in phases:
-        told = shares(record.operators, phase)
+        share = shares(record.operators, phase)
         found += [
-            Placed(phase, where, told.counts[where], told.flops[where], told.bytes_moved[where])
-            for where in (WHERES if told else ())
-            if told and told.counts[where]
+            Placed(phase, where, share.counts[where], share.flops[where], share.bytes_moved[where])
+            for where in (WHERES if share else ())
+            if share and share.counts[where]
         ]
     return tuple(found)
 
@@ -128,8 +128,8 @@ def _evidence(chip: Chip | None, fact: str, otherwise: str = "") -> dict[str, An
         return {"sources": (otherwise,) if otherwise else ()}
     known = load_chips().sources
     lines = chip.evidence_for(fact)
-    told = [f"{known[key].name}, {known[key].ref}" for line in lines for key in line.sources]
-    return {"confidence": lines[0].confidence if lines else "", "sources": tuple(dict.fromkeys(told))}
+    sources = [f"{known[key].name}, {known[key].ref}" for line in lines for key in line.sources]
+    return {"confidence": lines[0].confidence if lines else "", "sources": tuple(dict.fromkeys(sources))}
 
 
 def _software_parts(row: Row, standing: Standing) -> Iterable[Part]:

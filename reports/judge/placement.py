@@ -33,9 +33,9 @@ def dependences(rows: Iterable[Row]) -> list[Dependence]:
     for row in placed_rows(rows):
         for phase in PHASES:
             those = [one for one in row.record.operators if one.phase == phase]
-            told, evidence = shares(those, phase), weakest_evidence(those)
-            if told is not None and evidence is not None:
-                found.append(Dependence(row, phase, told, evidence))
+            share, evidence = shares(those, phase), weakest_evidence(those)
+            if share is not None and evidence is not None:
+                found.append(Dependence(row, phase, share, evidence))
     return found
 
 

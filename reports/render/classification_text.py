@@ -87,7 +87,7 @@ def _headline(found: Classification) -> Iterator[str]:
         yield from _wrapped(f"{found.eccn.rule}: {found.eccn.citation}", "       ")
     yield f"TPP    {_figure(found.tpp, found.tpp_bounds)}"
     yield f"PD     {_figure(found.performance_density, found.performance_density_bounds)}"
-    needs = {True: "yes", False: "no", None: "cannot be told"}[found.restricted]
+    needs = {True: "yes", False: "no", None: "open"}[found.restricted]
     yield f"Licence, notified exception or letter needed to {found.destination.code}: {needs}"
 
 

@@ -35,7 +35,7 @@ SCHEMA_FILE = Path(__file__).with_name("schemas") / "report-1.json"
 
 def render_json(judgement: Judgement) -> str:
     """The document as indented JSON, full precision."""
-    text = io.StringIO()  # dumps would hold every word of the document as a string of its own
+    text = io.StringIO()  # dumps would hold every word of the document as a separate string
     json.dump(report_document(judgement), text, indent=1, ensure_ascii=False, allow_nan=False)
     return text.getvalue() + "\n"
 

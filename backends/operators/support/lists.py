@@ -1,4 +1,4 @@
-"""What is known of one toolchain's operators, as read from its file in this folder."""
+"""What is known about one toolchain's operators, as its vendor's folder has it in ``operators.yaml``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Declared:
     absent: Where
     operators: frozenset[str]
     restricted: dict[str, str] = field(default_factory=dict)
+    vendor_operators: tuple[str, ...] = ()
+    """The vendor's own operators, which stand for several of ONNX."""
 
     def holds(self, operator: str) -> bool:
         """Whether the list has it, with a condition or without."""
@@ -49,7 +51,7 @@ class Probed:
 class Probe:
     """A model of one node. ``results`` are by mode, or under ``""`` for all.
 
-    ``form`` says what is unusual about the node: such a probe tells nothing of the operator's usual form. ``facts`` are
+    ``form`` is what is unusual about the node: such a probe does not show its usual form. ``facts`` are
     what else the tool said: its own operators (``lowered_to``), closeness, or the ``detail`` of an error.
     """
 
@@ -58,6 +60,15 @@ class Probe:
     results: dict[str, str]
     form: str = ""
     facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What must be known of some operators, whatever the mode."""
+
+    operators: frozenset[str]
+    note: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,7 @@ class Mode:
 class Support:
     """One toolchain, at one version. ``chips`` are those it was tried for; ``sources`` are texts by key.
 
-    ``notes`` are (operators, text); ``traps`` are what misleads, whatever the operator.
+    ``traps`` are what misleads, whatever the operator.
     """
 
     toolchain: str
@@ -95,7 +106,7 @@ class Support:
     sources: dict[str, str]
     also_called: tuple[str, ...] = ()
     chips: tuple[str, ...] = ()
-    notes: tuple[tuple[frozenset[str], str], ...] = ()
+    notes: tuple[Note, ...] = ()
     traps: tuple[str, ...] = ()
     probes: tuple[Probe, ...] = ()
 

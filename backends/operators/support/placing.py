@@ -43,7 +43,7 @@ def place_operator(support: Support, mode: Mode, chip: str, operator: str) -> Pl
     found = next((place for place in _known(support, mode, chip, operator) if place.where != "unknown"), None)
     if found is None:
         found = _told_nothing(support, mode)
-    notes = [text for operators, text in support.notes if operator in operators]
+    notes = [note.note for note in support.notes if operator in note.operators]
     declared = mode.declared
     if declared is not None and operator in declared.restricted:
         notes.append(f"the list takes it with a restriction: {declared.restricted[operator]}")

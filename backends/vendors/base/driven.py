@@ -1,4 +1,4 @@
-"""A vendor's Python package at work in its own environment: a driver script, a job as JSON in, a result as JSON out."""
+"""Drives a vendor's Python package in its environment: a driver script, a job as JSON in, a result as JSON out."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from backends.toolchains import ToolEnvironment, ToolRun
 from backends.vendors.base.layerwise import Arrays
 
 JOB_TIMEOUT_S = 3600.0
-"""For one job: a hang of the tool. The whole target has a limit of its own (``--timeout``), usually far below."""
+"""Per-job timeout; longer means the tool hung. ``--timeout`` limits the whole target, usually far below."""
 
 CLOSE_S = 10.0
-"""How long a process that is told to end is waited for."""
+"""Seconds to wait after asking a process to end."""
 
 ASK_EVERY_S = 0.05
-"""How often an answer is looked for."""
+"""Seconds between looks for an answer."""
 
 TELL_EVERY_S = 30.0
-"""A job that works long says so this often."""
+"""Seconds between progress lines of a long job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """A job that ended well: what the driver told, and how the process went."""
+    """A job that ended well: the driver's result, and how the process ran."""
 
-    told: dict[str, Any]
+    result: dict[str, Any]
     run: ToolRun
 
 
@@ -58,7 +58,7 @@ class Driver:
         """Do ``job`` in ``folder``; files of it are named after ``name``.
 
         Raises:
-            WorkerError: The process died, hung, or left no result that can be read; with its last telling line.
+            WorkerError: The process died, hung, or left no result that can be read; with the line that explains it.
         """
         run = self._run(job, folder, name)
         return Driven(self._result(run, folder / f"{name}.result.json"), run)
@@ -80,17 +80,17 @@ class Driver:
 
     def _result(self, run: ToolRun, result: Path) -> dict[str, Any]:
         if not run.succeeded:
-            raise WorkerError(f"{self.tool}: {run.told()}")
-        return read_result(result, self.tool, run.told())
+            raise WorkerError(f"{self.tool}: {run.summary()}")
+        return read_result(result, self.tool, run.summary())
 
     def _watch(self, name: str, result: Path) -> Callable[[Path], None]:
-        began = said = time.monotonic()
+        began = reported = time.monotonic()
 
         def watch(_: Path) -> None:
-            nonlocal said
+            nonlocal reported
             now = time.monotonic()
-            if now - said >= TELL_EVERY_S and not result.exists():
-                said = now
+            if now - reported >= TELL_EVERY_S and not result.exists():
+                reported = now
                 self._progress(f"{name}: {self.tool} has worked for {now - began:.0f} s")
 
         return watch
@@ -115,8 +115,8 @@ class Served:
         )
         self._thread.start()
 
-    def told(self) -> dict[str, Any]:
-        """What the job told once it is done; the process stays.
+    def result(self) -> dict[str, Any]:
+        """Return the result of the job once it is done; the process stays.
 
         Raises:
             WorkerError: The process died, hung, or left no result that can be read.
@@ -124,18 +124,18 @@ class Served:
         return self._wait_for(self._folder / f"{self._name}.result.json")
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Have ``request`` done; what the process told."""
+        """Return the answer to ``request``."""
         self._asked += 1
         write_whole(self._requests / f"{self._asked}.request.json", request)
         return self._wait_for(self._requests / f"{self._asked}.answer.json")
 
     def close(self) -> None:
-        """Tell the process to end, and wait for that; one that is too busy to hear ends with this process."""
+        """Ask the process to end, and wait; one that is too busy ends with this process."""
         (self._requests / "stop").touch()
         self._thread.join(CLOSE_S)
 
     def output(self) -> str:
-        """What the process has printed so far."""
+        """Return what the process has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
     def _serve(self, job: dict[str, Any]) -> None:
@@ -149,21 +149,21 @@ class Served:
             self._thread.join(ASK_EVERY_S)
         if not path.exists():
             if isinstance(self._ended, ToolRun):
-                raise WorkerError(f"{self._driver.tool}: {self._ended.told()}")
+                raise WorkerError(f"{self._driver.tool}: {self._ended.summary()}")
             assert self._ended is not None
             raise self._ended
         return read_result(path, self._driver.tool, "it goes on")
 
 
 def write_whole(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON so that who waits for ``path`` never sees half of it."""
+    """Write JSON so that a reader of ``path`` never sees half of it."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps(content))
     part.replace(path)
 
 
-def read_result(path: Path, tool: str, told: str) -> dict[str, Any]:
-    """What a driver left in ``path``.
+def read_result(path: Path, tool: str, ending: str) -> dict[str, Any]:
+    """Return what a driver left in ``path``.
 
     Raises:
         WorkerError: There is nothing, or no JSON object.
@@ -171,11 +171,11 @@ def read_result(path: Path, tool: str, told: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WorkerError(f"{tool}: {path.name} was not written; {told}") from None
+        raise WorkerError(f"{tool}: {path.name} was not written; {ending}") from None
     except ValueError as error:
-        raise WorkerError(f"{tool}: {path.name} is no JSON ({error}); {told}") from error
+        raise WorkerError(f"{tool}: {path.name} is no JSON ({error}); {ending}") from error
     if not isinstance(found, dict):
-        raise WorkerError(f"{tool}: {path.name} holds no JSON object; {told}")
+        raise WorkerError(f"{tool}: {path.name} holds no JSON object; {ending}")
     return found
 
 

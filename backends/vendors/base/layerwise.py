@@ -1,7 +1,7 @@
 """One decoder layer and the head through a vendor's compiler and simulator, beside ONNX Runtime on the same inputs.
 
-Layers are alike, so one stands for all: what a compiler says of it is scaled by the depth. What is simulated is the
-model cut to its first layer, which is a whole model of its own: embedding, layer, head. Its logits are compared with
+Layers are alike, so one represents all: its figures are scaled by the depth. The simulator runs the model cut to its
+first layer, which is a whole model: embedding, layer, head. Its logits are compared with
 the float32 reference of the same cut, and the export itself is compared first, on ONNX Runtime, before any toolchain
 sees it.
 """
@@ -73,7 +73,7 @@ class Probe:
 
 
 class VendorTool(ABC):
-    """A vendor's compiler and simulator at work in a folder of its own."""
+    """A vendor's compiler and simulator."""
 
     rewrites: Sequence[str] = ()
     """Names of the rewrites its graphs need, in their order."""
@@ -83,7 +83,7 @@ class VendorTool(ABC):
         """Compile the ONNX file ``graph``; ``part``, ``phases``, ``copies`` and ``rewrites`` are filled in later.
 
         Raises:
-            WorkerError: If the tool fails, however it says so; with its last telling line.
+            WorkerError: If the tool fails, however it reports that; with the line that explains it.
         """
 
     @abstractmethod
@@ -93,6 +93,9 @@ class VendorTool(ABC):
     def unsimulated(self, name: str) -> str:
         """Why the compiled graph is not simulated, or nothing; ONNX Runtime then computes what follows needs."""
         return ""
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing open
+        """End whatever the tool keeps running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Layerwise:
 
 
 def cut_to_one_layer(model: Model) -> Model:
-    """The model's first layer with its ends, a model of its own as ``--layers 1`` makes it."""
+    """Return the model's first layer with its ends: a model, as ``--layers 1`` makes it."""
     from backends.qwen.synthetic import synthetic_model
 
     spec = model.spec.with_layers(1)
@@ -277,7 +280,7 @@ def _closeness(found: Arrays, expected: Arrays) -> dict[str, float]:
     for name, wanted in expected.items():
         got, exact = np.asarray(found[name], np.float64).reshape(wanted.shape), wanted.astype(np.float64)
         if not np.isfinite(got).all():
-            # Told by the largest double, as parity does: max() and min() would pass over what is not a number.
+            # The largest double, as parity does: max() and min() would skip what is not a number.
             return {"max_abs_error": sys.float_info.max, "cosine": 0.0, "reference_abs_max": float(np.abs(exact).max())}
         worst = max(worst, float(np.abs(got - exact).max()))
         largest = max(largest, float(np.abs(exact).max()))

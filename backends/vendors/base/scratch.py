@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backends.common.cache import ROOT_VARIABLE, cache_root, require_room
 from backends.common.errors import storage_errors
+from backends.toolchains.state import is_locked
 
 _LOCK = "in-use.lock"
 
@@ -26,7 +27,7 @@ def scratch_folder(name: str, needed_bytes: int) -> Iterator[Path]:
     with storage_errors(home, f"set {ROOT_VARIABLE} to a writable folder with enough room"):
         home.mkdir(parents=True, exist_ok=True)
         for stale in home.glob(f"{name}.*"):
-            if not _in_use(stale):
+            if not is_locked(stale / _LOCK):
                 shutil.rmtree(stale, ignore_errors=True)
         require_room(home, needed_bytes)
         folder = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=home))
@@ -37,14 +38,3 @@ def scratch_folder(name: str, needed_bytes: int) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _in_use(folder: Path) -> bool:
-    try:
-        with (folder / _LOCK).open() as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

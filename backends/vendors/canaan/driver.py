@@ -4,7 +4,7 @@ A job names a ``mode``. ``compile``: the ONNX file ``graph`` for ``chip`` into t
 every pass in the folder ``dump``; with ``calibration``, files of inputs by name, quantised to ``activations`` and
 ``weights``. ``simulate``: ``artefact`` on the inputs of the file ``inputs``, into the file ``outputs`` as ``output_0``,
 ``output_1``, ... ``order`` names the graph's inputs. What it took goes into the file ``result``, as JSON. nncase ends
-the process where it cannot go on: then there is no result, and the exit status tells.
+the process where it cannot go on: then there is no result, and the exit status shows it.
 """
 
 from __future__ import annotations
@@ -60,5 +60,5 @@ def simulate(job: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     asked = json.loads(Path(sys.argv[1]).read_text())
-    told = {"compile": compile_graph, "simulate": simulate}[asked["mode"]](asked)
-    Path(asked["result"]).write_text(json.dumps(told))
+    result = {"compile": compile_graph, "simulate": simulate}[asked["mode"]](asked)
+    Path(asked["result"]).write_text(json.dumps(result))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from backends.toolchains.fittings.contract import ONE_NODE, Fittings
-
-if TYPE_CHECKING:
-    from backends.toolchains.environment import ToolEnvironment
+from backends.contract.backend import WorkerProgram
+from backends.toolchains.environment import ONE_NODE, Fittings, ToolEnvironment
 
 
 class Nncase(Fittings):
@@ -26,6 +23,9 @@ class Nncase(Fittings):
             "NNCASE_PLUGIN_PATH": str(site_packages / "nncase" / "modules"),
         }
 
-    def check(self, environment: ToolEnvironment, scratch: Path) -> str:
+    def check(self, environment: ToolEnvironment, scratch: Path, worker: WorkerProgram) -> str:
         self.use(environment, [Path(__file__).with_name("check.py"), ONE_NODE], scratch)
         return "compiled one MatMul for k230 and simulated it"
+
+
+FITTINGS = Nncase()

@@ -1,4 +1,4 @@
-"""nncase at work on the graphs of one model: compiled to a kmodel, listed, simulated."""
+"""Compiles the graphs of one model with nncase, reads its listings, and simulates them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ACTIVATIONS = {"int8": "int16"}
 
 
 class NncaseTool(VendorTool):
-    """``listings`` are what the compiler says of each graph, by its name."""
+    """``listings`` are the compiler's own of each graph, by its name."""
 
     rewrites = (
         "divide_in_rms_norm",
@@ -38,6 +38,11 @@ class NncaseTool(VendorTool):
         self._orders: dict[str, list[str]] = {}
         self._folders: dict[str, Path] = {}
         self.listings: dict[str, Listing] = {}
+
+    @property
+    def computes_on_kpu(self) -> bool:
+        """Whether the KPU does more in any graph than move data."""
+        return any(listing.computes_on_kpu for listing in self.listings.values())
 
     def compile(self, graph: Path, name: str, probe: Probe) -> CompiledGraph:
         """Compile; quantised, with the ranges that the graph's own inputs lead to."""
@@ -65,7 +70,7 @@ class NncaseTool(VendorTool):
         done = self._driver.do(job, folder, f"compile_{name}")
         artefact = self._artefact(name)
         if not artefact.is_file():
-            raise WorkerError(f"nncase: compiling {name} left no kmodel; {done.run.told()}")
+            raise WorkerError(f"nncase: compiling {name} left no kmodel; {done.run.summary()}")
         self.listings[name] = listing = read_listing(_listing(folder / "dump"))
         shutil.rmtree(folder / "dump")
         return CompiledGraph(
@@ -76,7 +81,7 @@ class NncaseTool(VendorTool):
             compile_s=done.run.duration_s,
             artefact_bytes=artefact.stat().st_size,
             details={
-                "import_s": done.told.get("import_s"),
+                "import_s": done.result.get("import_s"),
                 "compiler_peak_resident_bytes": done.run.peak_resident_bytes,
                 "kpu_operators": dict(listing.kpu),
                 "cpu_operators": _counted(listing),

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backends.common.errors import UnavailableError
-from backends.toolchains.fittings.contract import Fittings
-
-if TYPE_CHECKING:
-    from backends.toolchains.environment import ToolEnvironment
+from backends.contract.backend import WorkerProgram
+from backends.toolchains.environment import Fittings, ToolEnvironment
 
 CHIP = "910B4"
 MATMUL = {
@@ -27,14 +24,17 @@ MATMUL = {
 class Msopmodeling(Fittings):
     """Its exit status is 0 although an operator failed: the result is what must be read."""
 
-    def check(self, environment: ToolEnvironment, scratch: Path) -> str:
+    def check(self, environment: ToolEnvironment, scratch: Path, worker: WorkerProgram) -> str:
         (scratch / "in.json").write_text(json.dumps([MATMUL]))
         program = environment.folder / "bin" / "msopmodeling"
         done = self.use(environment, [program, "-i", "in.json", "-s", CHIP, "-o", "out.json"], scratch)
         try:
             latency_us = float(json.loads((scratch / "out.json").read_text())["OP_0"]["latency"])
         except (OSError, ValueError, KeyError, TypeError):
-            raise UnavailableError(f"it modelled no latency of one MatMul: {done.told()}") from None
+            raise UnavailableError(f"it modelled no latency of one MatMul: {done.summary()}") from None
         if not latency_us > 0:
             raise UnavailableError(f"it modelled a latency of {latency_us} us for one MatMul")
         return f"modelled one MatMul on {CHIP}: {latency_us:.3g} us"
+
+
+FITTINGS = Msopmodeling()

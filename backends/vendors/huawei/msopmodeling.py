@@ -12,9 +12,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from backends.common.errors import WorkerError
+from backends.toolchains import ToolEnvironment
 from backends.vendors.huawei.operations import Call
 
 MODELS = ("eng", "theo")
@@ -26,18 +27,9 @@ TIMEOUT_S = 1200.0
 INPUT, OUTPUT = "operators.json", "latencies.json"
 
 
-class Environment(Protocol):
-    """What is needed of :class:`backends.toolchains.ToolEnvironment`."""
-
-    @property
-    def folder(self) -> Path: ...  # noqa: D102
-
-    def run(self, argv: Sequence[str | Path], *, cwd: Path, timeout_s: float) -> Any: ...  # noqa: D102
-
-
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What the tool says of one call. ``model`` is empty, and ``latency_s`` None, where neither model has it.
+    """The tool's answer for one call. ``model`` is empty, and ``latency_s`` None, where neither model has it.
 
     ``limit_s`` is the theoretical limit where that is known; ``said`` is why a model gave nothing, by its name.
     """
@@ -50,12 +42,12 @@ class Latency:
 
 
 def ask(
-    environment: Environment, chip: str, precision: str, calls: Iterable[Call], folder: Path
+    environment: ToolEnvironment, chip: str, precision: str, calls: Iterable[Call], folder: Path
 ) -> dict[Call, Latency]:
     """The latency of every call on ``chip`` (``910B1``), each asked for once.
 
     Raises:
-        WorkerError: If the tool dies, hangs, or its answer cannot be read; with its last telling line.
+        WorkerError: If the tool dies, hangs, or its answer cannot be read; with the line that explains it.
     """
     wanted = list(dict.fromkeys(calls))
     (folder / INPUT).write_text(json.dumps(requests(wanted, precision)))
@@ -64,11 +56,11 @@ def ask(
     done = environment.run(command, cwd=folder, timeout_s=TIMEOUT_S)
     # It ends with status 1 when any operator is unknown to it, with the answers for all others written.
     if done.stopped or done.status not in (0, 1) or not (folder / OUTPUT).is_file():
-        raise WorkerError(f"msopmodeling gave no latencies: {done.told()}")
+        raise WorkerError(f"msopmodeling gave no latencies: {done.summary()}")
     try:
         answers = json.loads((folder / OUTPUT).read_text())
     except ValueError as error:
-        raise WorkerError(f"msopmodeling's answer is no JSON ({error}): {done.told()}") from error
+        raise WorkerError(f"msopmodeling's answer is no JSON ({error}): {done.summary()}") from error
     return read_answers(wanted, answers)
 
 
@@ -103,11 +95,11 @@ def read_answers(calls: Sequence[Call], answers: object) -> dict[Call, Latency]:
         said: dict[str, str] = {}
         for offset, model in enumerate(MODELS):
             answer = answers.get(f"OP_{number * len(MODELS) + offset}")
-            told = _read(answer, f"{call.operator} {list(call.inputs)} ({model})")
-            if isinstance(told, float):
-                latency_s[model] = told
+            latency = _read(answer, f"{call.operator} {list(call.inputs)} ({model})")
+            if isinstance(latency, float):
+                latency_s[model] = latency
             else:
-                said[model] = told
+                said[model] = latency
         model = next((model for model in MODELS if model in latency_s), "")
         found[call] = Latency(call, model, latency_s.get(model), latency_s.get("theo"), said)
     return found

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from backends.common.errors import unknown
-from backends.contract.backend import Availability, CompilerPath, Execution, Progress
+from backends.contract.backend import Execution, Progress
 from backends.contract.compiled import Compiled, CompiledGraph, Examination
 from backends.contract.workload import Workload
 from backends.operators import OperatorPlacement
 from backends.operators.count import NodeCost, count_model, sum_by_operator
 from backends.operators.placement import Where
 from backends.qwen.model import ModelSpec
-from backends.toolchains import find_toolchain
+from backends.toolchains import environment_of, find_toolchain
+from backends.vendors.base.path import Chip, VendorPath
 from backends.vendors.base.scratch import scratch_folder
 from backends.vendors.huawei.msopmodeling import DATA_TYPES, Latency, ask
 from backends.vendors.huawei.operations import (
@@ -26,8 +26,7 @@ from backends.vendors.huawei.operations import (
 )
 
 TOOLCHAIN = "msopmodeling"
-CHIPS = {"910b1": "910B1", "910b4": "910B4"}
-"""Our devices in the tool's words: the chips it offers."""
+CHIPS = {name: Chip(name, f"huawei-ascend-{name}") for name in ("910b1", "910b4")}
 
 PHASES: tuple[Phase, Phase] = ("prefill", "decode")
 
@@ -37,48 +36,25 @@ LEFT_OUT = (
 )
 
 
-class AscendModel(CompilerPath):
+class AscendModel(VendorPath):
     """msopmodeling's latency of each operator of a layer and the head, added up."""
 
     name = "ascend-model"
     summary = "Huawei's operator latency model of Ascend 910B1 and 910B4 (msopmodeling; computes nothing)"
+    toolchain = TOOLCHAIN
+    chips = CHIPS
     precisions = tuple(DATA_TYPES)
     default_precision = "float16"
-
-    @classmethod
-    def probe(cls, device: str) -> Availability:
-        """Available for the chips the tool offers, where it is installed; an empty ``device`` asks for the tool."""
-        if device and device.lower() not in CHIPS:
-            reason = f"msopmodeling has no model of {device!r}, only of {' and '.join(CHIPS)}"
-            return Availability(False, reason, f"ask for {cls.name}:{next(iter(CHIPS))}")
-        return find_toolchain(TOOLCHAIN).availability()
-
-    @classmethod
-    def refuses(cls, device: str, precision: str) -> str:
-        """A target without a chip."""
-        return "" if device else f"it names no chip; ask for {' or '.join(f'{cls.name}:{chip}' for chip in CHIPS)}"
 
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
         """No weights are loaded; simulating the largest product took 0.5 GB for Qwen3-0.6B and 1.5 GB for Qwen3-8B."""
         return 2_000_000_000 + spec.embedding_parameters
 
-    @classmethod
-    def chip(cls, device: str) -> str:
-        """``huawei-ascend-910b1`` for ``910b1``."""
-        if device.lower() not in CHIPS:
-            raise unknown("chip", device, CHIPS)
-        return f"huawei-ascend-{device.lower()}"
-
-    @classmethod
-    def devices(cls) -> tuple[str, ...]:
-        """The chips the tool offers."""
-        return tuple(CHIPS)
-
     def examine(self, execution: Execution, workload: Workload, progress: Progress) -> Examination:
         """Ask for every operator of a prefill layer, a decode layer and the head."""
         tool = find_toolchain(TOOLCHAIN)
-        environment = tool.environment()
+        environment = environment_of(tool)
         spec = execution.model.spec
         size = (workload.prompt_tokens, workload.total_tokens, workload.batch)
         graphs = {
@@ -88,7 +64,7 @@ class AscendModel(CompilerPath):
         }
         calls = [operation.call for operations in graphs.values() for operation in operations]
         progress(f"asking {tool.name} for the latencies of {len(set(calls))} operators")
-        chip = CHIPS[execution.device.lower()]
+        chip = execution.device.upper()
         with scratch_folder(self.name, 10_000_000) as folder:
             latencies = ask(environment, chip, execution.precision, calls, folder)
         compiled = Compiled(
@@ -164,7 +140,7 @@ def gaps(latencies: Mapping[Call, Latency]) -> tuple[str, ...]:
 def placements(
     spec: ModelSpec, workload: Workload, precision: str, latencies: Mapping[Call, Latency], source: str
 ) -> tuple[OperatorPlacement, ...]:
-    """Nodes of the portable graph whose Ascend operators the tool knows, and those of which it says nothing."""
+    """Return the nodes of the portable graph whose Ascend operators the tool knows, and those it does not know."""
     modelled = {call.operator for call, latency in latencies.items() if latency.model}
     placed = []
     for phase in PHASES:

@@ -35,7 +35,7 @@ def build(rknn: Any, job: dict[str, Any]) -> dict[str, Any]:
     built = time.perf_counter()
     _done("export_rknn", rknn.export_rknn(job["artefact"]))
     _done("init_runtime", rknn.init_runtime(target=None))
-    # The C code's output must be in the file before who reads it is told that it is.
+    # Flush the C code's output before notifying the reader.
     ctypes.CDLL(None).fflush(None)
     sys.stdout.flush()
     return {"build_s": built - began}
@@ -82,7 +82,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def main(job: dict[str, Any]) -> None:
-    """Build, then answer until told to stop, or until whoever asks is gone."""
+    """Build, then answer until the file ``stop`` appears, or the parent is gone."""
     parent, requests, number = os.getppid(), Path(job["requests"]), 1
     rknn = RKNN(verbose=True)
     _write(Path(job["result"]), build(rknn, job))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from backends.toolchains.fittings.contract import ONE_NODE, Fittings
-
-if TYPE_CHECKING:
-    from backends.toolchains.environment import ToolEnvironment
+from backends.contract.backend import WorkerProgram
+from backends.toolchains.environment import ONE_NODE, Fittings, ToolEnvironment
 
 
 class Rknn(Fittings):
@@ -17,6 +14,9 @@ class Rknn(Fittings):
     def folders(self, folder: Path, site_packages: Path) -> dict[str, list[Path]]:
         return {"PYTHONPATH": [Path(__file__).with_name("stand_ins")]}
 
-    def check(self, environment: ToolEnvironment, scratch: Path) -> str:
+    def check(self, environment: ToolEnvironment, scratch: Path, worker: WorkerProgram) -> str:
         self.use(environment, [Path(__file__).with_name("check.py"), ONE_NODE], scratch)
         return "compiled one MatMul for rk3588 and simulated it"
+
+
+FITTINGS = Rknn()

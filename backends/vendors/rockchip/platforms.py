@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from backends.vendors.base.path import Chip
 
+_INT4 = ("rk3576", "rv1126b")
+"""As the tool itself answers: "The quantized_dtype = 'w4a16' not support in 'rk3588'!"."""
 
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """``catalogue_id`` is empty for a chip that is not in the catalogue."""
-
-    name: str
-    catalogue_id: str = ""
-    int4: bool = False
-
+_NO_INT4 = {
+    "int4": "rknn-toolkit2 has no four-bit weights (w4a16) for it; choose @int8, or one of "
+    + ", ".join(f"rknn:{name}" for name in _INT4)
+}
 
 PLATFORMS = {
-    platform.name: platform
-    for platform in (
-        Platform("rk3588", "rockchip-rk3588"),
-        Platform("rk3576", "rockchip-rk3576", int4=True),
-        Platform("rk3568"),
-        Platform("rk3562"),
-        Platform("rv1126b", int4=True),
-    )
+    name: Chip(name, catalogue_id, {} if name in _INT4 else _NO_INT4)
+    for name, catalogue_id in {
+        "rk3588": "rockchip-rk3588",
+        "rk3576": "rockchip-rk3576",
+        "rk3568": "",
+        "rk3562": "",
+        "rv1126b": "",
+    }.items()
 }
-"""``int4`` as the tool itself answers: "The quantized_dtype = 'w4a16' not support in 'rk3588'!"."""
 
 PRECISIONS = {"float16": "", "int8": "w8a8", "int4": "w4a16"}
 """Precision -> what rknn-toolkit2 calls it when it quantises."""
 
 ARITHMETIC = {"float16": "float16", "int8": "int8 weights and activations", "int4": "int4 weights, float16 activations"}
-
-
-def why_not(device: str) -> str:
-    """Why ``device`` names no platform, or nothing."""
-    if not device:
-        return "rknn-toolkit2 compiles for a platform, and none is named"
-    if device.lower() not in PLATFORMS:
-        return f"rknn-toolkit2 was not tried for the platform {device!r} (known: {', '.join(PLATFORMS)})"
-    return ""

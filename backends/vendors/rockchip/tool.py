@@ -1,4 +1,4 @@
-"""rknn-toolkit2 at work on the graphs of one model: built, its table read, simulated."""
+"""Builds and simulates the graphs of one model with rknn-toolkit2, and reads its table of operators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backends.common.errors import WorkerError
 from backends.contract.compiled import CompiledGraph
 from backends.vendors.base.driven import Driver, Served, load_outputs, save_arrays
 from backends.vendors.base.layerwise import Arrays, Probe, VendorTool
-from backends.vendors.rockchip.platforms import PRECISIONS, Platform
+from backends.vendors.rockchip.platforms import PRECISIONS
 from backends.vendors.rockchip.table import HARMLESS, Report, error_lines, read_report
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -20,7 +20,7 @@ class RknnTool(VendorTool):
 
     rewrites = ("divide_in_rms_norm", "finite_mask", "older_ir_version")
 
-    def __init__(self, driver: Driver, platform: Platform, precision: str) -> None:
+    def __init__(self, driver: Driver, platform: str, precision: str) -> None:
         self._driver, self._platform, self._quantised = driver, platform, PRECISIONS[precision]
         self._shapes: dict[str, dict[str, tuple[int, ...]]] = {}
         self._served: dict[str, Served] = {}
@@ -35,7 +35,7 @@ class RknnTool(VendorTool):
         self._shapes[name] = {key: array.shape for key, array in probe.outputs[name][0].items()}
         artefact = folder / f"{name}.rknn"
         job = {
-            "platform": self._platform.name,
+            "platform": self._platform,
             "graph": str(graph),
             "artefact": str(artefact),
             "order": [value.name for value in onnx.load(graph).graph.input],
@@ -48,7 +48,7 @@ class RknnTool(VendorTool):
             job |= {"calibration": samples, "quantised": self._quantised}
         began = time.perf_counter()
         self._served[name] = served = self._driver.start(job, folder, name)
-        told = served.told()
+        result = served.result()
         took_s = time.perf_counter() - began
         printed = served.output()
         printed_errors = error_lines(printed)
@@ -56,7 +56,7 @@ class RknnTool(VendorTool):
             kinds = ", ".join(f"{count} x {kind}" for kind, count in errors.items())
             raise WorkerError(
                 f"rknn-toolkit2 printed {sum(errors.values())} error lines while it built {name} for "
-                f"{self._platform.name}, although the build returned 0: {kinds}; such a model is not to be trusted"
+                f"{self._platform}, although the build returned 0: {kinds}; do not trust such a model"
             )
         if not artefact.is_file():
             raise WorkerError(f"rknn-toolkit2: building {name} left no model, although it returned 0")
@@ -71,7 +71,7 @@ class RknnTool(VendorTool):
             weight_bytes=round(report.weight_kb * 1024),
             working_bytes=round(report.internal_kb * 1024),
             details={
-                "build_s": told.get("build_s"),
+                "build_s": result.get("build_s"),
                 "operators": len(report.rows),
                 "operators_with_cycles": len(report.timed),
                 "cycles_of_those": report.cycles(),

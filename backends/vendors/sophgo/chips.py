@@ -5,26 +5,19 @@ Seen with tpu-mlir 1.30.2 on graphs of a small Qwen3: compiled, simulated, compa
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from backends.vendors.base import path
 
 PRECISIONS = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "int8": "W8F16", "int4": "W4F16"}
 """The project's names to the compiler's; int8 and int4 are of the weights, which multiply float16."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
-    """One chip by the compiler's name, which is also the target's device.
+class Chip(path.Chip):
+    """``cores`` are all of the chip's tensor cores, as the compiler's own debugger and runtime have them."""
 
-    ``catalogue_id`` is empty where the catalogue of chips does not have it. ``cores`` are the tensor cores a model is
-    compiled for: all of the chip's, as the compiler's own debugger and runtime have them. ``lacks`` are precisions it
-    cannot run, with the reason.
-    """
-
-    name: str
-    catalogue_id: str
     cores: int = 1
-    lacks: dict[str, str] = field(default_factory=dict)
 
 
 _ABORTS = "tpu-mlir 1.30.2 cannot compile float32 for it (tpuc-opt aborts); use float16 or bfloat16"
@@ -41,12 +34,12 @@ CHIPS: dict[str, Chip] = {
     for chip in (
         Chip("bm1684x", "sophgo-bm1684x"),
         Chip("bm1688", "sophgo-bm1688", cores=2),
-        Chip("cv186x", ""),
-        Chip("bm1684x2", "", cores=4, lacks={"float32": _ABORTS}),
-        Chip("bm1690", "", cores=8),
+        Chip("cv186x"),
+        Chip("bm1684x2", cores=4, lacks={"float32": _ABORTS}),
+        Chip("bm1690", cores=8),
         # With 4 cores its simulator gave no result within minutes for a graph that takes 13 s with one.
-        Chip("bm1690e", "", lacks={"float32": _ABORTS}),
-        Chip("cv184x", "", lacks=_BFLOAT16_ONLY),
+        Chip("bm1690e", lacks={"float32": _ABORTS}),
+        Chip("cv184x", lacks=_BFLOAT16_ONLY),
     )
 }
 
@@ -57,18 +50,3 @@ REFUSED = {
     "cv181x": "tpu-mlir 1.30.2 cannot compile a decoder layer for it (tpuc-opt fails)",
 }
 """Chips the compiler's options name and that do not work, with the reason."""
-
-
-def why_not(device: str) -> str:
-    """Why ``device`` is no chip to compile for, or nothing; the nearest name where it is misspelt."""
-    name = device.lower()
-    if name in CHIPS:
-        return ""
-    if name in REFUSED:
-        return REFUSED[name]
-    known = ", ".join(CHIPS)
-    if not name:
-        return f"it names no chip: known are {known}"
-    near = difflib.get_close_matches(name, [*CHIPS, *REFUSED], n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{device!r} is no chip tpu-mlir is known to compile for here: {hint}known are {known}"

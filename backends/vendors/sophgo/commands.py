@@ -1,4 +1,4 @@
-"""tpu-mlir's programs: transform, deploy, simulate, list; each judged by what it made and what it said."""
+"""tpu-mlir's programs: transform, deploy, simulate, list; each judged by its files and its output."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from backends.toolchains.state import locked
 from backends.vendors.sophgo.verdict import require_success
 
 COMMAND_TIMEOUT_S = 3600.0
-"""For one program: a hang of the tool. The whole target has a limit of its own (``--timeout``), usually far below."""
+"""Per-program timeout; longer means the tool hung. ``--timeout`` limits the whole target, usually far below."""
 
 TELL_EVERY_S = 30.0
-"""A program that works long says so this often."""
+"""Seconds between progress lines of a long program."""
 
 Argument = str | Path
 
@@ -40,7 +40,7 @@ class Commands:
         return self._script("model_deploy.py", arguments, folder, f"{name}.bmodel", "compiler_profile_0.txt")
 
     def info(self, name: str, folder: Path) -> str:
-        """What ``model_tool`` says of ``NAME.bmodel``."""
+        """Return ``model_tool``'s description of ``NAME.bmodel``."""
         return self._run([self._package / "bin" / "model_tool", "--info", f"{name}.bmodel"], folder).output
 
     def simulate(self, name: str, folder: Path, inputs: str, outputs: str) -> ToolRun:
@@ -57,14 +57,14 @@ class Commands:
         )
 
     def _run(self, command: Sequence[Argument], folder: Path, *makes: str) -> ToolRun:
-        began = told = time.monotonic()
+        began = reported = time.monotonic()
         program = Path(command[1] if command[0] == self._environment.python else command[0]).stem
 
         def watch(_: Path) -> None:
-            nonlocal told
+            nonlocal reported
             now = time.monotonic()
-            if now - told >= TELL_EVERY_S:
-                told = now
+            if now - reported >= TELL_EVERY_S:
+                reported = now
                 self._progress(f"{folder.name}: {program} has worked for {now - began:.0f} s")
 
         run = self._environment.run(command, cwd=folder, timeout_s=COMMAND_TIMEOUT_S, watch=watch)

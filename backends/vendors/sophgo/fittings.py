@@ -5,12 +5,9 @@ from __future__ import annotations
 import platform
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from backends.toolchains.fittings.contract import ONE_NODE, Fittings
-
-if TYPE_CHECKING:
-    from backends.toolchains.environment import ToolEnvironment
+from backends.contract.backend import WorkerProgram
+from backends.toolchains.environment import ONE_NODE, Fittings, ToolEnvironment
 
 SYSTEM_LIBRARIES = ("libc.so.6", "libm.so.6", "libpthread.so.0", "libstdc++.so.6", "libgcc_s.so.1", "libz.so.1")
 """Ubuntu 22.04's, in the wheel: under a newer loader its programs die with "stack smashing detected"."""
@@ -49,7 +46,7 @@ class TpuMlir(Fittings):
         versions = f"glibc {'.'.join(map(str, bundled))} against {'.'.join(map(str, here))} here"
         return (f"moved {', '.join(moved)} out of tpu_mlir/lib/third_party: {versions}",)
 
-    def check(self, environment: ToolEnvironment, scratch: Path) -> str:
+    def check(self, environment: ToolEnvironment, scratch: Path, worker: WorkerProgram) -> str:
         tools = environment.site_packages / "tpu_mlir" / "python" / "tools"
         check = Path(__file__).with_name("check.py")
         one: list[str | Path] = ["--model_name", "one", "--model_def", ONE_NODE, "--mlir", "one.mlir"]
@@ -73,3 +70,6 @@ def bundled_glibc(library: Path) -> tuple[int, ...] | None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+FITTINGS = TpuMlir()

@@ -1,11 +1,11 @@
-"""What ``model_tool --info`` says of a compiled model: its memory plan, and the form of its inputs and outputs."""
+"""Reads ``model_tool --info`` of a compiled model: its memory plan, and the form of its inputs and outputs."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from backends.common.errors import WorkerError
+from backends.vendors.sophgo.verdict import find_line
 
 _VERSION = re.compile(r"^bmodel version: (?P<format>[^+\s]+)\+(?P<compiler>\S+)", re.MULTILINE)
 _CHIP = re.compile(r"^chip: (\S+)", re.MULTILINE)
@@ -53,29 +53,22 @@ def read_model_info(text: str) -> ModelInfo:
     Raises:
         WorkerError: A line that every listing has is missing.
     """
-    device = _find(_DEVICE, text, "device mem size")
+    device = find_line(_DEVICE, text, "device mem size", "model_tool --info")
     tensors = [(one[1], Tensor(one[2], _shape(one[3]), one[4])) for one in _TENSOR.finditer(text)]
     kernel = _KERNEL.search(text)
     return ModelInfo(
-        chip=_find(_CHIP, text, "chip")[1],
-        compiler=_find(_VERSION, text, "bmodel version")["compiler"],
-        cores=int(_find(_CORES, text, "core num")[1]),
-        execution=_find(_NETWORK, text, "net 0")[1],
+        chip=find_line(_CHIP, text, "chip", "model_tool --info")[1],
+        compiler=find_line(_VERSION, text, "bmodel version", "model_tool --info")["compiler"],
+        cores=int(find_line(_CORES, text, "core num", "model_tool --info")[1]),
+        execution=find_line(_NETWORK, text, "net 0", "model_tool --info")[1],
         kernel_bytes=int(kernel[1]) if kernel else 0,
         inputs=tuple(tensor for role, tensor in tensors if role == "input"),
         outputs=tuple(tensor for role, tensor in tensors if role == "output"),
         weight_bytes=int(device[1]),
         instruct_bytes=int(device[2]),
         runtime_bytes=int(device[3]),
-        host_bytes=int(_find(_HOST, text, "host mem size")[1]),
+        host_bytes=int(find_line(_HOST, text, "host mem size", "model_tool --info")[1]),
     )
-
-
-def _find(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
-    found = pattern.search(text)
-    if found is None:
-        raise WorkerError(f"model_tool --info says no {what!r}: a version we do not know, or a damaged model")
-    return found
 
 
 def _shape(text: str) -> tuple[int, ...]:

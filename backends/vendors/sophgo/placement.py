@@ -1,8 +1,8 @@
 """Which ONNX operator became which operator of the chip's program.
 
 The compiler names what it computes after the ONNX value and the operator that made it: ``x_MatMul`` is the result of
-the MatMul whose output is ``x``. An ONNX operator without an entry of its own was taken into another one, as RMSNorm's
-seven are into one; it is said to run where all that use its result run.
+the MatMul whose output is ``x``. An ONNX operator without an entry was fused into another one, as RMSNorm's seven are
+into one; it counts as running where all users of its result run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Phase = Literal["prefill", "decode"]
 
 @dataclass(frozen=True, slots=True)
 class PlacedNode:
-    """One ONNX node. ``became`` names the chip's operator, or says what it was taken into."""
+    """One ONNX node. ``became`` names the chip's operator, or what it was fused into."""
 
     operator: str
     output: str

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backends.common.errors import WorkerError
+from backends.vendors.sophgo.verdict import find_line
+
+FILE = "compiler_profile_0.txt"
 
 _INSTRUCTION = re.compile(
     r"(?P<operator>[A-Za-z][A-Za-z0-9]*)_\d+\|(?P<kind>[A-Za-z0-9_]+)\|s:\d+\|[^ ]*?\bt:(?P<cycles>\d+)"
@@ -55,9 +58,9 @@ def read_schedule(texts: Sequence[str]) -> Schedule:
     """
     if not texts:
         raise WorkerError("tpu-mlir wrote no schedule (compiler_profile_0.txt)")
-    cycles = [int(_find(_CYCLES, text, "TCYC")[1]) for text in texts]
-    traffic = [_find(_TRAFFIC, text, "GDMA SUMMARY") for text in texts]
-    runtime = _find(_RUNTIME, texts[0], "runtime")
+    cycles = [int(find_line(_CYCLES, text, "TCYC", FILE)[1]) for text in texts]
+    traffic = [find_line(_TRAFFIC, text, "GDMA SUMMARY", FILE) for text in texts]
+    runtime = find_line(_RUNTIME, texts[0], "runtime", FILE)
     duration_s = float(runtime[2]) / 1e3
     if not duration_s or not max(cycles):
         raise WorkerError("tpu-mlir's schedule is of no cycles: the graph compiled to nothing")
@@ -71,21 +74,12 @@ def read_schedule(texts: Sequence[str]) -> Schedule:
         cycles=max(cycles),
         duration_s=duration_s,
         dram_bytes=sum(int(one[1]) + int(one[2]) + 2 * int(one[3]) for one in traffic),
-        dram_usage=float(_find(_USAGE, texts[0], "DDR BW USAGE")[1]) / 100,
+        dram_usage=float(find_line(_USAGE, texts[0], "DDR BW USAGE", FILE)[1]) / 100,
         flops=int(runtime[1]),
         tensor_cycles=sum(tensor.values()),
         dma_cycles=sum(dma.values()),
         operator_cycles=dict(sorted(by_operator.items(), key=lambda item: -item[1])),
     )
-
-
-def _find(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
-    found = pattern.search(text)
-    if found is None:
-        raise WorkerError(
-            f"tpu-mlir's schedule (compiler_profile_0.txt) has no line {what!r}: a version we do not know?"
-        )
-    return found
 
 
 def _busy(text: str) -> tuple[dict[str, int], dict[str, int]]:

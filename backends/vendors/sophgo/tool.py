@@ -1,4 +1,4 @@
-"""tpu-mlir at work on the graphs of one model: compiled, simulated, and what it wrote beside them read."""
+"""Compiles and simulates the graphs of one model with tpu-mlir, and reads the files it writes beside them."""
 
 from __future__ import annotations
 
@@ -47,6 +47,11 @@ class TpuMlirTool(VendorTool):
         self._commands, self._chip, self._precision = commands, chip, precision
         self.compiled: dict[str, CompiledFiles] = {}
 
+    @property
+    def version(self) -> str:
+        """The compiler's version, as the models it compiled have it."""
+        return next(iter(self.compiled.values())).info.compiler
+
     def compile(self, graph: Path, name: str, probe: Probe) -> CompiledGraph:
         """Transform, deploy, and read what the compiler wrote beside its model."""
         folder = graph.with_suffix("")
@@ -86,12 +91,12 @@ class TpuMlirTool(VendorTool):
         )
 
     def _require_type(self, info: ModelInfo) -> None:
-        """The compiler may compute in another type than it was told, and say nothing of it."""
+        """Refuse another type than the one asked for: the compiler may change it silently."""
         wanted = "float16" if self._precision in ("int8", "int4") else self._precision
         other = {tensor.kind for tensor in info.inputs} - {wanted}
         if other:
             raise WorkerError(
-                f"tpu-mlir was told {PRECISIONS[self._precision]} for {self._chip.name} and compiled inputs of "
+                f"tpu-mlir was asked for {PRECISIONS[self._precision]} for {self._chip.name} and compiled inputs of "
                 f"{', '.join(sorted(other))}: it computes in another type than asked"
             )
 

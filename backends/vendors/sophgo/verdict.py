@@ -1,4 +1,4 @@
-"""Whether a command of tpu-mlir did what it was asked: its exit status alone does not tell."""
+"""Decides whether a command of tpu-mlir succeeded: its exit status alone does not show it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def require_success(run: ToolRun, makes: Sequence[Path] = ()) -> None:
     """Raise unless the command ended well, said nothing of a failure, and made every file of ``makes``.
 
     Raises:
-        WorkerError: With the program, how it ended and its last telling line.
+        WorkerError: With the program, how it ended and the line that explains it.
     """
     if not run.succeeded:
         raise WorkerError(_with_cause(run))
@@ -32,6 +32,18 @@ def require_success(run: ToolRun, makes: Sequence[Path] = ()) -> None:
             raise WorkerError(f"{run.program} ended with status 0 and made no {path.name}; it said last: {_last(run)}")
 
 
+def find_line(pattern: re.Pattern[str], text: str, what: str, where: str) -> re.Match[str]:
+    """Return the line that every ``where`` of the versions we know has.
+
+    Raises:
+        WorkerError: It is missing.
+    """
+    match = pattern.search(text)
+    if match is None:
+        raise WorkerError(f"tpu-mlir: {where} has no {what!r}: an unknown version, or a damaged file")
+    return match
+
+
 def validated_tensors(output: str) -> int | None:
     """How many tensors the compiler compared with ONNX Runtime when it read the graph; None if it does not say."""
     found = _COMPARED.search(output)
@@ -39,10 +51,10 @@ def validated_tensors(output: str) -> int | None:
 
 
 def _with_cause(run: ToolRun) -> str:
-    """How it ended; scripts that drive tpuc-opt end with the command that failed, and what it died of stands before."""
-    told = run.told()
+    """Return how it ended; scripts that drive tpuc-opt end with the failed command, and its cause comes before."""
+    ending = run.summary()
     causes = [line.strip()[:300] for line in run.output.splitlines() if _CAUSE.search(line)]
-    return f"{told}; it said before: {causes[-1]}" if causes and causes[-1][:60] not in told else told
+    return f"{ending}; it said before: {causes[-1]}" if causes and causes[-1][:60] not in ending else ending
 
 
 def _last(run: ToolRun) -> str:

@@ -13,11 +13,12 @@ from profiler.devices.bus.makers import Maker
 from profiler.devices.device import Device
 from profiler.devices.meter import MeterProbe
 from profiler.devices.metering.streamed_power import StreamedPower
-from profiler.devices.screen.card import Card, Sensors
+from profiler.devices.screen.card import Card, Sensors, make_card
 from profiler.devices.screen.fields import celsius, mebibytes, share, watts
 from profiler.devices.screen.tool import Answers, Tool
-from profiler.records.host import Component
 
+# Give the PCI vendor ids and device classes too if the boards sit on a PCI bus: Maker(..., ("1e3e",), COMPUTE).
+MAKER = Maker("Abacus Works", "ZZ", tool="abacus-smi")
 PERIOD_S = 0.1
 FIELDS = 7
 
@@ -30,19 +31,14 @@ def cards(answers: Answers) -> tuple[Card, ...]:
 
 def _card(row: list[str]) -> Card:
     index, name, power, temperature, load, used, total = row
-    component = Component(
-        "accelerator", name, "Abacus Works", "ZZ", {"index": int(index), "total_bytes": mebibytes(total)}, "abacus-smi"
+    sensors = Sensors(
+        power_w=watts(power),
+        temperature_c=celsius(temperature),
+        utilisation=share(load),
+        memory_used_bytes=mebibytes(used),
+        memory_total_bytes=mebibytes(total),
     )
-    return Card(
-        component,
-        Sensors(
-            power_w=watts(power),
-            temperature_c=celsius(temperature),
-            utilisation=share(load),
-            memory_used_bytes=mebibytes(used),
-            memory_total_bytes=mebibytes(total),
-        ),
-    )
+    return make_card("abacus-smi", MAKER, name, {"index": int(index)}, sensors)
 
 
 class AbacusPower(StreamedPower):
@@ -73,7 +69,5 @@ class AbacusPower(StreamedPower):
         return cls(["abacus-smi", "power", number], watts, PERIOD_S)
 
 
-# A real maker also declares its PCI vendor ids (``pci_ids``) and where they were read (``sources``).
-MAKER = Maker("Abacus Works", "ZZ", tool="abacus-smi")
 TOOL = Tool("abacus-smi", MAKER, ("",), cards, device_types=("abacus",))
 DEVICE = Device("Abacus Works", maker=MAKER, tools=(TOOL,), meters=(AbacusPower,))

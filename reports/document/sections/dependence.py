@@ -113,7 +113,11 @@ def energy_scopes(study: Study, say: Words) -> str:
     """What each meter of the energy dependence saw: a board and a package are not the same. Empty without one."""
     if study.energy.reason:
         return ""
-    scopes = [f"{one.label}: {say.quoted(one.energy.method)}" for one in study.decode.candidates if one.energy]
+    scopes = [
+        say("table.footnote", metrics=one.label, reason=say.quoted(one.energy.method))
+        for one in study.decode.candidates
+        if one.energy
+    ]
     few = len(scopes) <= _MOST_SCOPES
     return say("dependence.energy_scopes", scopes=say.clauses(scopes[:_MOST_SCOPES]), more="" if few else " …")
 

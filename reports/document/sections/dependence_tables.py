@@ -141,7 +141,7 @@ def feasible_sentences(group: Group, study: Study, say: Words, most: int) -> lis
     names = [row.label for row in study.rows]
     if 0 < len(names) <= most:
         said.append(say("dependence.feasible", count=len(names), who=say.listing(names)))
-    apart = [f"{row.label}: {_why_apart(row, say)}" for row in study.infeasible]
+    apart = [say("table.footnote", metrics=row.label, reason=_why_apart(row, say)) for row in study.infeasible]
     if 0 < len(apart) <= most:
         said.append(say("dependence.infeasible", count=len(apart), who=say.clauses(apart)))
     modelled = [row.label for row in study.modelled]

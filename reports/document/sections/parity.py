@@ -47,7 +47,9 @@ def parity(view: GroupView, say: Words) -> Section | None:
     for row in (*shown[:MOST_READINGS], *group.modelled[:MOST_READINGS]):
         if failure := row.record.failure:
             reasons = [say.quoted(part) for part in (failure.reason, failure.remedy) if part]
-            blocks.append(Paragraph(f"{row.label}: {say.clauses(reasons)}", "note", formats=HTML))
+            blocks.append(
+                Paragraph(say("table.footnote", metrics=row.label, reason=say.clauses(reasons)), "note", formats=HTML)
+            )
     return Section("parity", say("page.parity"), tuple(blocks))
 
 

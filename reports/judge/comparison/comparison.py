@@ -73,7 +73,7 @@ class Row:
 
     @property
     def reported(self) -> bool:
-        """Whether its worker told anything: it ran, or its vendor's tools answered."""
+        """Whether its worker reported anything: it ran, or its vendor's tools answered."""
         return self.record.outcome.report is not None
 
     def metric(self, name: str) -> Quantity:

@@ -1,4 +1,4 @@
-"""Reading many bundles: what cannot be read, or contradicts itself, is told, and the rest is reported."""
+"""Reading many bundles: what is unreadable or contradicts itself is listed, and the rest is reported."""
 
 from __future__ import annotations
 

@@ -107,10 +107,10 @@ def _chip_documents(chip: Chip) -> list[str]:
     """What the catalogue says of designer and foundry rests on these, with its confidence."""
     known = load_chips().sources
     lines = [line for fact in ("designer_country", "foundry_country") for line in chip.evidence_for(fact)]
-    told = [
+    documents = [
         f"{known[key].name}, {known[key].ref} ({line.confidence} confidence)" for line in lines for key in line.sources
     ]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(documents))
 
 
 def _why_open(was_read: bool, status: str) -> str:

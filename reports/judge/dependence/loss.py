@@ -1,6 +1,6 @@
 """Throughput and energy dependence: ``1 - T(best unrestricted) / T(best)`` and ``1 - E(best) / E(best unrestricted)``.
 
-Where it cannot be told whether a processor is restricted, both worlds are looked at: in one, every such processor is
+If it is open whether a processor is restricted, both worlds are looked at: in one, every such processor is
 unrestricted, in the other, every one is restricted. Restricting a target can only raise the loss, so these two bound
 every mixture, and the answer is a range. Nothing is said where the targets cannot carry an answer: see
 :func:`why_not`.
@@ -21,7 +21,7 @@ Assumption = Literal["settled", "open_are_unrestricted", "open_are_restricted"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A comparable target: its processor, whether that is restricted (None: cannot be told), and its samples.
+    """A comparable target: its processor, whether that is restricted (None: open), and its samples.
 
     ``rates_tok_per_s`` are throughputs of the phase by repetition; ``energy`` is joules per output token, or None.
     """

@@ -1,7 +1,7 @@
 """Export-control classification: rules as data, exact figures, three-valued answers, by date and destination."""
 
 from reports.judge.export_control.classification import Classification, Comparison, Finding, Listing
-from reports.judge.export_control.engine import Period, classify, classify_many, timeline
+from reports.judge.export_control.engine import Period, classify, timeline
 from reports.judge.export_control.subject import Numbers
 
 __all__ = [
@@ -12,6 +12,5 @@ __all__ = [
     "Numbers",
     "Period",
     "classify",
-    "classify_many",
     "timeline",
 ]

@@ -138,7 +138,7 @@ class Classification:
     def restricted(self) -> bool | None:
         """Whether an export to the destination needs a licence, a notified exception or a letter's licence.
 
-        None where that cannot be told. General Prohibition 10, the Entity List and China's measures are other layers
+        None where that is open. General Prohibition 10, the Entity List and China's measures are other layers
         and do not count here; the recipient is taken not to be headquartered in D:5 or Macau unless it is there.
         """
         said: set[bool | None] = set()

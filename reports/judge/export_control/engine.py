@@ -6,7 +6,7 @@ Between two days on which something changes, all answers are the same: they are 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, lru_cache
@@ -32,14 +32,6 @@ def classify(item: Chip | Numbers, as_of: date, destination: str) -> Classificat
     epoch = _epoch_of(as_of)
     standing = _standing(item, _epochs()[epoch], _country(destination).code)
     return standing if standing.as_of == as_of else replace(standing, as_of=as_of)
-
-
-def classify_many(items: Iterable[Chip | Numbers], dates: Iterable[date], destination: str) -> Iterator[Classification]:
-    """Every item on every date, item by item."""
-    days = tuple(dates)
-    for item in items:
-        for day in days:
-            yield classify(item, day, destination)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _FEW = 20
 """Figures below which a group's own quantile is too rough to stand alone."""
 
 _MODELS_TO_KNOW = 2
-"""Models of an engine on a chip that tell efficiency from overhead; with one alone they cannot be told apart."""
+"""Models of an engine on a chip that separate efficiency from overhead; one model alone cannot separate them."""
 
 _TEMPER = 0.5
 """Intervals grow with this power of the predicted deviation. The deviation rests on assumed widths of effects, so it
@@ -63,7 +63,7 @@ class Forecaster:
         known += [at for at, group in enumerate(groups) if group not in judged]
         seen = _widths([groups[at] for at in known], [by_model[at] for at in known])
         unseen = _widths([groups[at] for at in several], [by_chip[at] for at in several])
-        # A chip without rows is never foretold more closely than one with rows.
+        # A chip without rows never gets a narrower interval than one with rows.
         wider = {group: max(seen.get(group, seen[None]), unseen.get(group, unseen[None])) for group in {*seen, *unseen}}
         self._widths = {True: seen, False: wider}
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from profiler.run.supervisor import PROGRAM
+
 HERE = Path(__file__).parent / "stand_in"
 
 
@@ -28,9 +30,9 @@ def stand_in(tmp_path_factory):
 @pytest.fixture(scope="session")
 def vendor():
     """The environment of onnxruntime-cann."""
-    from backends.toolchains import find_toolchain
+    from backends.toolchains import environment_of, find_toolchain
 
-    return find_toolchain("onnxruntime-cann").environment()
+    return environment_of(find_toolchain("onnxruntime-cann"))
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def in_vendor(vendor, tmp_path):
     """Runs a program in that environment with chipassay's own packages, and with the given variables."""
 
     def run(program, **variables):
-        worker = vendor.worker_command()
+        worker = vendor.worker_command(PROGRAM)
         return vendor.run(
             [vendor.python, "-P", "-c", program],
             cwd=tmp_path,

@@ -16,6 +16,7 @@ from backends.contract.backend import Execution
 from backends.onnx_cann import cann, graphs
 from backends.onnx_cann.session import PROVIDER, PlacedNode
 from backends.qwen.synthetic import synthetic_model
+from profiler.run.supervisor import PROGRAM
 from tests.backends.conftest import quiet
 from tests.backends.onnx_cann.conftest import HERE
 
@@ -64,7 +65,7 @@ def partition(vendor, stand_in, plain, tmp_path_factory):
         [vendor.python, "-P", "-c", PARTITION.format(folder=str(plain))],
         cwd=tmp_path_factory.mktemp("partition"),
         timeout_s=60,
-        variables={**vendor.worker_command().variables, "LD_LIBRARY_PATH": str(stand_in)},
+        variables={**vendor.worker_command(PROGRAM).variables, "LD_LIBRARY_PATH": str(stand_in)},
     )
     assert done.succeeded, done.output
     found = json.loads(done.output.strip().splitlines()[-1])
@@ -88,7 +89,7 @@ def test_graph_modes_take_every_node_and_single_operators_leave_a_known_set_on_t
 
 def test_the_declared_support_agrees_with_what_the_wheel_does(partition):
     """The list that ``chipassay operators`` reads says the same as the provider itself."""
-    text = resources.files("backends.operators").joinpath("support/onnx-cann.yaml").read_text()
+    text = resources.files("backends.onnx_cann").joinpath("operators.yaml").read_text()
     modes = {mode["name"]: mode for mode in yaml.safe_load(text)["modes"]}
     done = {mode: {} for mode in modes}
     for key, nodes in partition.items():
@@ -119,12 +120,12 @@ def test_placements_have_the_whole_graphs_costs(partition, plain):
 def test_no_device_is_an_error_with_its_reason(rehearsed, exported):
     done = rehearsed(OPEN.format(path=str(exported / "decode.onnx"), device=0, mode="graph"), CANN_STAND_IN_DEVICES=0)
     assert done.status == 1 and "WorkerError: the CANN provider did not open decode.onnx (graph mode)" in done.output
-    assert "Invalid device ID: 0, must be between 0 (inclusive) and 0 (exclusive)" in done.told()
+    assert "Invalid device ID: 0, must be between 0 (inclusive) and 0 (exclusive)" in done.summary()
 
 
 def test_another_device_than_there_are(rehearsed, exported):
     done = rehearsed(OPEN.format(path=str(exported / "decode.onnx"), device=2, mode="graph"), CANN_STAND_IN_DEVICES=2)
-    assert done.status == 1 and "Invalid device ID: 2, must be between 0 (inclusive) and 2" in done.told()
+    assert done.status == 1 and "Invalid device ID: 2, must be between 0 (inclusive) and 2" in done.summary()
 
 
 SILENT = """
@@ -143,7 +144,7 @@ def test_without_cann_the_wheel_opens_on_the_processor_in_silence_and_we_do_not(
     assert fallen.status == 0 and fallen.output.strip().endswith("opened on ['CPUExecutionProvider']")
     ours = in_vendor(OPEN.format(path=path, device=0, mode="graph"))
     assert ours.status == 1 and "libascendcl.so: cannot open shared object file" in ours.output
-    assert "WorkerError: the CANN provider did not open decode.onnx (graph mode): create CANN" in ours.told()
+    assert "WorkerError: the CANN provider did not open decode.onnx (graph mode): create CANN" in ours.summary()
 
 
 def test_an_option_that_the_provider_does_not_know_is_an_error(rehearsed, exported):

@@ -100,7 +100,7 @@ class Workshop:
         (self.folder / "lathe.txt").write_text(f"chipassay-lathe==1.0 --hash=sha256:{digest}\n")
 
     def environment(self, **variables: str) -> dict[str, str]:
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
         return {
             **plain,
             "CHIPASSAY_DATA": str(self.data),
@@ -109,6 +109,8 @@ class Workshop:
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.folder / "wheels"),
             "PIP_NO_CACHE_DIR": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_HTTP_RETRIES": "0",
             **self.variables,
             **variables,
         }

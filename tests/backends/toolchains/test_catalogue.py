@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from backends.common.errors import InputError, UnavailableError
-from backends.toolchains import catalogue, find_toolchain, toolchains
+from backends.toolchains import availability_of, catalogue, environment_of, find_toolchain, toolchains
 from backends.toolchains.catalogue import load_toolchains
-from backends.toolchains.fittings import _FITTINGS, Fittings, fittings_of
+from backends.toolchains.environment import Fittings, fittings_of
 from tests.backends.toolchains.conftest import CATALOGUE
 
 PIN = re.compile(r"^[a-z0-9][a-z0-9.-]*==[^\s=]+(?: --hash=sha256:[0-9a-f]{64})+$")
@@ -63,11 +63,23 @@ def _fits(file: str, version: str) -> bool:
     return "py3" in interpreter or number in numbers or (abi == "abi3" and any(n <= number for n in numbers))
 
 
-def test_every_fitting_belongs_to_a_toolchain():
-    assert set(_FITTINGS) == set(toolchains())
-    for name in _FITTINGS:
-        assert type(fittings_of(name)) is not Fittings
-    assert type(fittings_of("anything")) is Fittings
+def test_each_folder_brings_its_fittings_and_another_version_of_a_toolchain_keeps_them(workshop, monkeypatch):
+    for tool in toolchains().values():
+        assert type(fittings_of(tool)).__module__ == f"{tool.package}.fittings"
+    text = (workshop.folder / "toolchains.yaml").read_text()
+    both = text + text.partition("toolchains:\n")[2].replace("name: lathe", "name: nncase")
+    (workshop.folder / "toolchains.yaml").write_text(both)
+    monkeypatch.setenv(catalogue.CATALOGUE_VARIABLE, str(workshop.folder / "toolchains.yaml"))
+    theirs = toolchains.__wrapped__()
+    assert type(fittings_of(theirs["lathe"])) is Fittings
+    assert theirs["nncase"].version == "1.0"
+    assert type(fittings_of(theirs["nncase"])) is type(fittings_of(toolchains()["nncase"]))
+
+
+def test_the_machinery_names_no_vendor():
+    names = {word for tool in toolchains().values() for word in (tool.name, tool.vendor, tool.package)}
+    for module in Path(catalogue.__file__).parent.glob("*.py"):
+        assert not [name for name in names if name.lower() in module.read_text().lower()], module
 
 
 def test_only_the_licence_that_asks_for_it_must_be_accepted():
@@ -81,19 +93,19 @@ def test_an_unknown_name_is_an_input_error_with_the_nearest():
 
 def test_what_is_not_installed_is_unavailable_and_says_how_to_install_it(monkeypatch, tmp_path):
     monkeypatch.setenv("CHIPASSAY_DATA", str(tmp_path / "data"))
-    here = find_toolchain("tpu-mlir").availability()
+    here = availability_of(find_toolchain("tpu-mlir"))
     assert (here.available, here.remedy) == (False, "chipassay toolchain install tpu-mlir")
     assert here.reason == "the toolchain tpu-mlir is not installed"
     with pytest.raises(UnavailableError, match="not installed; chipassay toolchain install tpu-mlir"):
-        find_toolchain("tpu-mlir").environment()
-    assert "--accept-licence" in find_toolchain("rknn-toolkit2").availability().remedy
+        environment_of(find_toolchain("tpu-mlir"))
+    assert "--accept-licence" in availability_of(find_toolchain("rknn-toolkit2")).remedy
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "told"),
     [
-        ("chipassay.toolchains/1", "other/1", 1, "schema must be"),
+        ("chipassay.toolchains/1", "other/1", 1, "schema: "),
         ("vendor: Nobody", "vender: Nobody", 5, "did you mean 'vendor'?"),
         ("vendor: Nobody", "vendor: 3", 5, "Expected `str`, got `int`"),
         ("requirements: lathe.txt", "requirements: no.txt", 14, "there is no file no.txt"),

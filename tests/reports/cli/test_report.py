@@ -12,7 +12,9 @@ from click.testing import CliRunner
 
 from backends.common.errors import InputError, StorageError
 from profiler.records import publish as publishing
-from reports.cli.report import parse_formats, report, write_reports
+from reports.cli.report import parse_formats, report, write_judgement
+from reports.judge.comparison.comparison import compare
+from reports.judge.judgement import judge
 from tests.reports.bundles import bundle, digest_of, host, write_bundle
 
 
@@ -91,8 +93,8 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(folder, tmp_path):
     assert isinstance(result.exception, StorageError)
 
 
-def test_write_reports_answers_with_paths(tmp_path):
-    assert write_reports([bundle()], tmp_path, ("md",)) == [tmp_path / "report.md"]
+def test_writing_answers_with_paths(tmp_path):
+    assert write_judgement(judge(compare([bundle()])), tmp_path, ("md",), "en") == [tmp_path / "report.md"]
 
 
 def test_reading_the_help_imports_nothing_heavy():

@@ -8,7 +8,7 @@ import pytest
     [
         (
             "tpu-mlir:bm1684z",
-            "tpu-mlir:bm1684z@float16 is unavailable: 'bm1684z' is no chip tpu-mlir is known to compile",
+            "tpu-mlir:bm1684z@float16 is unavailable: unknown chip for tpu-mlir 'bm1684z': did you mean 'bm1684x'?",
         ),
         (
             "tpu-mlir:sg2380",

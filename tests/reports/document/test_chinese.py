@@ -14,12 +14,14 @@ from profiler.devices.metering.faults import FROZEN
 from profiler.models.presets import presets
 from profiler.records.bundle import read_bundle
 from profiler.records.host import Component
-from profiler.records.target import MeterFault, Spoiler
+from profiler.records.readings import MeterFault
+from profiler.records.target import Spoiler
 from reports.document.language import words
 from reports.document.model import Code, Document, Figure
 from reports.document.sections import catalogue
 from reports.judge.comparison.comparison import compare
 from reports.judge.judgement import judge
+from tests.outcomes import altered
 from tests.reports.bundles import (
     bundle,
     digest_of,
@@ -60,14 +62,14 @@ def boards():
 def metered():
     fault = MeterFault(FROZEN, 2000 * S, 2005 * S, "the meter stood still although it was read (for 5.0 s)")
     watched = metered_target(energy=reading(faults=(fault,)))
-    plain = target("torch-cpu", "float32", 1.42, 0.18)
+    plain = target("torch-cpu", "float32", 1.42, 0.18, energy=power())
     trials = (
         Trial("decode step", "plain; sdpa, masked", False, 0.005, 0.4),
         Trial("decode step", "compiled", True, 0.004, 21.0),
         Trial("decode step", "plain; flash, used length", False, None, 0.02, "RuntimeError: no kernel image"),
     )
     runs = tuple(replace(run, spoilers=(Spoiler("cpu_steal", 0.3, 0.05, "cores"),)) for run in plain.worker.repetitions)
-    disturbed = replace(plain, energy=power(), worker=replace(plain.worker, repetitions=runs, trials=trials))
+    disturbed = altered(plain, worker=replace(plain.worker, repetitions=runs, trials=trials))
     return compare([bundle(targets=(watched, disturbed, *bundle().targets[2:]))])
 
 

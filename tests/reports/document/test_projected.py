@@ -12,7 +12,6 @@ import pytest
 from rich.console import Console
 
 from backends.common.errors import InputError
-from reports.cli.report import write_reports
 from reports.document.language import ENGLISH, words
 from reports.document.sections.projection import FIGURES
 from reports.document.sections.reasons import note_text
@@ -205,7 +204,7 @@ def test_the_terminal_shows_the_box_and_cuts_nothing(comparison, width, capsys):
 def test_an_unknown_chip_is_one_line_with_the_nearest_name(tmp_path):
     folder = write_bundle(kunpeng_bundle(), tmp_path / "run")
     with pytest.raises(InputError, match="unknown chip 'huawei-ascend-910b9': the nearest are huawei-ascend-910b"):
-        write_reports([kunpeng_bundle()], tmp_path / "out", ("json",), project_on=["huawei-ascend-910b9"])
+        judge(compare([kunpeng_bundle()], project_on=["huawei-ascend-910b9"]))
     done = subprocess.run(
         [sys.executable, "-m", "reports.cli.main", "report", str(folder), "--project", "huawei-ascend-910b9"],
         capture_output=True, text=True, timeout=60, check=False,

@@ -46,7 +46,7 @@ def driver_of(tmp_path):
 
 def test_a_job_goes_in_and_a_result_comes_out(driver_of, tmp_path):
     done = driver_of(ANSWER).do({"number": 7}, tmp_path, "compile_head")
-    assert done.told == {"seen": 7} and done.run.succeeded
+    assert done.result == {"seen": 7} and done.run.succeeded
     assert json.loads((tmp_path / "compile_head.job.json").read_text())["number"] == 7
 
 
@@ -80,7 +80,7 @@ def test_one_that_hangs_is_stopped(driver_of, tmp_path):
 def test_a_process_that_stays_answers_until_it_is_closed(driver_of, tmp_path):
     served = driver_of(SERVE).start({}, tmp_path, "head")
     try:
-        assert served.told() == {"built": True}
+        assert served.result() == {"built": True}
         assert "built" in served.output()
         assert [served.ask({"value": value})["twice"] for value in (3, 5)] == [6, 10]
     finally:
@@ -94,13 +94,13 @@ def test_one_that_is_too_busy_to_hear_is_not_waited_for(driver_of, tmp_path, mon
     served = driver_of(READ + "time.sleep(3)").start({}, tmp_path, "head")
     served.close()
     with pytest.raises(WorkerError, match=r"was not written|ended with status 0"):
-        served.told()
+        served.result()
 
 
 def test_one_that_dies_while_it_is_asked_says_why(driver_of, tmp_path):
     served = driver_of(SERVE).start({}, tmp_path, "head")
     try:
-        served.told()
+        served.result()
         with pytest.raises(WorkerError, match=r"nncase: head\.py was ended by SIGABRT: E simulator: assertion failed"):
             served.ask({"die": True})
     finally:
@@ -111,7 +111,7 @@ def test_one_that_dies_before_it_is_ready_says_why(driver_of, tmp_path):
     served = driver_of(ABORT).start({}, tmp_path, "head")
     try:
         with pytest.raises(WorkerError, match=r"SIGABRT: .*Reciprocal"):
-            served.told()
+            served.result()
     finally:
         served.close()
 

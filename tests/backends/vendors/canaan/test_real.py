@@ -11,7 +11,7 @@ from backends.contract.backend import Execution
 from backends.portable.export import Form, build_graph, save_graph
 from backends.portable.rewrites import apply_rewrites
 from backends.qwen.synthetic import synthetic_model
-from backends.toolchains import find_toolchain
+from backends.toolchains import environment_of, find_toolchain
 from backends.vendors.base.driven import Driver
 from backends.vendors.base.layerwise import Probe, compile_and_simulate
 from backends.vendors.canaan.tool import DRIVER, NncaseTool
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.toolchain("nncase")
 @pytest.fixture
 def tool_of():
     def make(precision, kind=NncaseTool):
-        driver = Driver(find_toolchain("nncase").environment(), DRIVER, lambda text: None)
+        driver = Driver(environment_of(find_toolchain("nncase")), DRIVER, lambda text: None)
         return kind(driver, "k230", precision)
 
     return make

@@ -32,7 +32,7 @@ class Recorded:
         (cwd / argv[4]).write_text(
             json.dumps({f"OP_{number}": known[json.dumps(one)] for number, one in enumerate(self.asked)})
         )
-        return SimpleNamespace(status=1, stopped="", told=lambda: "ended with status 1")
+        return SimpleNamespace(status=1, stopped="", summary=lambda: "ended with status 1")
 
 
 @dataclass
@@ -57,8 +57,7 @@ def use(monkeypatch):
     """Put an environment in the place of the installed one."""
 
     def put(environment):
-        tool = SimpleNamespace(name="msopmodeling", version="1.0.9", environment=lambda: environment)
-        monkeypatch.setattr(path, "find_toolchain", lambda name: tool)
+        monkeypatch.setattr(path, "environment_of", lambda tool: environment)
         return environment
 
     return put

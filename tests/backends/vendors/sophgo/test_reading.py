@@ -53,7 +53,7 @@ def test_cores_share_the_time_and_add_up_their_traffic():
 @pytest.mark.parametrize("gone", ["TCYC", "GDMA SUMMARY", "DDR BW USAGE", "flops:"])
 def test_a_schedule_without_a_total_is_none(gone):
     damaged = "\n".join(line for line in recorded(PROFILE).splitlines() if not line.startswith(gone))
-    with pytest.raises(WorkerError, match="has no line"):
+    with pytest.raises(WorkerError, match="has no"):
         read_schedule([damaged])
 
 
@@ -79,7 +79,7 @@ def test_a_listing_has_the_memory_plan_and_the_types():
 
 
 def test_a_listing_of_a_broken_model_is_a_failure():
-    with pytest.raises(WorkerError, match="says no"):
+    with pytest.raises(WorkerError, match="has no"):
         read_model_info("[BMODEL][ModelCtx:533] FATAL: File[head.bmodel] is broken ...\n")
 
 

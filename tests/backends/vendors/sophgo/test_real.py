@@ -10,7 +10,7 @@ import pytest
 
 from backends.contract.backend import Execution
 from backends.qwen.synthetic import synthetic_model
-from backends.toolchains import find_toolchain
+from backends.toolchains import environment_of, find_toolchain
 from backends.vendors.base.layerwise import compile_and_simulate
 from backends.vendors.sophgo.chips import CHIPS
 from backends.vendors.sophgo.commands import Commands
@@ -62,7 +62,7 @@ class WrongActivation(TpuMlirTool):
 
 def test_a_wrong_graph_fails_parity_although_the_compiler_is_content(make_spec, make_workload_of, tmp_path):
     model, workload = synthetic_model(make_spec(layers=2)), make_workload_of(prompt_tokens=12, output_tokens=3)
-    environment = find_toolchain("tpu-mlir").environment()
+    environment = environment_of(find_toolchain("tpu-mlir"))
     tool = WrongActivation(Commands(environment, lambda _: None), CHIPS["bm1684x"], "float16")
     execution = Execution(model, "float16", 1, 1, workload.total_tokens)
     found = compile_and_simulate(tool, execution, workload, tmp_path, lambda _: None)

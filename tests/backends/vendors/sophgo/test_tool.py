@@ -41,9 +41,9 @@ def test_the_simulator_answers_by_the_names_of_the_onnx_graph(make_tool, onnx_fi
         ("model_deploy__py", 'print("all is well")', "made no decode_layer.bmodel; it said last: all is well"),
         ("model_deploy__py", "os.kill(os.getpid(), signal.SIGSEGV)", "model_deploy.py was ended by SIGSEGV"),
         ("model_deploy__py", 'open("decode_layer.bmodel", "w").write("x"); '
-         'open("compiler_profile_0.txt", "w").write("rubbish")', "schedule .* has no line 'TCYC'"),
+         'open("compiler_profile_0.txt", "w").write("rubbish")', "compiler_profile_0.txt has no 'TCYC'"),
         ("model_tool", 'print("[BMODEL] FATAL: File[x] is broken ..."); sys.exit(255)', "status 255.*: .*is broken"),
-        ("model_tool", 'print("\\0\\1 rubbish")', "model_tool --info says no 'device mem size'"),
+        ("model_tool", 'print("\\0\\1 rubbish")', "model_tool --info has no 'device mem size'"),
     ],
 )  # fmt: skip
 def test_a_program_that_fails_is_told_by_its_last_words(make_tool, onnx_file, probe, program, body, told):
@@ -96,7 +96,7 @@ def test_outputs_of_an_earlier_simulation_are_not_taken_for_this_ones(make_tool,
 
 def test_a_compiler_that_computes_in_another_type_is_found_out(make_tool, onnx_file, probe):
     body = 'print(open(RECORDED + "/decode_layer.cv184x.f16.info.txt").read())'
-    with pytest.raises(WorkerError, match="was told F16 for bm1684x and compiled inputs of bfloat16"):
+    with pytest.raises(WorkerError, match="was asked for F16 for bm1684x and compiled inputs of bfloat16"):
         make_tool(model_tool=body).compile(onnx_file, "decode_layer", probe)
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from profiler.chips import load_chips
-from reports.judge.export_control import classify, classify_many, timeline
+from reports.judge.export_control import classify, timeline
 
 
 def labels(name, destination="CN"):
@@ -79,6 +79,7 @@ def test_the_whole_catalogue_on_1000_dates():
 
     days = [date(2022, 10, 1) + timedelta(days=number) for number in range(1000)]
     start = time.process_time()
-    count = sum(1 for _ in classify_many(load_chips().chips, days, "KZ"))
-    assert count == 131_000
+    for chip in load_chips().chips:
+        for day in days:
+            classify(chip, day, "KZ")
     assert time.process_time() - start < 10
