@@ -75,8 +75,8 @@ class TorchCpu(Backend):
         """Greedy decoding; a token counts as known when its id has left the tensor."""
         import torch
 
-        self._reset()
         with torch.inference_mode():
+            self._reset()
             return Generation(*greedy.generate(self._logits, self._logits, torch.from_numpy(prompt_ids), output_tokens))
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
@@ -87,8 +87,8 @@ class TorchCpu(Backend):
             logits: np.ndarray = self._logits(torch.from_numpy(ids)).float().numpy()
             return logits
 
-        self._reset()
         with torch.inference_mode():
+            self._reset()
             return greedy.score(step, step, prompt_ids, forced_ids, positions)
 
     def _reset(self) -> None:

@@ -131,7 +131,7 @@ def test_one_line_says_what_is_wrong_and_what_to_do(folder, name):
         ("qwen3-0.6", r"unknown model 'qwen3-0.6': did you mean 'qwen3-0.6b' or .*\?"),
         ("zzzzz", r"unknown model 'zzzzz': `chipassay models` lists \d+ presets"),
         ("Qwen3.7-Max", r"qwen3.7-max: .* API only"),
-        ("./no/such/folder", r"is no folder; give a preset \(chipassay models\) or the folder"),
+        ("./no/such/folder", r"is not a folder; give a preset \(chipassay models\) or the folder"),
     ],
 )
 def test_a_model_that_is_neither_preset_nor_folder_is_told(name, message):
