@@ -32,7 +32,7 @@ def network_classes(family: Family) -> tuple[type[Any], type[Any]]:
 def empty_qwen(spec: ModelSpec, dtype: torch.dtype = torch.float32, **options: Any) -> nn.Module:
     """Return transformers' network, every parameter on the meta device and every buffer on the processor."""
     config_class, network_class = network_classes(spec.family)
-    fields = {key: value for key, value in config_dict(spec).items() if key not in ("model_type", "architectures")}
+    fields = {key: value for key, value in config_dict(spec).items() if key != "model_type"}
     config = config_class(**fields, dtype=dtype, **options)
     with torch.device("meta"):
         network: nn.Module = network_class(config)

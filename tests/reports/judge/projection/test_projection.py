@@ -201,7 +201,8 @@ def test_without_ceilings_or_a_known_chip_only_memory_is_evidence(tmp_path):
     ("chips", "wanted", "message"),
     [
         (["nvidia-h20-96gbb"], {"model": "qwen3-8b"}, "nvidia-h20-96gb"),
-        (["nvidia-h20-96gb"], {"model": "qwen3-9b"}, "did you mean 'qwen3-8b'"),
+        (["nvidia-h20-96gb"], {"model": "qwen3-9b"}, "did you mean .*'qwen3-8b'"),
+        (["nvidia-h20-96gb"], {"model": "qwen3-30b-a3b"}, "qwen3-30b-a3b cannot be projected: qwen3_moe"),
         (["nvidia-h20-96gb"], {"model": "qwen3-8b", "precision": "bf17"}, "did you mean 'bf16'"),
         (["nvidia-h20-96gb"], {"model": "qwen3-8b", "stack": "vlm"}, "did you mean 'vllm'"),
         (["nvidia-h20-96gb"], {}, "give a bundle, or --model"),
