@@ -116,6 +116,14 @@ class DeviceMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpertUse:
+    """Experts that decode steps really touched: ``distinct`` in a layer and step, the mean over ``counts`` of them."""
+
+    distinct: float
+    counts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """One way to execute a piece of work, tried before the measurement.
 
@@ -210,6 +218,10 @@ class Backend(ExecutionPath):
 
     def device_memory(self) -> DeviceMemory | None:
         """Return the accelerator's peak memory; None if the model is in the host's memory or there is no figure."""
+        return None
+
+    def expert_use(self) -> ExpertUse | None:
+        """Return the experts counted while :meth:`score` ran; None without experts, or where the engine hides them."""
         return None
 
     def trials(self) -> tuple[Trial, ...]:

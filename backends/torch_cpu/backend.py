@@ -9,6 +9,7 @@ from backends.contract.backend import (
     Backend,
     EngineFacts,
     Execution,
+    ExpertUse,
     Generation,
     Progress,
     host_availability,
@@ -54,6 +55,7 @@ class TorchCpu(Backend):
 
         from backends.qwen.torch_model import build_qwen
         from backends.torch_cpu.packed_linear import can_pack, pack_linears
+        from backends.torch_cpu.routing import RoutingCounter
 
         torch.set_num_threads(execution.threads)
         self._network: Any = build_qwen(execution.model, execution.precision, progress)
@@ -62,6 +64,7 @@ class TorchCpu(Backend):
             progress("packing weights")
             pack_linears(self._network)
         self._spec = execution.model.spec
+        self._routing = RoutingCounter(self._network, execution.batch) if self._spec.experts else None
         self._capacity = execution.max_tokens
         details = {
             "linear": "oneDNN packed" if packed else "torch.nn.functional.linear",
@@ -89,7 +92,16 @@ class TorchCpu(Backend):
 
         with torch.inference_mode():
             self._reset()
-            return greedy.score(step, step, prompt_ids, forced_ids, positions)
+            if self._routing:
+                self._routing.counting = True
+            logits = greedy.score(step, step, prompt_ids, forced_ids, positions)
+            if self._routing:
+                self._routing.counting = False
+        return logits
+
+    def expert_use(self) -> ExpertUse | None:
+        """Return what the routers chose on the reference's tokens."""
+        return self._routing.use() if self._routing else None
 
     def _reset(self) -> None:
         """Forget the tokens of the last run; the cache's buffers stay allocated for the next one."""

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from backends.contract.backend import EngineFacts
 from profiler.metrics.contract import Context, Metric
 from profiler.metrics.energy import (
     DecodeEnergy,
@@ -31,7 +30,7 @@ from profiler.metrics.energy import (
 from profiler.metrics.memory import PeakAllocatedMemory, PeakDeviceMemory, PeakMemory, PeakReservedMemory
 from profiler.records.ceilings import CeilingSample, ceiling_beside
 from profiler.records.quantity import Quantity
-from profiler.records.target import Measured, Repetition, decode_rate
+from profiler.records.target import Measured, Repetition, WorkerReport, decode_rate
 
 __all__ = ["METRICS", "Context", "Metric", "compute_metrics", "decode_step_bytes"]
 
@@ -122,7 +121,7 @@ class Mbu(Metric):
             ceiling = _beside(context.ceilings.read_samples if context.ceilings else (), repetition)
             if ceiling is not None:
                 steps_per_s = rate / len(repetition.token_ids)
-                samples.append(decode_step_bytes(measured.worker.engine, context, repetition) * steps_per_s / ceiling)
+                samples.append(decode_step_bytes(measured.worker, context, repetition) * steps_per_s / ceiling)
         if not samples:
             return Quantity.unavailable(self.unit, "no read bandwidth was measured beside the repetitions")
         return self._median(
@@ -162,18 +161,12 @@ def _beside(samples: Sequence[CeilingSample], repetition: Repetition) -> float |
     return ceiling_beside(samples, repetition.start_ns, repetition.start_ns + repetition.token_ns[-1])
 
 
-def decode_step_bytes(engine: EngineFacts, context: Context, repetition: Repetition) -> float:
-    """Return the bytes that a decode step moves on average: weights, and state and cache of each sequence.
-
-    Of experts, those that the batch touches under uniform routing: exact for one sequence, an upper estimate for more.
-    """
+def decode_step_bytes(worker: WorkerReport, context: Context, repetition: Repetition) -> float:
+    """Return the bytes that a decode step moves on average: weights, and state and cache of each sequence."""
     length, sequences = context.prompt_tokens + len(repetition.token_ns) / 2, len(repetition.token_ids)
-    cache = context.spec.kv_bytes_per_token(engine.cache_precision)
-    weights = engine.step_weight_bytes
-    if weights is None:
-        weights = context.spec.decode_weight_bytes(context.precision, sequences)
-    state = 2 * context.spec.state_bytes(engine.cache_precision)
-    return weights + sequences * (cache * length + state)
+    cache = context.spec.kv_bytes_per_token(worker.engine.cache_precision)
+    state = 2 * context.spec.state_bytes(worker.engine.cache_precision)
+    return worker.step_weight_bytes(context.spec, context.precision, sequences) + sequences * (cache * length + state)
 
 
 METRICS: tuple[Metric, ...] = (

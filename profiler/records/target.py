@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from backends.contract.backend import DeviceMemory, EngineFacts, Trial
+from backends.contract.backend import DeviceMemory, EngineFacts, ExpertUse, Trial
 from backends.contract.compiled import Compiled
 from backends.operators import OperatorPlacement
+from backends.qwen.model import ModelSpec
 from profiler.records.host import Host
 from profiler.records.quantity import Quantity
 from profiler.records.readings import (
@@ -170,11 +171,24 @@ class WorkerReport:
     """Made after the repetitions where these were too short for the meter."""
     operators: tuple[OperatorPlacement, ...] = ()
     """Where each operator ran, read from the run; empty where the engine does not tell."""
+    expert_use: ExpertUse | None = None
+    """Experts that decode steps touched; None without experts, or where the engine hides them."""
 
     @property
     def counted(self) -> tuple[Repetition, ...]:
         """Return repetitions that are not warm-up."""
         return counted(self.repetitions)
+
+    def step_weight_bytes(self, spec: ModelSpec, precision: str, batch: int) -> float:
+        """Return the weight bytes that a decode step of ``batch`` sequences reads.
+
+        Those of the engine's own format, if it reports them. Of experts, those that were counted; where the engine
+        hides them, those of uniform routing: exact for one sequence, an upper estimate for more.
+        """
+        if self.engine.step_weight_bytes is not None:
+            return self.engine.step_weight_bytes
+        use = self.expert_use
+        return spec.decode_weight_bytes(precision, batch, None if use is None else use.distinct)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         trials=backend.trials(),
         energy_windows=windows,
         operators=backend.operators(),
+        expert_use=backend.expert_use(),
     )
 
 

@@ -104,6 +104,7 @@ def run_facts(row: Row, say: Words) -> list[tuple[str, str]]:
         (say("facts.repetitions"), say("facts.repetitions_text", count=len(runs), warmups=warmups, steady=steady,
                                        stopped=say.quoted(worker.stop_reason))),
         (say("facts.disturbed"), disturbed),
+        *_expert_facts(row, say),
     ]  # fmt: skip
     facts += [(say("facts.trial", work=say.quoted(trial.work)), trial_text(trial, say)) for trial in worker.trials]
     packages = ", ".join(f"{name} {version}" for name, version in worker.packages.items())
@@ -151,6 +152,20 @@ def metering_facts(row: Row, say: Words) -> list[tuple[str, str]]:
         share = f"{100 * (cost.cpu_s / cost.wall_s if cost.wall_s else 0.0):.2f}"
         facts.append((say("facts.watching"), say("facts.watching_text", count=cost.reads, share=share)))
     return facts
+
+
+def _expert_facts(row: Row, say: Words) -> list[tuple[str, str]]:
+    """Return the experts that a decode step touches, counted or estimated."""
+    spec, worker = row.spec, row.record.worker
+    if spec.experts is None or worker is None:
+        return []
+    uniform = notation.number(spec.distinct_experts(row.batch))
+    count = spec.experts.count
+    if use := worker.expert_use:
+        text = say("facts.experts_counted", distinct=notation.number(use.distinct), count=count, uniform=uniform)
+    else:
+        text = say("facts.experts_uniform", uniform=uniform, count=count)
+    return [(say("facts.experts"), text)]
 
 
 def telemetry_text(seen: Telemetry, say: Words) -> str:

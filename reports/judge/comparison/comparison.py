@@ -15,7 +15,7 @@ from pathlib import Path
 
 from backends.common.errors import InputError
 from backends.contract.compiled import Compiled
-from backends.qwen.model import Model
+from backends.qwen.model import Model, ModelSpec
 from profiler.chips import load_chips
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle
@@ -49,6 +49,16 @@ class Row:
         For a target that only its vendor's tools were asked about, the chip in question.
         """
         return processor_of(self.record, self.bundle.host)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Return the dimensions of the model."""
+        return self.bundle.index.model.spec
+
+    @property
+    def batch(self) -> int:
+        """Return how many sequences ran at a time."""
+        return self.bundle.index.workload.batch
 
     @property
     def conclusive(self) -> bool:

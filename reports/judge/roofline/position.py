@@ -119,7 +119,8 @@ def work_of(row: Row, group: Group, phase: Phase, precision: str | None = None) 
     if phase == "prefill":
         return prefill_work(spec, chosen, cache, work.prompt_tokens, work.batch, step_weight_bytes=weights)
     context = work.prompt_tokens + work.output_tokens / 2
-    return decode_work(spec, chosen, cache, context, work.batch, step_weight_bytes=weights)
+    read = worker.step_weight_bytes(spec, chosen, work.batch) if own else None
+    return decode_work(spec, chosen, cache, context, work.batch, step_weight_bytes=read)
 
 
 _FLOATING = ("float32", "bfloat16", "float16")

@@ -105,3 +105,33 @@ def test_a_recurrent_state_neither_dies_nor_explodes_over_4096_tokens():
             sizes.append([cache.layers[layer].recurrent_states[0].std().item() for layer in range(3)])
             assert 1.0 < out.logits.std() < 5.0
     assert np.all(np.array(sizes) > 1e-3) and np.max(sizes) < 3 * np.min(sizes)
+
+
+def test_torch_cpu_counts_the_experts_that_its_routers_choose(make_workload_of):
+    model, workload = synthetic_model(TINY["qwen3_moe"]), make_workload_of(12, 6, 3, 500)
+    backend = TorchCpu()
+    backend.load(Execution(model, "float32", 2, workload.batch, workload.total_tokens), quiet)
+    prompt = np.array(workload.prompt_ids)
+    assert backend.expert_use() is None
+    tokens = np.array(backend.generate(prompt, workload.output_tokens).token_ids)
+    assert backend.expert_use() is None, "what is timed is not counted"
+    backend.score(prompt, tokens, [0, 5])
+    network = build_qwen(model, "float32", quiet)
+    chosen = []
+    for layer in network.model.layers:
+        layer.mlp.gate.register_forward_hook(lambda module, inputs, output: chosen.append(output[-1]))
+    with torch.inference_mode():
+        network(input_ids=torch.from_numpy(np.concatenate([prompt, tokens], axis=1)))
+    distinct = [
+        indices.view(3, 18, 2)[:, position].unique().numel() for indices in chosen for position in range(12, 17)
+    ]
+    use = backend.expert_use()
+    assert (use.counts, use.distinct) == (len(distinct), np.mean(distinct))
+
+
+def test_a_model_without_experts_has_no_count(make_workload_of):
+    model, workload = synthetic_model(TINY["qwen3"]), make_workload_of(4, 2, 1, 500)
+    backend = TorchCpu()
+    backend.load(Execution(model, "float32", 2, 1, workload.total_tokens), quiet)
+    backend.score(np.array(workload.prompt_ids), np.zeros((1, 2), dtype=np.int64), [0, 1])
+    assert backend.expert_use() is None

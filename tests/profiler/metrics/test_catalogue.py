@@ -69,7 +69,7 @@ def test_bandwidth_use_counts_weights_and_cache_against_the_ceiling_beside(
         precision="int4",
         cache="bfloat16",
     )
-    assert decode_step_bytes(case.measured.worker.engine, case.context, repetition) == read
+    assert decode_step_bytes(case.measured.worker, case.context, repetition) == read
     figure = case.figures["mbu"]
     assert figure.value == pytest.approx(read * 100 / 2e8)
     assert (figure.unit, figure.grade) == ("1", "derived")

@@ -125,7 +125,7 @@ def test_utilisation_agrees_with_the_recorded_metrics():
         assert decode.measured.mbu.ci95 == pytest.approx(row.metric("mbu").ci95, rel=1e-12)
         assert prefill.measured.mfu.value == pytest.approx(row.metric("mfu").value, rel=1e-12)
         worker, context = row.record.worker, Context(QWEN3_06B, 128, row.record.precision)
-        assert decode.work.total_bytes == decode_step_bytes(worker.engine, context, worker.repetitions[0])
+        assert decode.work.total_bytes == decode_step_bytes(worker, context, worker.repetitions[0])
 
 
 def test_shares_by_hand_and_the_ceiling_that_binds():
