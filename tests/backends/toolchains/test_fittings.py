@@ -171,7 +171,9 @@ def test_an_environment_cannot_be_used_while_it_is_made(furnished, tmp_path):
     )
     lock = furnished.home.with_name("1.0.lock")
     with subprocess.Popen([sys.executable, "-c", holder, lock], stdout=subprocess.PIPE) as other:
-        assert other.stdout is not None and other.stdout.readline()
-        with pytest.raises(UnavailableError, match="just being made or removed"):
-            environment.run(["/bin/true"], cwd=tmp_path, timeout_s=30)
-        other.kill()
+        try:
+            assert other.stdout is not None and other.stdout.readline()
+            with pytest.raises(UnavailableError, match="being made or removed"):
+                environment.run(["/bin/true"], cwd=tmp_path, timeout_s=30)
+        finally:
+            other.kill()
