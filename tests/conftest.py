@@ -19,6 +19,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser and a vendor's compiler take seconds, whatever they are asked."""
+    for item in items:
+        if item.get_closest_marker("browser") or item.get_closest_marker("toolchain"):
+            item.add_marker("slow")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test that drives a vendor's toolchain says why it cannot; where the toolchain was promised, it fails instead.
 

@@ -17,6 +17,8 @@ from backends.toolchains.own_packages import own_packages
 from backends.vendors.sophgo.fittings import SET_ASIDE, TpuMlir, bundled_glibc
 from profiler.run.supervisor import PROGRAM
 
+pytestmark = pytest.mark.slow
+
 VENDORS = Path(backends.vendors.__file__).parent
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from tests.backends.toolchains.conftest import Workshop, last_line, make_wheel
 
+pytestmark = pytest.mark.slow
+
 
 def appears(path: Path, process: "subprocess.Popen[str]") -> str:
     """The content of a file that comes into being while ``process`` runs."""

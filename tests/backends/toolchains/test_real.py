@@ -16,6 +16,8 @@ from profiler.run.plan import Plan
 from profiler.run.supervisor import PROGRAM, run_worker
 from tests.reports.cli.conftest import COMMAND
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_NETWORK = re.compile("index cannot be reached|no index that pip or uv is set to offers")
 
 

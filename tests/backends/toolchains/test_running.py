@@ -13,6 +13,8 @@ from backends.common.errors import InputError
 from backends.toolchains import running
 from backends.toolchains.running import ToolRun, run_tool, telling_line
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

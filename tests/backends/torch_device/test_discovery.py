@@ -15,6 +15,8 @@ from backends.torch_device.kinds import KINDS
 from profiler.run.supervisor import worker_environment
 from tests.profiler.devices.nvidia.fake_nvml import H100, fake_nvml
 
+pytestmark = pytest.mark.slow
+
 H200 = Device("NVIDIA H200", 140_000_000_000, 150_000_000_000, (9, 0))
 FAKE_TORCH_NPU = '''
 """torch-npu as its documentation shapes it: importing it adds the device type and its module to PyTorch."""

@@ -10,6 +10,8 @@ from backends.torch_device.paths import PLAIN, compiled_path, why_not_compiled
 from backends.torch_device.runner import Runner
 from backends.torch_device.weights import build_decoder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def logits(tiny_model):

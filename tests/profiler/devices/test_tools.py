@@ -9,6 +9,8 @@ import pytest
 
 from profiler.devices.screen.tool import Enquiry, Tool
 
+pytestmark = pytest.mark.slow
+
 QUICK = Tool("chip-smi", "ffff", ("info",), lambda answers: ())
 
 

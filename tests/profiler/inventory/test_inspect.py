@@ -17,6 +17,8 @@ from profiler.records.codec import decode
 from profiler.records.host import Component, Host
 from profiler.records.index import BUNDLE_SCHEMA, BundleIndex, WorkloadRecord
 
+pytestmark = pytest.mark.slow
+
 ENGINES = ("torch", "transformers", "onnxruntime", "onnxruntime_genai", "numpy", "pandas", "tokenizers")
 
 

@@ -10,6 +10,8 @@ from profiler.run import ceilings
 from profiler.run.ceilings import CeilingProbe, affordable_size
 from profiler.run.supervisor import worker_environment
 
+pytestmark = pytest.mark.slow
+
 
 def sample(at, rate):
     return CeilingSample(at_ns=at, amount=rate * 2.0, duration_ns=2_000_000_000)

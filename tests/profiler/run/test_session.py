@@ -13,6 +13,8 @@ from profiler.run.request import Request
 from profiler.run.session import run_session
 from tests.profiler.run.test_supervisor import another_python
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(plugin_folder, make_spec, make_workload_of, monkeypatch, tmp_path):

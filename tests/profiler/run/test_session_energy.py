@@ -14,6 +14,8 @@ from profiler.run.session import Request, run_session
 from profiler.sampling import instruments, watch
 from tests.profiler.devices.stand_in import POWER_W, StandIn
 
+pytestmark = pytest.mark.slow
+
 PROMPT_TOKENS, OUTPUT_TOKENS = 9, 5
 """Unlike any other test's, so that this one leaves no reference in the cache that another expects to compute."""
 

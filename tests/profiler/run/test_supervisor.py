@@ -23,6 +23,8 @@ from profiler.run.supervisor import (
     worker_environment,
 )
 
+pytestmark = pytest.mark.slow
+
 PRELUDE = """
 import json, os, signal, subprocess, sys, time
 plan = json.loads(sys.stdin.readline())

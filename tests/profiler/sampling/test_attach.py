@@ -19,6 +19,8 @@ from tests.profiler.devices.conftest import ENVIRONMENT
 from tests.profiler.devices.nvidia.fake_nvml import H100, NVMLError
 from tests.profiler.devices.stand_in import StandIn
 
+pytestmark = pytest.mark.slow
+
 
 class RealTime(LiveBoard):
     """A board on the machine's own clock."""

@@ -15,6 +15,8 @@ from profiler.sampling.instruments import Instruments, metered, open_instruments
 from profiler.sampling.watch import Watch
 from tests.profiler.devices.stand_in import PERIOD_S, POWER_W, StandIn
 
+pytestmark = pytest.mark.slow
+
 
 class Locked(StandIn):
     """There, but not for us."""

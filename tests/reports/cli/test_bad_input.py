@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 GOOD = {"--model": "qwen3-0.6b", "--target": "torch-cpu", "--workload": "smoke"}
 
 

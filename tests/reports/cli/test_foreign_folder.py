@@ -10,6 +10,8 @@ from backends.torch_device.discovery import ask_pytorch
 from profiler.run.ceilings import CeilingProbe
 from profiler.run.supervisor import worker_environment
 
+pytestmark = pytest.mark.slow
+
 COMMAND = Path(sys.executable).with_name("chipassay")
 PACKAGES = ("profiler", "backends", "reports", "msgspec")
 MODULES = ("json.py", "torch.py", "numpy.py", "worker.py")

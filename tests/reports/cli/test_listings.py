@@ -1,6 +1,10 @@
 """`chipassay devices` and `chipassay models`."""
 
+import pytest
+
 from profiler.models.presets import presets
+
+pytestmark = pytest.mark.slow
 
 
 def test_devices_tells_what_is_available_and_why_the_rest_is_not(chipassay):

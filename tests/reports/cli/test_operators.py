@@ -12,6 +12,8 @@ from profiler.models.presets import presets
 from tests.reports.bundles import bundle, write_bundle
 from tests.reports.placed import placed_bundles, placements, with_operators
 
+pytestmark = pytest.mark.slow
+
 PATHS = [
     "onnx-cann graph", "onnx-cann sub-graph", "onnx-cann single-op", "nncase float", "nncase ptq", "ascend-model",
     "rknn", "tpu-mlir",

@@ -10,6 +10,8 @@ from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import read_bundle
 from profiler.records.codec import DOCUMENTS, json_schema
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("torch-cpu", "onnx-cpu", "onnx-cpu@int8")
 IDS = ["torch-cpu@float32", "onnx-cpu@float32", "onnx-cpu@int8"]
 

@@ -8,6 +8,8 @@ import pytest
 from profiler.records.bundle import read_bundle
 from reports.render.json_report import report_schema
 
+pytestmark = pytest.mark.slow
+
 
 def words(*targets):
     return [word for target in targets for word in ("--target", target)]

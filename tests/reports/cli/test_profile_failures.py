@@ -4,6 +4,8 @@ import pytest
 
 from profiler.records.bundle import read_bundle
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finished(chipassay, small_run, tmp_path_factory):

@@ -14,6 +14,8 @@ from profiler.records.bundle import BundleWriter, read_bundle, target_file
 from tests.reports.bundles import bundle
 from tests.reports.cli.conftest import COMMAND, hear_every_signal
 
+pytestmark = pytest.mark.slow
+
 STAGES = ("prepare", "load", "score", "generate")
 
 

@@ -10,6 +10,8 @@ import pytest
 from profiler.records.bundle import read_bundle
 from tests.reports.cli.conftest import COMMAND, hear_every_signal
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def interrupt(environment, small_run, tmp_path):

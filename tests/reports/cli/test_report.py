@@ -17,6 +17,8 @@ from reports.judge.comparison.comparison import compare
 from reports.judge.judgement import judge
 from tests.reports.bundles import bundle, digest_of, host, write_bundle
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path):

@@ -13,6 +13,8 @@ import pytest
 from profiler.records.bundle import target_file
 from tests.reports.bundles import bundle, h200_bundle, kunpeng_bundle, write_bundle
 
+pytestmark = pytest.mark.slow
+
 
 def rewrite(folder, name, change):
     """Change a document of a bundle and its digest in the index, as another program might."""

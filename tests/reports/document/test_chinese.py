@@ -36,6 +36,8 @@ from tests.reports.bundles import (
 from tests.reports.metered import S, metered_target, reading
 from tests.reports.placed import placed_bundles
 
+pytestmark = pytest.mark.slow
+
 RECORDED = Path(__file__).parents[1] / "recorded" / "two_engines"
 QUOTED = re.compile(r"“[^”]*”")
 CODE = re.compile(r"`[^`]*`|https?://\S+|chipassay [a-z]+(?: --?[\w-]+)*")

@@ -20,6 +20,8 @@ from reports.render.html import render_html
 from reports.render.markdown import render_markdown
 from tests.reports.bundles import bundle, digest_of, h200_bundle, kunpeng_bundle
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"[A-Za-z]{3,}")

@@ -37,6 +37,8 @@ from tests.outcomes import altered
 from tests.reports import shown
 from tests.reports.bundles import bundle, h200_bundle, host, known_chip, modelled_bundle, modelled_target, target
 
+pytestmark = pytest.mark.slow
+
 IDS = ("tpu-mlir:bm1684x@float16", "nncase:k230@float32", "tpu-mlir:bm1690@int4")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

@@ -20,6 +20,8 @@ from tests.reports import shown
 from tests.reports.bundles import bundle, cuda_target, h200_bundle, kunpeng_bundle, modelled_target
 from tests.reports.placed import placed_bundles, placements, with_operators
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def comparison():

@@ -27,6 +27,8 @@ from reports.render.terminal import print_report
 from tests.reports import shown
 from tests.reports.bundles import bundle, digest_of, h200_bundle, kunpeng_bundle, write_bundle
 
+pytestmark = pytest.mark.slow
+
 CHIPS = ("huawei-ascend-910b3", "nvidia-h200-sxm", "rockchip-rk3576")
 MY_CHIP = """\
 schema: chipassay.chips/1

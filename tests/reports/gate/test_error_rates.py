@@ -7,6 +7,8 @@ import pytest
 
 from tests.reports.gate.simulated import MACHINES, SEEN_HERE, simulate
 
+pytestmark = pytest.mark.slow
+
 CHECKS = 60
 
 

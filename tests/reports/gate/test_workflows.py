@@ -13,6 +13,8 @@ import yaml
 from profiler.records.bundle import read_bundle
 from tests.reports.gate.conftest import run_bundle
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "ci"
 GITHUB = yaml.safe_load((DOCS / "github-actions.yml").read_text())
 GITLAB = yaml.safe_load((DOCS / "gitlab-ci.yml").read_text())

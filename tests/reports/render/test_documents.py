@@ -26,6 +26,8 @@ from reports.render.terminal import print_report
 from tests.outcomes import altered
 from tests.reports.bundles import bundle, digest_of, host, modelled_bundle, target
 
+pytestmark = pytest.mark.slow
+
 UTILISATIONS = 2 * 2 * 2
 """Phases, ceilings, and measured or declared."""
 HOSTILE = "<script>alert(1)</script>|`x`*"

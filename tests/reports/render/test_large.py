@@ -19,6 +19,8 @@ from reports.render.html import MOST_HELD, render_html
 from reports.render.json_report import render_json
 from tests.reports.bundles import FAILED, bundle, host, target
 
+pytestmark = pytest.mark.slow
+
 
 def many(bundles: int, each: int):
     """``bundles`` of ``each`` targets with ids of their own, one in eight failed; made on two machines."""

@@ -39,6 +39,8 @@ from tests.reports.bundles import (
 )
 from tests.reports.placed import with_operators
 
+pytestmark = pytest.mark.slow
+
 MANY = 30
 
 

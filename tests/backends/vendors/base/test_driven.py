@@ -11,6 +11,8 @@ from backends.vendors.base import driven
 from backends.vendors.base.driven import Driver, load_outputs
 from tests.backends.vendors.stand_in import StandIn
 
+pytestmark = pytest.mark.slow
+
 READ = "import json, os, sys, time\njob = json.load(open(sys.argv[1]))\n"
 ANSWER = READ + "open(job['result'], 'w').write(json.dumps({'seen': job['number']}))\n"
 ABORT = READ + "print('Unhandled exception. Not Supported Onnx op: Reciprocal', flush=True)\nos.abort()\n"

@@ -26,6 +26,8 @@ from profiler.models.workloads import make_workload
 from tests.backends.conftest import quiet
 from tests.backends.vendors.huawei.conftest import RECORDED, Recorded, recorded_operators
 
+pytestmark = pytest.mark.slow
+
 
 def examine(model, workload, device="910b1", precision="float16"):
     return AscendModel().examine(

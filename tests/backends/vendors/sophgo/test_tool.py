@@ -7,6 +7,8 @@ from backends.common.errors import WorkerError
 from backends.vendors.sophgo import commands
 from tests.backends.vendors.sophgo.conftest import recorded
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_graph_is_compiled_and_its_figures_read(make_tool, onnx_file, probe):
     found = make_tool().compile(onnx_file, "decode_layer", probe)

@@ -18,6 +18,8 @@ from profiler.sampling import instruments, watch
 from profiler.sampling.instruments import Channel, Instruments, open_instruments
 from profiler.sampling.watch import Watch
 
+pytestmark = pytest.mark.slow
+
 S = 1_000_000_000
 
 

@@ -13,6 +13,8 @@ from reports.judge.export_control.rules import rules
 from reports.judge.export_control.subject import subject_of
 from reports.judge.export_control.worlds import worlds
 
+pytestmark = pytest.mark.slow
+
 AC_S = date(2024, 6, 1)
 LATE = date(2026, 8, 1)
 STRICTNESS = {"not_3A090": 0, "exempt_note_2": 0, "3A090.b": 1, "3A090.a": 2}

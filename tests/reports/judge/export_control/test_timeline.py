@@ -8,6 +8,8 @@ import pytest
 from profiler.chips import load_chips
 from reports.judge.export_control import classify, timeline
 
+pytestmark = pytest.mark.slow
+
 
 def labels(name, destination="CN"):
     found = []

@@ -10,6 +10,8 @@ import pytest
 from reports.judge.projection.data import text_of
 from tests.reports.bundles import bundle, write_bundle
 
+pytestmark = pytest.mark.slow
+
 
 def chipassay(*arguments, columns="100"):
     done = subprocess.run(
