@@ -19,6 +19,8 @@ from backends.qwen.torch_model import build_qwen
 from backends.torch_cpu.backend import TorchCpu
 from tests.backends.qwen.families import TINY
 
+pytestmark = pytest.mark.slow
+
 POSITIONS = tuple(range(8))
 
 

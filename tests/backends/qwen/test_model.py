@@ -77,6 +77,7 @@ def test_cache_and_state_are_those_of_the_layers_that_keep_them(name):
     assert state == count.get("recurrent_state_bytes", 0) + count.get("conv_state_bytes_bf16", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(presets()))
 def test_the_tensors_are_those_that_transformers_allocates(name):
     from backends.qwen.torch_model import empty_qwen
