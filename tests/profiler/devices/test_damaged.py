@@ -12,6 +12,8 @@ from profiler.records.host import Component
 from tests.profiler.conftest import RECORDED
 from tests.profiler.devices.test_parsers import ALL, reads
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 TOOLS = installed().tools
 BANNERS = (
