@@ -18,10 +18,7 @@ from backends.qwen.model import ModelSpec
 from profiler.records.host import Host
 from profiler.records.quantity import Quantity
 from profiler.records.readings import (
-    HOST,
-    SECOND,
     TARGET,
-    WALL,
     EnergyReading,
     PowerModel,
     Reading,
@@ -365,38 +362,3 @@ class TargetRecord:
     def energy(self) -> EnergyReading | None:
         """Return what the meter of its hardware saw."""
         return self.measured.reading(TARGET).energy if self.measured else None
-
-    @property
-    def second_energy(self) -> EnergyReading | None:
-        """Return what another meter of that hardware saw."""
-        return self.measured.reading(SECOND).energy if self.measured else None
-
-    @property
-    def host_energy(self) -> EnergyReading | None:
-        """Return what the meter of the host's processor saw beside an accelerator."""
-        return self.measured.reading(HOST).energy if self.measured else None
-
-    @property
-    def wall_energy(self) -> EnergyReading | None:
-        """Return what the wall meter saw."""
-        return self.measured.reading(WALL).energy if self.measured else None
-
-    @property
-    def wall_reason(self) -> str:
-        """Return why the wall meter saw nothing."""
-        return self.measured.reading(WALL).reason if self.measured else ""
-
-    @property
-    def telemetry(self) -> Telemetry | None:
-        """Return what the monitor saw."""
-        return self.measured.telemetry if self.measured else None
-
-    @property
-    def sampler(self) -> SamplerCost | None:
-        """Return what watching cost."""
-        return self.measured.sampler if self.measured else None
-
-    @property
-    def preparation(self) -> dict[str, Any]:
-        """Return what was prepared."""
-        return self.measured.preparation if self.measured else {}

@@ -9,7 +9,8 @@ from profiler.disturbance.verdict import disturbance
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle
 from profiler.records.quantity import Quantity
-from profiler.records.readings import Telemetry
+from profiler.records.readings import WALL, Telemetry
+from profiler.records.target import Measured
 from reports.document import notation
 from reports.document.language import Words
 from reports.document.model import MOST_LISTED, MOST_OPEN, Facts, Fold, GroupView, Section, Several
@@ -85,9 +86,10 @@ def run_facts(row: Row, say: Words) -> list[tuple[str, str]]:
     """Return how one target was executed and measured, or what its vendor's tools reported instead."""
     if row.modelled:
         return examined_facts(row, say)
-    worker = row.record.worker
-    if worker is None:
+    measured = row.record.measured
+    if measured is None:
         return []
+    worker = measured.worker
     engine = worker.engine
     runs = counted(row.record)
     warmups = len(worker.repetitions) - len(runs)
@@ -109,12 +111,12 @@ def run_facts(row: Row, say: Words) -> list[tuple[str, str]]:
     facts += [(say("facts.trial", work=say.quoted(trial.work)), trial_text(trial, say)) for trial in worker.trials]
     packages = ", ".join(f"{name} {version}" for name, version in worker.packages.items())
     facts.append((say("facts.packages"), packages or say("facts.none_recorded")))
-    facts += metering_facts(row, say)
+    facts += metering_facts(row, measured, say)
     if worker.environment:
         variables = ", ".join(f"{key}={value}" for key, value in worker.environment.items())
         facts.append((say("facts.environment"), variables))
-    if row.record.preparation:
-        facts.append((say("facts.preparation"), details(row.record.preparation, say)))
+    if measured.preparation:
+        facts.append((say("facts.preparation"), details(measured.preparation, say)))
     return facts
 
 
@@ -127,28 +129,27 @@ def trial_text(trial: Trial, say: Words) -> str:
     return say("facts.trial.chosen" if trial.chosen else "facts.trial.slower", way=way, took=took, ready=ready)
 
 
-def metering_facts(row: Row, say: Words) -> list[tuple[str, str]]:
+def metering_facts(row: Row, measured: Measured, say: Words) -> list[tuple[str, str]]:
     """Return figures of energy, power and memory without a column, faults of the meter, and the device's state."""
-    record = row.record
     facts = [
         (say.title(metric), figure_text(figure, say))
         for metric in METRICS
         if metric.column == "details" and (figure := row.metric(metric.name)).value is not None
     ]
-    for reading in (record.energy, record.second_energy, record.host_energy, record.wall_energy):
-        if reading is not None and reading.faults:
-            faults = say.clauses([f"{fault.code}: {say.quoted(fault.text)}" for fault in reading.faults])
-            facts.append((say("facts.meter", meter=reading.meter), faults))
-    if record.wall_energy is not None:
-        facts.append((say("facts.wall_meter"), details(record.wall_energy.device, say)))
-    elif record.wall_reason:
-        reason = say.quoted(record.wall_reason)
-        facts.append((say("facts.wall_meter"), say("facts.wall_meter.not_read", reason=reason)))
-    if record.telemetry is not None:
-        name = say("facts.telemetry", source=record.telemetry.source)
-        facts.append((name, telemetry_text(record.telemetry, say)))
-    if record.sampler is not None:
-        cost = record.sampler
+    for reading in measured.readings:
+        if reading.energy is not None and reading.energy.faults:
+            faults = say.clauses([f"{fault.code}: {say.quoted(fault.text)}" for fault in reading.energy.faults])
+            facts.append((say("facts.meter", meter=reading.energy.meter), faults))
+    wall = measured.reading(WALL)
+    if wall.energy is not None:
+        facts.append((say("facts.wall_meter"), details(wall.energy.device, say)))
+    elif wall.reason:
+        facts.append((say("facts.wall_meter"), say("facts.wall_meter.not_read", reason=say.quoted(wall.reason))))
+    if measured.telemetry is not None:
+        name = say("facts.telemetry", source=measured.telemetry.source)
+        facts.append((name, telemetry_text(measured.telemetry, say)))
+    if measured.sampler is not None:
+        cost = measured.sampler
         share = f"{100 * (cost.cpu_s / cost.wall_s if cost.wall_s else 0.0):.2f}"
         facts.append((say("facts.watching"), say("facts.watching_text", count=cost.reads, share=share)))
     return facts

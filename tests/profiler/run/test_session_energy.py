@@ -9,6 +9,7 @@ from profiler.metrics.catalogue import Context, compute_metrics
 from profiler.models.presets import find_model
 from profiler.models.workloads import make_workload
 from profiler.records.bundle import read_bundle
+from profiler.records.readings import HOST
 from profiler.run.progress import Progress
 from profiler.run.session import Request, run_session
 from profiler.sampling import instruments, watch
@@ -68,13 +69,13 @@ def test_every_figure_comes_out_the_same_from_the_stored_record(bundle):
     ceilings = bundle.ceilings_of(target)
     context = Context(bundle.index.model.spec, PROMPT_TOKENS, target.precision, ceilings, target.accelerator)
     assert compute_metrics(target.measured, context) == target.metrics
-    assert target.sampler.reads >= target.energy.samples_taken
-    assert target.sampler.cpu_s / target.sampler.wall_s < 0.05
+    assert target.measured.sampler.reads >= target.energy.samples_taken
+    assert target.measured.sampler.cpu_s / target.measured.sampler.wall_s < 0.05
 
 
 def test_a_target_on_the_processor_needs_no_telemetry(bundle):
     (target,) = bundle.targets
-    assert target.telemetry is None and target.host_energy is None
+    assert target.measured.telemetry is None and target.measured.reading(HOST).energy is None
     for name in ("peak_device_memory", "peak_allocated_memory", "host_energy_per_output_token"):
         assert target.metrics[name].grade == "unavailable"
 

@@ -93,7 +93,7 @@ def test_the_packages_that_ran_are_recorded(bundle):
 
 
 def test_an_export_is_not_counted_in_peak_memory_but_told(bundle):
-    assert bundle.targets[1].preparation["export_bytes"] > 0
+    assert bundle.targets[1].measured.preparation["export_bytes"] > 0
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -45,7 +45,7 @@ def test_one_target_that_has_them_brings_the_columns():
 
 def test_the_details_tell_the_rest():
     row = group(metered_target()).rows[0]
-    facts = dict(metering_facts(row, ENGLISH))
+    facts = dict(metering_facts(row, row.record.measured, ENGLISH))
     assert facts["Allocated memory"].startswith("16.1")
     assert "instant power" in facts["Energy by power"] and "agrees within 0.0 %" in facts["Energy by power"]
     assert facts["Idle power"].startswith("72.0") and facts["Idle power, loaded"].startswith("72.0")
@@ -72,7 +72,7 @@ def test_a_run_that_was_mostly_disturbed_says_so_in_the_terminal_and_what_to_do(
 def test_a_fault_of_the_meter_is_told():
     fault = MeterFault(FROZEN, 2000 * S, 2005 * S, "the meter stood still although it was read (for 5.0 s)")
     row = group(metered_target(energy=reading(faults=(fault,)))).rows[0]
-    assert dict(metering_facts(row, ENGLISH))["Meter nvml"] == f"counter_frozen: {fault.text}"
+    assert dict(metering_facts(row, row.record.measured, ENGLISH))["Meter nvml"] == f"counter_frozen: {fault.text}"
 
 
 def test_sources_that_disagree_are_flagged_on_the_figure():
