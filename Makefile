@@ -7,8 +7,8 @@ INSTALLED := $(VENV)/.installed
 OUT ?= build/assay
 
 SOURCES := backends profiler reports tests docs
-# A module's tests stay in one process: they share what is costly to make.
-PARALLEL := -n 2 --dist loadfile
+# Three at a time on two cores, as many tests wait. A module's tests stay in one process: they share what is costly to make.
+PARALLEL := -n 3 --dist loadfile
 TOOLCHAINS ?= tpu-mlir nncase onnxruntime-cann
 
 .PHONY: help install assay toolchains test test-quick lint docs bench gpu-check clean
@@ -33,7 +33,7 @@ assay: $(INSTALLED)  ## run the main job and write the report
 toolchains: $(INSTALLED)  ## install the vendor toolchains that need nobody's consent, for the tests that drive them
 	for name in $(TOOLCHAINS); do $(BIN)/chipassay toolchain install $$name || exit; done
 
-test: lint  ## run the tests, two at a time
+test: lint  ## run the tests, three at a time
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-quick: $(INSTALLED)  ## run the tests that need no browser, no toolchain and no worker, in parallel

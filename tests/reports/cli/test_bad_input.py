@@ -26,7 +26,7 @@ def attempt(chipassay, tmp_path):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("model", "qwen3-06b", "unknown model 'qwen3-06b': did you mean 'qwen3-0.6b'?"),
+        ("model", "qwen3-06b", "unknown model 'qwen3-06b': did you mean 'qwen3-0.6b'"),
         ("target", "torch-gpu", "unknown target 'torch-gpu': did you mean 'torch-cpu'?"),
         ("target", "torch-cpu@int7", "unknown precision for torch-cpu 'int7': "),
         ("dtype", "float23", "unknown precision for torch-cpu 'float23': did you mean 'float32'?"),

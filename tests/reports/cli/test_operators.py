@@ -117,7 +117,7 @@ def test_a_checkpoint_needs_its_dimensions_only(chipassay, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ((), "no model given: name one (--model qwen3-8b)"),
-    (("--model", "qwen3-9b"), "did you mean 'qwen3-8b'?"),
+    (("--model", "qwen3-9b"), "or 'qwen3-8b'"),
     (("--model", "qwen3-8b", "--toolchain", "rkn"), "did you mean 'rknn'?"),
     (("--model", "qwen3-8b", "--dtype", "fp16"), "did you mean 'float16'?"),
     (("--model", "qwen3-8b", "--prompt-tokens", "0"), "--prompt-tokens"),
