@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,10 @@ import msgspec
 from backends.common.errors import InputError
 from backends.qwen.config import spec_of
 from backends.qwen.families import FAMILIES
+from backends.qwen.foreign import refuse_foreign_config, refuse_foreign_folder
 from backends.qwen.model import Model, ModelSpec
+from backends.qwen.parts import Weight
+from backends.qwen.stored import UNUSED, pieces
 
 _DTYPES = ("F32", "F16", "BF16")
 
@@ -33,11 +35,12 @@ def read_checkpoint(folder: Path) -> Model:
 
 def read_spec(folder: Path) -> ModelSpec:
     """Return the dimensions in ``folder/config.json``."""
+    refuse_foreign_folder(folder)
     path = folder / "config.json"
     if not path.is_file():
         raise InputError(f"{folder} is no model folder: it has no config.json; name a Hugging Face checkpoint folder")
     try:
-        config: dict[str, Any] = json.loads(path.read_text())
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(config, dict):
@@ -45,29 +48,13 @@ def read_spec(folder: Path) -> ModelSpec:
     kind = config.get("model_type")
     if kind not in FAMILIES:
         raise InputError(f"{path}: model_type is {kind!r}; chipassay knows {', '.join(FAMILIES)}")
-    _refuse_variants(path, config)
+    refuse_foreign_config(path, config)
     try:
         return msgspec.convert(asdict(spec_of(folder.resolve().name, config)), ModelSpec)
     except KeyError as error:
         raise InputError(f"{path} lacks {error.args[0]!r}; restore the checkpoint's own config.json") from error
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise InputError(f"{path} has a wrong value: {error}; restore the checkpoint's own config.json") from error
-
-
-def _refuse_variants(path: Path, config: dict[str, Any]) -> None:
-    """Refuse, by name, variants that the computed sizes and the exporters do not cover."""
-    rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    rope_type = rope.get("rope_type", rope.get("type", "default"))
-    if rope_type != "default":
-        raise InputError(f"{path}: rotary scaling {rope_type!r} is not supported; remove it to run the plain model")
-    if config.get("use_sliding_window"):
-        raise InputError(f"{path}: sliding-window attention is not supported")
-    if config.get("quantization_config"):
-        raise InputError(
-            f"{path}: the checkpoint is already quantised; name the original one and ask for @int8 or @int4"
-        )
-    if config.get("hidden_act", "silu") != "silu":
-        raise InputError(f"{path}: hidden_act is {config['hidden_act']!r}, but Qwen2 and Qwen3 use 'silu'")
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -87,28 +74,42 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _check_tensors(folder: Path, spec: ModelSpec, files: list[Path]) -> None:
-    """Check, before loading, that every tensor is there, undamaged, in its shape and a float type."""
+    """Check, before loading, that every tensor is there, in its shape and a float type, and that none is strange."""
+    stored = {name: (path, found) for path in files for name, found in _stored(path).items()}
+    used: set[str] = set()
+    missing: list[Weight] = []
+    for weight in spec.language_weights():
+        found = pieces(spec, weight, stored)
+        if not found:
+            missing.append(weight)
+        for piece in found:
+            path, (shape, dtype) = stored[piece.name]
+            if shape != piece.shape:
+                given, wanted = ("x".join(map(str, one)) for one in (shape, piece.shape))
+                raise InputError(f"{path}: {piece.name} is {given}, config.json says {wanted}")
+            if dtype not in _DTYPES:
+                raise InputError(f"{path}: {piece.name} is stored as {dtype}; {', '.join(_DTYPES)} are read")
+            used.add(piece.name)
+    if missing:
+        some = ", ".join(weight.name for weight in missing[:3])
+        elements = sum(weight.elements for weight in missing)
+        raise InputError(f"{folder} lacks {len(missing)} tensors ({elements:,} weights), among them {some}")
+    tied = {"lm_head.weight"} if spec.tied_embeddings else set()
+    strange = sorted(name for name in stored.keys() - used - tied if not UNUSED.search(name))
+    if strange:
+        raise InputError(
+            f"{folder} holds {len(strange)} tensors that no part of {spec.architecture} uses, among them "
+            f"{', '.join(strange[:3])}: without them it would compute another model's answer"
+        )
+
+
+def _stored(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return shape and type of every tensor in a file."""
     from safetensors import SafetensorError, safe_open
 
-    wanted = spec.tensor_shapes()
-    for path in files:
-        try:
-            with safe_open(path, framework="np") as handle:
-                for name in handle.keys():
-                    part = handle.get_slice(name)
-                    shape = wanted.pop(name, None)
-                    if shape is None:
-                        continue
-                    if tuple(part.get_shape()) != shape:
-                        given = "x".join(map(str, part.get_shape()))
-                        raise InputError(f"{path}: {name} is {given}, config.json says {'x'.join(map(str, shape))}")
-                    if part.get_dtype() not in _DTYPES:
-                        raise InputError(
-                            f"{path}: {name} is stored as {part.get_dtype()}; {', '.join(_DTYPES)} are read"
-                        )
-        except SafetensorError as error:
-            raise InputError(f"{path} is damaged or cut short ({error}); download it again") from error
-    if wanted:
-        some = ", ".join(list(wanted)[:3])
-        elements = sum(math.prod(shape) for shape in wanted.values())
-        raise InputError(f"{folder} lacks {len(wanted)} tensors ({elements:,} weights), among them {some}")
+    try:
+        with safe_open(path, framework="np") as handle:
+            slices = {name: handle.get_slice(name) for name in handle.keys()}
+            return {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in slices.items()}
+    except SafetensorError as error:
+        raise InputError(f"{path} is damaged or cut short ({error}); download it again") from error

@@ -27,7 +27,7 @@ def spec_of(name: str, config: dict[str, Any]) -> ModelSpec:
     """
     kind = config["model_type"]
     text: dict[str, Any] = config.get("text_config") or config
-    rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
+    rope = {**(text.get("rope_scaling") or {}), **(text.get("rope_parameters") or {})}
     heads = text["num_attention_heads"]
     hybrid = kind in _HEAD_DIM
     fraction = rope.get("partial_rotary_factor", text.get("partial_rotary_factor", _HYBRID_ROTARY if hybrid else 1.0))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.qwen.checkpoint import weight_files
 from backends.qwen.model import Model
+from backends.qwen.stored import pieces
 from backends.qwen.synthetic import fill
 
 if TYPE_CHECKING:
@@ -30,8 +31,13 @@ def weight_writer(model: Model) -> Callable[[str, torch.Tensor], None]:
         handle = safe_open(path, framework="pt")
         holders |= dict.fromkeys(handle.keys(), handle)
 
+    weights = {weight.name: weight for weight in (*model.spec.language_weights(), *model.spec.tower_weights())}
+
     def write(name: str, place: torch.Tensor) -> None:
-        place.copy_(holders[name].get_tensor(name))
+        for piece in pieces(model.spec, weights[name], holders):
+            part = place if piece.expert is None else place[piece.expert]
+            part = part if piece.rows is None else part[slice(*piece.rows)]
+            part.copy_(holders[piece.name].get_tensor(piece.name))
 
     return write
 

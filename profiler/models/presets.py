@@ -14,6 +14,7 @@ from backends.common import facts
 from backends.common.errors import InputError
 from backends.common.yaml_lines import Located
 from backends.qwen.checkpoint import read_checkpoint, read_spec
+from backends.qwen.foreign import refuse_foreign_file
 from backends.qwen.model import Model, ModelSpec
 from backends.qwen.synthetic import synthetic_model
 
@@ -141,6 +142,8 @@ def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
         if layers is not None:
             raise InputError("--layers works on presets only: a checkpoint is run whole")
         return read_checkpoint(folder)
+    if folder.is_file():
+        refuse_foreign_file(folder)
     if "/" in name_or_path or name_or_path.startswith("."):
         raise InputError(
             f"{name_or_path} is not a folder; give a preset (chipassay models) or the folder of a downloaded checkpoint"

@@ -80,7 +80,7 @@ BAD = {
     "no heads": (reconfigure(num_attention_heads=0, head_dim=None), r"config\.json has a wrong value: "),
     "rotary scaling": (
         reconfigure(rope_scaling={"rope_type": "yarn", "factor": 4.0}),
-        r"config\.json: rotary scaling 'yarn' is not supported; remove it",
+        r"config\.json: rope_parameters says 'default', rope_scaling says 'yarn'",
     ),
     "rotary scaling in the new place": (
         reconfigure(rope_parameters={"rope_type": "linear", "rope_theta": 1e6}),
@@ -89,7 +89,7 @@ BAD = {
     "a sliding window": (reconfigure(use_sliding_window=True), r"sliding-window attention is not supported"),
     "a quantised checkpoint": (
         reconfigure(quantization_config={"quant_method": "gptq"}),
-        r"already quantised; name the original one and ask for @int8 or @int4",
+        r"already quantised \(gptq\); name the original one and ask for @int8 or @int4",
     ),
     "another activation": (reconfigure(hidden_act="gelu"), r"hidden_act is 'gelu'"),
     "no weights": (
