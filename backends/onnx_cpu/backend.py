@@ -31,6 +31,7 @@ class OnnxCpu(Backend):
     name = "onnx-cpu"
     summary = "ONNX Runtime on the CPU (portable export, IO binding)"
     precisions = ("float32", "int8", "int4")
+    architectures = ("qwen2", "qwen3", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text")
 
     @classmethod
     def probe(cls, device: str) -> Availability:
@@ -44,7 +45,8 @@ class OnnxCpu(Backend):
         exporting = spec.weight_bytes("float32") * (18 if precision == "float32" else 35) // 10
         head = spec.embedding_parameters * 4 if spec.tied_embeddings and precision == "float32" else 0
         cache = spec.kv_bytes_per_token("float32") * workload.total_tokens * workload.batch
-        activations = 4 * workload.batch * workload.prompt_tokens * (3 * spec.intermediate_size + 4 * spec.hidden_size)
+        cache += 2 * spec.state_bytes("float32") * workload.batch
+        activations = 4 * workload.batch * workload.prompt_tokens * (3 * spec.channel_width + 4 * spec.hidden_size)
         running = spec.weight_bytes(precision) + head + cache + activations
         return max(exporting, running) + 500_000_000
 

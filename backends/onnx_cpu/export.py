@@ -24,6 +24,17 @@ GRAPH = "model.onnx"
 INT8_ACTIVATIONS = 4
 """``accuracy_level`` of MatMulNBits: activations are quantised to int8 per block, so products run on int8 dot units."""
 
+BUILDERS = {
+    "qwen2": "QwenModel",
+    "qwen3": "Qwen3Model",
+    "qwen2_5_vl": "Qwen25VLTextModel",
+    "qwen3_vl": "Qwen3VLTextModel",
+    "qwen3_5": "Qwen35TextModel",
+    "qwen3_5_moe": "Qwen35MoETextModel",
+    "qwen3_5_moe_text": "Qwen35MoETextModel",
+}
+"""The builder's class for the text model of each architecture that it can export."""
+
 _RECIPE = 1
 _BUILDER_PRECISION = {"float32": "FLOAT", "int8": "INT8", "int4": "INT4"}
 
@@ -80,11 +91,19 @@ def _builder(network: Any, precision: str, folder: Path) -> Any:
     """Return a builder that takes its weights from ``network`` instead of a folder on disk."""
     import onnx_ir
     import onnxruntime_genai.models  # noqa: F401 - its import puts the builder's own packages on sys.path
-    from builders.qwen import Qwen3Model, QwenModel
+    from builders import qwen
 
-    config = network.config
-    config._name_or_path = ""
-    family = Qwen3Model if config.model_type == "qwen3" else QwenModel
+    architectures = network.config.architectures
+    family = getattr(qwen, BUILDERS[network.config.model_type])
+    config = getattr(network.config, "text_config", network.config)
+    config.architectures, config._name_or_path = architectures, ""
+    if family.__name__.startswith("Qwen35") and "mrope_section" not in config.rope_parameters:
+        # The builder writes rotary sections only; a text token's three positions are equal, so any section is right.
+        config.rope_parameters = {
+            **config.rope_parameters,
+            "mrope_section": _sections(config),
+            "mrope_interleaved": True,
+        }
 
     class FromMemory(family):  # type: ignore[misc, valid-type]
         def load_weights(self, input_path: str) -> Any:
@@ -93,5 +112,16 @@ def _builder(network: Any, precision: str, folder: Path) -> Any:
     options: dict[str, Any] = {"prune_lm_head": True}
     if precision != "float32":
         options["accuracy_level"] = INT8_ACTIVATIONS
+        if getattr(config, "num_experts", 0):
+            # A router in four bits chooses other experts.
+            gates = ("moe/router", "shared_expert_gate")
+            layers = range(config.num_hidden_layers)
+            options["nodes_to_exclude"] = [f"/model/layers.{n}/{gate}/MatMul" for n in layers for gate in gates]
     kind = getattr(onnx_ir.DataType, _BUILDER_PRECISION[precision])
     return FromMemory(config, onnx_ir.DataType.FLOAT, kind, "cpu", str(folder / "scratch"), options)
+
+
+def _sections(config: Any) -> list[int]:
+    """Return rotary sections of time, height and width that fill the rotated half of a head."""
+    half = int(config.head_dim * config.rope_parameters["partial_rotary_factor"]) // 2
+    return [half - 2 * (half // 3), half // 3, half // 3]

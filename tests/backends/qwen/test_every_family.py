@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from backends.contract.backend import Execution
+from backends.onnx_cpu.backend import OnnxCpu
+from backends.onnx_cpu.export import exported_graph
 from backends.qwen.channels import Experts
 from backends.qwen.config import config_dict, spec_of
 from backends.qwen.families import FAMILIES, Architecture
@@ -60,6 +62,31 @@ def test_torch_cpu_gives_the_answer_of_the_reference(answered):
         assert np.array_equal(np.array(generated.token_ids), reference.tokens)
     scored = backend.score(prompt, reference.tokens, list(POSITIONS))
     assert np.abs(scored - reference.logits).max() < 1e-4
+
+
+def test_onnx_cpu_gives_the_answer_of_the_reference(answered):
+    model, workload, reference = answered
+    if model.spec.architecture not in OnnxCpu.architectures:
+        pytest.skip("the model builder of ONNX Runtime exports no such model")
+    backend = OnnxCpu()
+    execution = Execution(model, "float32", 2, workload.batch, workload.total_tokens)
+    backend.prepare(execution, quiet)
+    backend.load(execution, quiet)
+    prompt = np.array(workload.prompt_ids)
+    for _ in range(2):  # 7 steps: the second run starts on the other of two buffers of each state
+        generated = backend.generate(prompt, workload.output_tokens)
+        assert np.array_equal(np.array(generated.token_ids), reference.tokens)
+    scored = backend.score(prompt, reference.tokens, list(POSITIONS))
+    assert np.abs(scored - reference.logits).max() < 1e-3
+
+
+def test_a_router_is_never_quantised(make_workload_of):
+    import onnx
+
+    model = synthetic_model(TINY["qwen3_5_moe"])
+    path, _ = exported_graph(model, "int4", 2, quiet)
+    gates = [node for node in onnx.load(path, load_external_data=False).graph.node if "moe/router/MatMul" in node.name]
+    assert {node.op_type for node in gates} == {"MatMul"} and len(gates) == model.spec.layers
 
 
 def test_logits_are_neither_flat_nor_one_hot(answered):
