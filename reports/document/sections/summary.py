@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from backends.qwen.model import ModelSpec
 from profiler.disturbance.verdict import Disturbance
 from profiler.metrics.catalogue import METRICS
 from profiler.statistics.medians import median
@@ -27,13 +28,22 @@ def work_done(group: Group, say: Words) -> str:
     return say(
         "summary.work",
         model=spec.name,
-        parameters=notation.number(spec.parameters / 1e6),
+        parameters=_parameters(spec, say),
         weights=say(f"summary.weights.{group.model.weights_kind}"),
         workload=work.name,
         prompt=work.prompt_tokens,
         output=work.output_tokens,
         batch=work.batch,
     )
+
+
+def _parameters(spec: ModelSpec, say: Words) -> str:
+    """Return how many parameters ran: of a multimodal model the language model's, of a mixture the active ones too."""
+    kind = "language" if spec.vision or spec.audio else "whole"
+    size = say(f"summary.parameters.{kind}", count=notation.number(spec.language_parameters / 1e6))
+    if spec.experts is None:
+        return size
+    return say("summary.parameters.active", size=size, active=notation.number(spec.active_parameters() / 1e6))
 
 
 def summary(group: Group, comparison: Comparison, say: Words) -> tuple[str, ...]:
