@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from backends.contract.backend import (
     Availability,
@@ -14,6 +14,7 @@ from backends.contract.backend import (
     host_availability,
 )
 from backends.contract.workload import Workload
+from backends.qwen.families import Architecture
 from backends.qwen.model import QUANTISATION_BLOCK, ModelSpec
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class OnnxCpu(Backend):
     name = "onnx-cpu"
     summary = "ONNX Runtime on the CPU (portable export, IO binding)"
     precisions = ("float32", "int8", "int4")
-    architectures = ("qwen2", "qwen3", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text")
+    architectures = tuple(name for name in get_args(Architecture) if name not in ("qwen3_next", "qwen4_exp"))
 
     @classmethod
     def probe(cls, device: str) -> Availability:

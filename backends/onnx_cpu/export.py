@@ -17,23 +17,13 @@ import msgspec
 
 from backends.common.cache import cached_folder
 from backends.contract.backend import Progress
+from backends.onnx_cpu.builders import builder_class
 from backends.qwen.model import Model
 
 GRAPH = "model.onnx"
 
 INT8_ACTIVATIONS = 4
 """``accuracy_level`` of MatMulNBits: activations are quantised to int8 per block, so products run on int8 dot units."""
-
-BUILDERS = {
-    "qwen2": "QwenModel",
-    "qwen3": "Qwen3Model",
-    "qwen2_5_vl": "Qwen25VLTextModel",
-    "qwen3_vl": "Qwen3VLTextModel",
-    "qwen3_5": "Qwen35TextModel",
-    "qwen3_5_moe": "Qwen35MoETextModel",
-    "qwen3_5_moe_text": "Qwen35MoETextModel",
-}
-"""The builder's class for the text model of each architecture that it can export."""
 
 _RECIPE = 1
 _BUILDER_PRECISION = {"float32": "FLOAT", "int8": "INT8", "int4": "INT4"}
@@ -90,14 +80,12 @@ def _export(model: Model, precision: str, threads: int, folder: Path, progress: 
 def _builder(network: Any, precision: str, folder: Path) -> Any:
     """Return a builder that takes its weights from ``network`` instead of a folder on disk."""
     import onnx_ir
-    import onnxruntime_genai.models  # noqa: F401 - its import puts the builder's own packages on sys.path
-    from builders import qwen
 
     architectures = network.config.architectures
-    family = getattr(qwen, BUILDERS[network.config.model_type])
+    family = builder_class(network.config.model_type)
     config = getattr(network.config, "text_config", network.config)
     config.architectures, config._name_or_path = architectures, ""
-    if family.__name__.startswith("Qwen35") and "mrope_section" not in config.rope_parameters:
+    if network.config.model_type.startswith("qwen3_5") and "mrope_section" not in config.rope_parameters:
         # The builder writes rotary sections only; a text token's three positions are equal, so any section is right.
         config.rope_parameters = {
             **config.rope_parameters,

@@ -66,7 +66,7 @@ def test_torch_cpu_gives_the_answer_of_the_reference(answered):
 
 def test_onnx_cpu_gives_the_answer_of_the_reference(answered):
     model, workload, reference = answered
-    if model.spec.architecture not in OnnxCpu.architectures:
+    if model.spec.architecture not in OnnxCpu.architectures:  # qwen3_next and qwen4_exp
         pytest.skip("the model builder of ONNX Runtime exports no such model")
     backend = OnnxCpu()
     execution = Execution(model, "float32", 2, workload.batch, workload.total_tokens)
