@@ -47,7 +47,7 @@ lint: $(INSTALLED) docs  ## check style, types, who may import whom, and the doc
 	$(BIN)/lint-imports --no-cache
 
 docs: $(INSTALLED)  ## build the documentation into build/docs; a broken link or reference fails
-	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/docs/doctrees . build/docs/html
+	$(BIN)/python -m sphinx -E --quiet --fail-on-warning --keep-going -c docs -d build/docs/doctrees . build/docs/html
 
 bench: $(INSTALLED)  ## compare speed with peers, interleaved, beside the measured ceiling
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[peers]'
