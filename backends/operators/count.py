@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
-from backends.common.errors import InputError
+from backends.common.errors import InputError, UnavailableError
 from backends.qwen.model import BITS_PER_WEIGHT, QUANTISATION_BLOCK, Model, ModelSpec
 
 if TYPE_CHECKING:
@@ -88,6 +88,10 @@ def count_graph(model: ir.Model, bytes_per_element: float, matrix_bytes: float |
     return [_node(node, bytes_per_element, matrix) for node in model.graph]
 
 
+PORTABLE = ("qwen2", "qwen3")
+"""Architectures that the portable graph is written for."""
+
+
 def count_model(
     spec: ModelSpec,
     prompt_tokens: int,
@@ -100,7 +104,15 @@ def count_model(
 
     A prefill takes ``prompt_tokens`` and gives the logits of the last; a decode step attends to ``context_tokens``, its
     own among them. Names are those of the graphs of one layer, and of the model without any (embedding and head).
+
+    Raises:
+        UnavailableError: The portable graph cannot express the architecture.
     """
+    if spec.architecture not in PORTABLE:
+        raise UnavailableError(
+            f"the portable graph has no operators yet for {spec.architecture}, the architecture of {spec.name}; it "
+            f"covers {' and '.join(PORTABLE)}"
+        )
     from backends.portable.export import Form, build_graph  # brings onnx_ir, an engine's weight
 
     elements, matrix = element_bytes(precision)

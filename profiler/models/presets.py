@@ -123,10 +123,20 @@ def find_preset(name: str) -> Preset:
     Raises:
         InputError: No preset has the name; says which is near, or why none can exist.
     """
-    preset = presets().get(name.lower())
+    preset = _named(name)
     if preset is None:
         raise _unknown(name.lower())
     return preset
+
+
+def _named(name: str) -> Preset | None:
+    """Return the preset of a name or of a hub address, whatever its case."""
+    return presets().get(name.lower()) or _by_hub_id().get(name.lower())
+
+
+@cache
+def _by_hub_id() -> dict[str, Preset]:
+    return {preset.spec.hub_id.lower(): preset for preset in reversed(presets().values()) if preset.spec.hub_id}
 
 
 def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
@@ -134,7 +144,7 @@ def find_model(name_or_path: str, layers: int | None, seed: int) -> Model:
 
     ``layers`` shortens a preset; a checkpoint runs whole.
     """
-    preset = presets().get(name_or_path.lower())
+    preset = _named(name_or_path)
     if preset is not None:
         return synthetic_model(_cut(preset.spec, layers), seed)
     folder = Path(name_or_path).expanduser()
@@ -172,7 +182,7 @@ def _not_open() -> dict[str, _NotOpen]:
 
 def find_spec(name_or_path: str) -> ModelSpec:
     """Return the dimensions of a preset, or of the checkpoint in a folder, without its weights."""
-    preset = presets().get(name_or_path.lower())
+    preset = _named(name_or_path)
     if preset is not None:
         return preset.spec
     folder = Path(name_or_path).expanduser()

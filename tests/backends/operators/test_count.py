@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.common.errors import InputError
+from backends.common.errors import InputError, UnavailableError
 from backends.operators import Place, place_nodes
 from backends.operators.count import count_graph, count_model, element_bytes, sum_by_operator
 from backends.portable.export import Form, build_graph
 from backends.portable.writer import Writer
 from backends.qwen.model import Model, ModelSpec
+from tests.backends.qwen.families import TINY
 
 ACCELERATOR = Place("accelerator", "compiled", "a table")
 HOST = Place("host", "compiled", "a table")
@@ -194,3 +195,8 @@ def test_placing_nodes_loses_and_doubles_nothing(spec, cut):
     assert len({(p.operator, p.where) for p in placed}) == len(placed)
     on_host = sum(c.copies for c in costs[:cut])
     assert sum(p.count for p in placed if p.where == "host") == on_host
+
+
+def test_an_architecture_without_a_portable_graph_is_named():
+    with pytest.raises(UnavailableError, match="no operators yet for qwen3_moe"):
+        count_model(TINY["qwen3_moe"], 4, 5, "prefill", "float32")

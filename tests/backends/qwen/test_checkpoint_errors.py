@@ -139,6 +139,10 @@ def test_a_model_that_is_neither_preset_nor_folder_is_told(name, message):
         find_model(name, None, 0)
 
 
+def test_a_preset_is_found_by_its_address_on_the_hub():
+    assert find_model("Qwen/Qwen3.5-0.8B", None, 0).spec.name == "qwen3.5-0.8b"
+
+
 def test_a_preset_is_found_whatever_its_case():
     assert find_model("Qwen3-0.6B", None, 0).spec.name == "qwen3-0.6b"
 
