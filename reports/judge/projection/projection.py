@@ -11,7 +11,7 @@ from pathlib import Path
 from backends.common.errors import InputError, unknown
 from backends.qwen.model import ModelSpec
 from profiler.chips import Chip, load_chips
-from profiler.models.presets import find_model
+from profiler.models.presets import find_preset, presets
 from profiler.records.bundle import Bundle
 from profiler.records.quantity import Quantity
 from reports.judge.projection.backtest import fit_of
@@ -194,9 +194,12 @@ def _model(name: str | None, bundle: Bundle | None) -> Dimensions:
         if bundle is None:
             raise InputError("what to project? give a bundle, or --model PRESET (`chipassay models` lists them)")
         return Dimensions.of(_dense(bundle.index.model.spec))
+    preset = presets().get(name.lower())
+    if preset is not None:
+        _dense(preset.spec)  # published rows may name its language part, which is another model's
     found = find_dimensions(name)
     if found is None:
-        _dense(find_model(name, None, 0).spec)
+        find_preset(name)
         raise unknown("model", name.casefold(), dense_presets())
     return found
 

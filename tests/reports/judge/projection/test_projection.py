@@ -203,6 +203,7 @@ def test_without_ceilings_or_a_known_chip_only_memory_is_evidence(tmp_path):
         (["nvidia-h20-96gbb"], {"model": "qwen3-8b"}, "nvidia-h20-96gb"),
         (["nvidia-h20-96gb"], {"model": "qwen3-9b"}, "did you mean .*'qwen3-8b'"),
         (["nvidia-h20-96gb"], {"model": "qwen3-30b-a3b"}, "qwen3-30b-a3b cannot be projected: qwen3_moe"),
+        (["nvidia-h20-96gb"], {"model": "qwen3-vl-2b"}, "qwen3-vl-2b cannot be projected: qwen3_vl"),
         (["nvidia-h20-96gb"], {"model": "qwen3-8b", "precision": "bf17"}, "did you mean 'bf16'"),
         (["nvidia-h20-96gb"], {"model": "qwen3-8b", "stack": "vlm"}, "did you mean 'vllm'"),
         (["nvidia-h20-96gb"], {}, "give a bundle, or --model"),
