@@ -7,8 +7,8 @@ INSTALLED := $(VENV)/.installed
 OUT ?= build/assay
 
 SOURCES := backends profiler reports tests docs
-# Three at a time on two cores, as many tests wait. A module's tests stay in one process: they share what is costly to make.
-PARALLEL := -n 3 --dist loadfile
+# Three at a time on two cores, as many tests wait; neighbours stay together, as they share what is costly to make.
+PARALLEL := -n 3 --dist worksteal
 TOOLCHAINS ?= tpu-mlir nncase onnxruntime-cann
 
 .PHONY: help install assay toolchains test test-quick lint docs bench gpu-check clean
