@@ -179,4 +179,4 @@ def _as_is(kind: type, value: Any) -> Any:
     """Keep a value that is of its kind already; msgspec asks this of kinds that it does not know."""
     if isinstance(value, kind):
         return value
-    raise NotImplementedError
+    raise NotImplementedError  # how a hook tells msgspec that the value has the wrong type

@@ -6,7 +6,7 @@ To add a family, add an entry. Its key is the ``model_type`` of ``config.json``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from backends.qwen.vision import Tower
 
@@ -42,55 +42,30 @@ class Family:
         return "model.language_model." if self.nested else "model."
 
 
-def _plain(module: str, stem: str, **traits: bool) -> Family:
-    return Family(module, f"{stem}ForCausalLM", f"{stem}Config", **traits)  # type: ignore[arg-type]
+def _text(module: str, stem: str, config: str = "Config", **traits: Any) -> Family:
+    return Family(module, f"{stem}ForCausalLM", f"{stem}{config}", **traits)
 
+
+def _nested(module: str, stem: str, tower: Tower, **traits: Any) -> Family:
+    return Family(module, f"{stem}ForConditionalGeneration", f"{stem}Config", tower=tower, nested=True, **traits)
+
+
+_GATED: dict[str, Any] = {"qk_norm": True, "gated_attention": True, "norm_offset": 1}
 
 FAMILIES: dict[str, Family] = {
-    "qwen2": _plain("qwen2", "Qwen2", qkv_bias=True),
-    "qwen2_moe": _plain("qwen2_moe", "Qwen2Moe", qkv_bias=True),
-    "qwen2_vl": Family(
-        "qwen2_vl", "Qwen2VLForConditionalGeneration", "Qwen2VLConfig", qkv_bias=True, tower="qwen2_vl", nested=True
-    ),
-    "qwen2_5_vl": Family(
-        "qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLConfig", qkv_bias=True, tower="qwen2_5_vl",
-        nested=True,
-    ),
-    "qwen2_5_omni": Family(
-        "qwen2_5_omni", "Qwen2_5OmniThinkerForConditionalGeneration", "Qwen2_5OmniThinkerConfig", qkv_bias=True,
-        tower="qwen2_5_omni", nested=True,
-    ),
-    "qwen3": _plain("qwen3", "Qwen3", qk_norm=True),
-    "qwen3_moe": _plain("qwen3_moe", "Qwen3Moe", qk_norm=True),
-    "qwen3_vl": Family(
-        "qwen3_vl", "Qwen3VLForConditionalGeneration", "Qwen3VLConfig", qk_norm=True, tower="qwen3_vl", nested=True
-    ),
-    "qwen3_vl_moe": Family(
-        "qwen3_vl_moe", "Qwen3VLMoeForConditionalGeneration", "Qwen3VLMoeConfig", qk_norm=True, tower="qwen3_vl",
-        nested=True,
-    ),
-    "qwen3_omni_moe": Family(
-        "qwen3_omni_moe", "Qwen3OmniMoeThinkerForConditionalGeneration", "Qwen3OmniMoeThinkerConfig", qk_norm=True,
-        tower="qwen3_omni", nested=True,
-    ),
-    "qwen3_next": Family(
-        "qwen3_next", "Qwen3NextForCausalLM", "Qwen3NextConfig", qk_norm=True, gated_attention=True, fused_delta=True,
-        norm_offset=1,
-    ),
-    "qwen3_5": Family(
-        "qwen3_5", "Qwen3_5ForConditionalGeneration", "Qwen3_5Config", qk_norm=True, gated_attention=True,
-        norm_offset=1, tower="qwen3_vl", nested=True,
-    ),
-    "qwen3_5_moe": Family(
-        "qwen3_5_moe", "Qwen3_5MoeForConditionalGeneration", "Qwen3_5MoeConfig", qk_norm=True, gated_attention=True,
-        norm_offset=1, tower="qwen3_vl", nested=True,
-    ),
-    "qwen3_5_moe_text": Family(
-        "qwen3_5_moe", "Qwen3_5MoeForCausalLM", "Qwen3_5MoeTextConfig", qk_norm=True, gated_attention=True,
-        norm_offset=1,
-    ),
-    "qwen4_exp": Family(
-        "qwen4_exp", "Qwen4ExpForConditionalGeneration", "Qwen4ExpConfig", qk_norm=True, gated_attention=True,
-        norm_offset=1, tower="qwen3_vl", nested=True,
-    ),
-}  # fmt: skip
+    "qwen2": _text("qwen2", "Qwen2", qkv_bias=True),
+    "qwen2_moe": _text("qwen2_moe", "Qwen2Moe", qkv_bias=True),
+    "qwen2_vl": _nested("qwen2_vl", "Qwen2VL", "qwen2_vl", qkv_bias=True),
+    "qwen2_5_vl": _nested("qwen2_5_vl", "Qwen2_5_VL", "qwen2_5_vl", qkv_bias=True),
+    "qwen2_5_omni": _nested("qwen2_5_omni", "Qwen2_5OmniThinker", "qwen2_5_omni", qkv_bias=True),
+    "qwen3": _text("qwen3", "Qwen3", qk_norm=True),
+    "qwen3_moe": _text("qwen3_moe", "Qwen3Moe", qk_norm=True),
+    "qwen3_vl": _nested("qwen3_vl", "Qwen3VL", "qwen3_vl", qk_norm=True),
+    "qwen3_vl_moe": _nested("qwen3_vl_moe", "Qwen3VLMoe", "qwen3_vl", qk_norm=True),
+    "qwen3_omni_moe": _nested("qwen3_omni_moe", "Qwen3OmniMoeThinker", "qwen3_omni", qk_norm=True),
+    "qwen3_next": _text("qwen3_next", "Qwen3Next", fused_delta=True, **_GATED),
+    "qwen3_5": _nested("qwen3_5", "Qwen3_5", "qwen3_vl", **_GATED),
+    "qwen3_5_moe": _nested("qwen3_5_moe", "Qwen3_5Moe", "qwen3_vl", **_GATED),
+    "qwen3_5_moe_text": _text("qwen3_5_moe", "Qwen3_5Moe", "TextConfig", **_GATED),
+    "qwen4_exp": _nested("qwen4_exp", "Qwen4Exp", "qwen3_vl", **_GATED),
+}

@@ -76,7 +76,7 @@ class EnergyReading:
     samples_taken: int = 0
     longest_gap_s: float = 0.0
     clock_uncertainty_s: float = 0.0
-    """How far the samples of a meter with a clock of its own may lie from their moments on ours."""
+    """How far the samples of a meter with a separate clock may be from their moments on the host's clock."""
 
 
 @dataclass(frozen=True, slots=True)

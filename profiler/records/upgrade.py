@@ -1,6 +1,6 @@
 """Documents of schema 1 in the form of schema 2: plain JSON in, plain JSON out, no figure changed.
 
-Schema 1 kept every outcome of a target, and the reading of every meter, in a field of its own beside a status.
+Schema 1 had a status, one field for each possible outcome of a target, and one field for each meter's reading.
 """
 
 from __future__ import annotations

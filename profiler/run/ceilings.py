@@ -3,7 +3,7 @@
 Read bandwidth: all threads of the processor sum a float32 array far larger than any cache; an accelerator copies one,
 bytes read and written counted together. Matrix product: two square matrices, large enough to be compute-bound. A
 shared or virtual machine changes by tens of per cent within seconds (a two-core guest went from 29 to 53 GB/s and back,
-as its cores moved about the host), so one figure at the start of a run says little. A probe process of its own waits
+as its cores moved about the host), so one figure at the start of a run says little. A separate probe process waits
 beside the run; before each repetition and after the last, the worker pauses and the probe measures. A repetition is
 then judged against what the device could do at that moment.
 """

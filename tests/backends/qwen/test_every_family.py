@@ -164,3 +164,7 @@ def test_a_model_without_experts_has_no_count(make_workload_of):
     backend.load(Execution(model, "float32", 2, 1, workload.total_tokens), quiet)
     backend.score(np.array(workload.prompt_ids), np.zeros((1, 2), dtype=np.int64), [0, 1])
     assert backend.expert_use() is None
+
+
+def test_onnx_cpu_runs_all_but_two_families():
+    assert set(get_args(Architecture)) - set(OnnxCpu.architectures) == {"qwen3_next", "qwen4_exp"}

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from backends.contract.backend import DeviceMemory
+from backends.contract.backend import DeviceMemory, ExpertUse
 from profiler.metrics.catalogue import METRICS, decode_step_bytes
 from profiler.records.readings import EnergyReading, PowerSample, Telemetry
 from profiler.records.target import decode_rate
+from tests.backends.qwen.families import TINY
 
 MS = 1_000_000
 
@@ -272,3 +273,13 @@ def test_every_metric_says_what_it_is(make_case, make_repetition):
     for metric in METRICS:
         assert metric.definition.endswith(".") and metric.title and metric.better in ("higher", "lower")
         assert figures[metric.name].unit == metric.unit
+
+
+def test_counted_experts_take_the_place_of_uniform_ones_in_the_bytes_of_a_step(make_case, make_repetition):
+    spec = TINY["qwen3_moe"]
+    case = make_case([make_repetition(token_ms=(100, 200), batch=3)]).but(spec=spec)
+    worker, context = case.measured.worker, case.context
+    uniform = decode_step_bytes(worker, context, worker.repetitions[0])
+    counted = decode_step_bytes(replace(worker, expert_use=ExpertUse(2.0, 10)), context, worker.repetitions[0])
+    matrices = spec.layers * 3 * spec.hidden_size * spec.experts.width
+    assert uniform - counted == pytest.approx(4 * matrices * (spec.distinct_experts(3) - 2), abs=4)

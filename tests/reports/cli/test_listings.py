@@ -79,3 +79,18 @@ def test_doctor_reads_well_too(chipassay):
     text = chipassay("doctor", OMP_WAIT_POLICY="active").out
     assert " ! threads             OMP_WAIT_POLICY=active: waiting threads spin" in text
     assert "→ unset OMP_WAIT_POLICY" in text and "to improve" in text.splitlines()[-1]
+
+
+def test_models_shows_one_whole_with_every_reading_of_active(chipassay):
+    (row,) = chipassay("models", "qwen3-30b-a3b", "--json").json
+    assert row["active_parameters"] == {
+        "layers": 2_730_702_848, "with_head": 3_041_867_776, "with_embedding_and_head": 3_353_032_704,
+    }  # fmt: skip
+    assert {"torch-cpu", "onnx-cpu"} <= set(row["paths"]) and "nncase" not in row["paths"]
+    text = chipassay("models", "Qwen/Qwen3-30B-A3B").out
+    assert "8 of 128" in text and "3.04 B" in text and "torch-cpu" in text
+
+
+def test_layers_that_break_a_period_are_refused(chipassay):
+    done = chipassay("profile", "--model", "qwen3.5-0.8b", "--layers", 3, "--out", "never")
+    assert done.code == 2 and "multiple of 4" in done.err
