@@ -64,23 +64,23 @@ def _fact(key: str, value: Any, say: Words) -> str:
         if key in _SPECIAL:
             return _SPECIAL[key](value, say)
     except (KeyError, TypeError, AttributeError):  # a bundle may come from another version, or another hand
-        return f"{_words(key)} {value}"
+        return f"{_words(key, say)} {value}"
     if isinstance(value, list):
         shown = say.enumeration([str(entry) for entry in value[:_WIDE_LIST]])
         more = len(value) - _WIDE_LIST
-        return f"{_words(key)} {say('inventory.and_more', names=shown, count=more) if more > 0 else shown}"
+        return f"{_words(key, say)} {say('inventory.and_more', names=shown, count=more) if more > 0 else shown}"
     return _scalar(key, value, say)
 
 
 def _scalar(key: str, value: Any, say: Words) -> str:
     if isinstance(value, bool):
-        return _words(key) if value else say("inventory.not", what=_words(key))
+        return _words(key, say) if value else say("inventory.not", what=_words(key, say))
     if isinstance(value, dict):
-        return f"{_words(key)} {say.enumeration([f'{name} {entry}' for name, entry in value.items()])}"
+        return f"{_words(key, say)} {say.enumeration([f'{name} {entry}' for name, entry in value.items()])}"
     for ending, unit, divisor in _UNITS:
         if key.endswith(ending) and isinstance(value, int | float):
-            return f"{_words(key.removesuffix(ending))} {value / divisor:.4g} {unit}"
-    return f"{_words(key)} {say.quoted(str(value))}"
+            return f"{_words(key.removesuffix(ending), say)} {value / divisor:.4g} {unit}"
+    return f"{_words(key, say)} {say.quoted(str(value))}"
 
 
 def _cache(cache: dict[str, Any]) -> str:
@@ -103,8 +103,8 @@ def _packages(packages: dict[str, str], say: Words) -> str:
     return say("inventory.packages", count=len(packages), main=say.enumeration(main))
 
 
-def _words(key: str) -> str:
-    return key.replace("_", " ")
+def _words(key: str, say: Words) -> str:
+    return say.translated(f"inventory.key.{key}", key.replace("_", " "))
 
 
 _SPECIAL: dict[str, Callable[[Any, Words], str]] = {

@@ -1,8 +1,9 @@
 """The words of a report, in English or Simplified Chinese. Every sentence is a message of ``messages/*.yaml``.
 
 A message is a template of :meth:`str.format`; where a sentence depends on a number, it has the forms ``one`` and
-``other``, chosen by ``count``. Names, units and identifiers are shown as they were recorded. So are reasons, methods
-and remedies: a language other than English marks them as quotations.
+``other``, chosen by ``count``. Names, units and identifiers are shown as they were recorded. So are
+reasons, methods and remedies: a language other than English translates those it knows (:mod:`recorded`) and marks the
+others as quotations.
 
 To add a language, name it in :data:`LANGUAGES` and give every message a text in it. :func:`catalogue` says which
 messages a language lacks.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.common.errors import InputError, unknown
 from backends.common.yaml_lines import load_located
+from reports.document.recorded import Templates, compiled, translated
 
 if TYPE_CHECKING:
     from profiler.metrics.contract import Metric
@@ -63,8 +65,10 @@ class Words:
         return self("language.semicolon").join(parts)
 
     def quoted(self, recorded: str) -> str:
-        """Return prose recorded in English, marked as a quotation in other languages; one word stays as it is."""
-        return self("language.quoted", text=recorded) if " " in recorded else recorded
+        """Return prose recorded in English: translated where it is known, else a quotation; one word stays as it is."""
+        if self.language == "en" or " " not in recorded:
+            return recorded
+        return translated(recorded, _recorded(self.language)) or self("language.quoted", text=recorded)
 
     def title(self, metric: Metric) -> str:
         """Return the heading of a metric's column."""
@@ -100,6 +104,12 @@ def parse_language(text: str) -> Language:
         if text.strip().lower() == language:
             return language
     raise unknown("language", text, LANGUAGES)
+
+
+@cache
+def _recorded(language: Language) -> Templates:
+    entries = [entry for key, entry in catalogue().items() if key.startswith("recorded.")]
+    return compiled([(entry["en"], entry[language]) for entry in entries])
 
 
 @cache

@@ -30,11 +30,12 @@ from reports.document.sections.dependence import (
 from reports.document.sections.explained import explained
 from reports.document.sections.operators import shares_grid
 from reports.document.sections.reasons import why_open
-from reports.document.sections.standing import restricted_text
+from reports.document.sections.standing import label_text, restricted_text
 from reports.document.sections.summary import named
 from reports.judge.comparison.comparison import Comparison, Group, Row
 from reports.judge.dependence import Loss, Study, World
 from reports.judge.dependence.study import processor_key
+from reports.judge.export_control.classification import INDETERMINATE
 
 
 def dependence_tables(view: GroupView, say: Words) -> Section | None:
@@ -124,7 +125,7 @@ def standing_grid(rows: Sequence[Row], study: Study, comparison: Comparison, say
     for those in on.values():
         standing = study.standings[those[0].place]
         possible = standing.possible_labels
-        label = say.listing(possible) if standing.label == "indeterminate" and possible else standing.label
+        label = say.listing(possible) if standing.label == INDETERMINATE and possible else label_text(standing, say)
         chip = those[0].chip.name if those[0].chip else say("facts.not_read")
         why = why_open(standing, say)
         restricted = restricted_text(standing.restricted, say)

@@ -6,7 +6,8 @@ from reports.document import inventory_text as inventory
 from reports.document.language import Words
 from reports.document.sections.reasons import why_open
 from reports.judge.comparison.comparison import Comparison, Row
-from reports.judge.comparison.standing import standing
+from reports.judge.comparison.standing import Standing, standing
+from reports.judge.export_control.classification import INDETERMINATE
 
 
 def standing_facts(row: Row, comparison: Comparison, say: Words) -> list[tuple[str, str]]:
@@ -19,8 +20,8 @@ def standing_facts(row: Row, comparison: Comparison, say: Words) -> list[tuple[s
         made = f"{found.chip.foundry or unknown} ({found.chip.foundry_country or unknown})"
         memory = say("origin.maker_unknown", name=found.chip.memory_type or unknown)
         facts.append((say("facts.made_by"), say("facts.made_by_text", made=made, memory=memory)))
-    label = found.label
-    if label == "indeterminate" and found.possible_labels:
+    label = label_text(found, say)
+    if found.label == INDETERMINATE and found.possible_labels:
         label = say("facts.label_open", label=label, possible=say.listing(found.possible_labels))
     under = f" [{found.rule}: {found.citation}]" if found.rule else ""
     when = say("facts.as_of", day=found.as_of.isoformat(), destination=found.destination)
@@ -30,6 +31,11 @@ def standing_facts(row: Row, comparison: Comparison, say: Words) -> list[tuple[s
     if found.sources:
         facts.append((say("facts.sources"), say.clauses([say.quoted(source) for source in found.sources])))
     return facts
+
+
+def label_text(found: Standing, say: Words) -> str:
+    """Return the label of the rules; the open one in the reader's words."""
+    return say("facts.indeterminate") if found.label == INDETERMINATE else found.label
 
 
 def restricted_text(restricted: bool | None, say: Words) -> str:
