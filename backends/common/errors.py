@@ -61,3 +61,10 @@ def storage_errors(folder: Path, remedy: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(f"cannot write {error.filename or folder}: {reason}; {remedy}") from error
+
+
+def in_one_line(error: Exception) -> str:
+    """Return an engine's error in one line; the rest of its text belongs in a log."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    advice = "; use a smaller model, batch or prompt" if type(error).__name__ == "OutOfMemoryError" else ""
+    return f"{type(error).__name__}: {first}{advice}"

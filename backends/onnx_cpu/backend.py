@@ -41,6 +41,11 @@ class OnnxCpu(Backend):
         return host_availability(cls.name, device, packages)
 
     @classmethod
+    def arithmetic(cls, precision: str) -> str:
+        """Return what the matrix products are computed in."""
+        return ARITHMETIC[precision]
+
+    @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
         """Take the larger of exporting (the float32 model, and what is written from it) and running."""
         exporting = spec.weight_bytes("float32") * (18 if precision == "float32" else 35) // 10

@@ -29,6 +29,7 @@ from profiler.metrics.energy import (
 )
 from profiler.metrics.memory import PeakAllocatedMemory, PeakDeviceMemory, PeakMemory, PeakReservedMemory
 from profiler.records.ceilings import CeilingSample, ceiling_beside
+from profiler.records.plausibility import NOT_FINITE, impossible, plausible
 from profiler.records.quantity import Quantity
 from profiler.records.target import Measured, Repetition, WorkerReport, decode_rate
 
@@ -200,4 +201,12 @@ METRICS: tuple[Metric, ...] = (
 
 def compute_metrics(measured: Measured, context: Context) -> dict[str, Quantity]:
     """Return every figure of a target by its name."""
-    return {metric.name: metric.compute(measured, context) for metric in METRICS}
+    return {metric.name: compute_figure(metric, measured, context) for metric in METRICS}
+
+
+def compute_figure(metric: Metric, measured: Measured, context: Context) -> Quantity:
+    """Return one figure; one that cannot be true is unavailable, and says why."""
+    try:
+        return plausible(metric.name, metric.compute(measured, context))
+    except (ArithmeticError, ValueError) as error:  # a clock or a counter that stood still
+        return impossible(Quantity.unavailable(metric.unit, metric.title), NOT_FINITE, str(error))

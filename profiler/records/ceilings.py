@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from profiler.records.quantity import Quantity
 
@@ -18,13 +18,23 @@ class CeilingSample:
 
 
 @dataclass(frozen=True, slots=True)
+class CeilingTrial:
+    """How fast one library was before the run, per second; None if it failed (``failure`` says why)."""
+
+    library: str
+    rate: float | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ceilings:
     """What one device can do at best, sampled beside every repetition of every target on it.
 
-    ``device`` is ``cpu``, or an accelerator as PyTorch would name it. ``read_bandwidth`` in B/s (the processor sums a
-    large array with all threads; an accelerator copies one, and bytes read and written count); ``gemm`` in FLOP/s, by
-    arithmetic (``float32``, ``bfloat16``). Both are medians over the run; MBU and MFU use the samples right before and
-    after each repetition.
+    ``device`` is ``cpu``, or an accelerator as PyTorch would name it. ``read_bandwidth`` in B/s (the processor reads a
+    large array with all threads; an accelerator copies one, and bytes read and written count); ``gemm`` in operations
+    per second, by arithmetic (``float32``, ``bfloat16``, ``int8``). Both are medians over the run; MBU and MFU use the
+    samples right before and after each repetition. ``trials`` holds every library that was tried for ``read`` and for
+    each arithmetic; the fastest was sampled.
     """
 
     threads: int
@@ -33,6 +43,7 @@ class Ceilings:
     read_samples: tuple[CeilingSample, ...]
     gemm_samples: dict[str, tuple[CeilingSample, ...]]
     device: str = "cpu"
+    trials: dict[str, tuple[CeilingTrial, ...]] = field(default_factory=dict)
 
 
 def ceiling_beside(samples: Sequence[CeilingSample], begin_ns: int, end_ns: int) -> float | None:

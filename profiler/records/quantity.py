@@ -21,7 +21,8 @@ class Quantity:
     """A value with its unit, grade, method, number of samples and 95 % interval.
 
     ``value`` is None exactly when the grade is ``unavailable``; ``method`` then carries the reason. ``ci95`` is None
-    where no interval can be given (a single reading of a high-water mark, say).
+    where no interval can be given (a single reading of a high-water mark, say). ``raw`` is what was computed for a
+    figure that cannot be true (:mod:`profiler.records.plausibility`); it enters no conclusion.
     """
 
     value: float | None
@@ -30,6 +31,7 @@ class Quantity:
     method: str
     n: int = 0
     ci95: tuple[float, float] | None = None
+    raw: float | None = None
 
     def __post_init__(self) -> None:
         if self.grade not in GRADES:

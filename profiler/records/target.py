@@ -16,6 +16,7 @@ from backends.contract.compiled import Compiled
 from backends.operators import OperatorPlacement
 from backends.qwen.model import ModelSpec
 from profiler.records.host import Host
+from profiler.records.plausibility import plausible
 from profiler.records.quantity import Quantity
 from profiler.records.readings import (
     TARGET,
@@ -325,8 +326,8 @@ class TargetRecord:
 
     @property
     def metrics(self) -> dict[str, Quantity]:
-        """Return the figures by metric name."""
-        return self.outcome.metrics
+        """Return the figures by metric name; one that cannot be true is unavailable, whoever recorded it."""
+        return {name: plausible(name, figure) for name, figure in self.outcome.metrics.items()}
 
     @property
     def failure(self) -> Failure | None:

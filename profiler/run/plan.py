@@ -68,10 +68,3 @@ class Refusal(msgspec.Struct, frozen=True, tag_field="kind", tag="refusal"):
 
 Message = Event | Pause | Edge | Result | Refusal
 """One line of a worker's standard output."""
-
-
-def in_one_line(error: Exception) -> str:
-    """Return an engine's error in one line; the rest of its text belongs in a log."""
-    first = next(iter(str(error).strip().splitlines()), "")
-    advice = "; use a smaller model, batch or prompt" if type(error).__name__ == "OutOfMemoryError" else ""
-    return f"{type(error).__name__}: {first}{advice}"

@@ -24,6 +24,8 @@ from backends.common.errors import (
 )
 from backends.contract.backend import WorkerCommand
 from backends.contract.registry import Target, asked_chip, is_compiler, load_backend
+from profiler.ceilings.candidate import shape_like
+from profiler.ceilings.probe import CeilingProbe, NoProbe
 from profiler.energy.power_model import power_model
 from profiler.inventory import take_inventory
 from profiler.metrics.catalogue import Context, compute_metrics
@@ -45,9 +47,8 @@ from profiler.records.target import (
     Unavailable,
     WorkerReport,
 )
-from profiler.run.ceilings import CeilingProbe, NoProbe
 from profiler.run.parity import scored_positions
-from profiler.run.plan import Plan, Task
+from profiler.run.plan import Event, Plan, Task
 from profiler.run.progress import Progress
 from profiler.run.request import Request, hindrance
 from profiler.run.supervisor import PROGRAM, WORKER, WorkerFailedError, run_worker, worker_environment
@@ -158,7 +159,11 @@ class _Session:
                 return self.probes[device]
             arithmetic = sorted({load_backend(target.backend).arithmetic(target.precision) for target in targets})
             environment = worker_environment(self.request.threads)
-            self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device)
+            spec = self.request.model.spec
+            shape = shape_like(spec.hidden_size, spec.channel_width)
+            self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device, shape)
+            self.progress.event(Event("ceilings", "choosing the fastest library for each arithmetic"))
+            self.probes[device].choose()
         return self.probes[device]
 
     def _work(

@@ -18,10 +18,10 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from backends.common.errors import ChipassayError
+from backends.common.errors import ChipassayError, in_one_line
 from backends.contract.backend import Execution
 from profiler.records.bundle import CPU
-from profiler.run.plan import Edge, Event, Message, Pause, Plan, Refusal, Result, in_one_line
+from profiler.run.plan import Edge, Event, Message, Pause, Plan, Refusal, Result
 
 REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
                       "CUDA_DEVICE_ORDER")  # fmt: skip

@@ -18,6 +18,7 @@ from profiler.disturbance.verdict import EXTERNAL
 from profiler.metrics.catalogue import METRICS, Context, Metric
 from profiler.records.bundle import INDEX, Bundle
 from profiler.records.ceilings import Ceilings
+from profiler.records.plausibility import plausible
 from profiler.records.quantity import Grade, Quantity
 from profiler.records.target import Measured, Repetition, Status, TargetRecord
 from reports.judge.comparison.samples import counted
@@ -181,7 +182,7 @@ def _figure(metric: Metric, measured: Measured, context: Context, kept: Sequence
         worker = replace(measured.worker, repetitions=tuple(repetitions))
         return metric.compute(msgspec.structs.replace(measured, worker=worker), context)
 
-    whole = over(kept)
+    whole = plausible(metric.name, over(kept))
     if whole.value is None:
         return Figure(metric.unit, "unavailable", whole.method, ())
     if whole.n <= 1:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "machine", "model", "workload", "target", "status", "metric", "value", "unit", "grade", "n", "ci95_low",
     "ci95_high", "method", "bundle", "model_digest", "workload_digest", "processor", "export_label", "restricted",
+    "raw",
 )  # fmt: skip
 _RESTRICTED = {True: "yes", False: "no", None: "indeterminate"}
 
@@ -41,10 +42,11 @@ def report_frame(judgement: Judgement) -> pd.DataFrame:
                     row.machine, group.model.spec.name, group.workload.name, row.record.id, row.record.status, name,
                     figure.value, figure.unit, figure.grade, figure.n, low, high, figure.method, row.bundle.path.name,
                     row.record.model_digest, row.record.workload_digest, row.chip.name if row.chip else None,
-                    found.label, _RESTRICTED[found.restricted],
+                    found.label, _RESTRICTED[found.restricted], figure.raw,
                 ))  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({"value": "float64", "ci95_low": "float64", "ci95_high": "float64", "n": "int64"})
+    numbers = dict.fromkeys(("value", "raw", "ci95_low", "ci95_high"), "float64")
+    return frame.astype({**numbers, "n": "int64"})
 
 
 def figures(row: Row, study: Study) -> Iterator[tuple[str, Quantity]]:

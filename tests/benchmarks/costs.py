@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from backends.common.cache import ROOT_VARIABLE, cache_root
+from profiler.ceilings.probe import CeilingProbe
 from profiler.models.workloads import make_workload
 from profiler.records.bundle import CPU
 from profiler.records.quantity import Quantity
 from profiler.records.readings import TARGET
-from profiler.run.ceilings import CeilingProbe
 from profiler.run.plan import Event
 from profiler.run.supervisor import worker_environment
 from profiler.sampling.instruments import Instruments, metered, open_instruments

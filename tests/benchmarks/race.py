@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from backends.common.errors import ChipassayError
+from profiler.ceilings.probe import CeilingProbe
 from profiler.host.memory import available_bytes
 from profiler.records.bundle import CPU
 from profiler.records.ceilings import Ceilings
 from profiler.records.target import WorkerReport
-from profiler.run.ceilings import CeilingProbe
 from profiler.run.supervisor import worker_environment
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.lane import Course, Lane, run_job

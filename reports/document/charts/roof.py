@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HEIGHT_PX = 300
 _MARGIN = 2.0
+_CROSS = "M-1,-.6L-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Point:
     flop_s: float
     place: int
     is_decode: bool
+    is_above: bool = False
+    """Above its measured roof, which is therefore too low."""
 
 
 def roofline_chart(
@@ -62,9 +65,11 @@ def roofline_chart(
     hue = alt.Color("hue:N", scale=None)
     drawn = alt.Chart(pd.DataFrame(lines)).mark_line(strokeWidth=1.5, opacity=0.8)
     layers: list[alt.Chart] = [drawn.encode(x=x, y=y, detail="roof:N", color=hue)]
+    under = [point for point in points if not point.is_above]
     for shape, chosen in (
-        ("circle", [point for point in points if point.is_decode]),
-        ("square", [point for point in points if not point.is_decode]),
+        ("circle", [point for point in under if point.is_decode]),
+        ("square", [point for point in under if not point.is_decode]),
+        (_CROSS, [point for point in points if point.is_above]),
     ):
         if chosen:
             rows = [{"x": one.intensity_flop_per_byte, "y": one.flop_s, "hue": theme.colour(one.place)}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import CPU, Bundle
+from profiler.records.ceilings import CeilingTrial
 from profiler.records.host import Component
+from profiler.records.quantity import Quantity
 from reports.document import inventory_text as inventory
 from reports.document import notation
 from reports.document.language import Words
@@ -86,19 +90,32 @@ def _ceilings(bundle: Bundle, say: Words) -> list[tuple[str, str]]:
     facts = []
     for device, ceilings in bundle.ceilings.items():
         where = say("facts.threads", count=ceilings.threads) if device == CPU else device
-        figures = [(say("facts.read_bandwidth"), ceilings.read_bandwidth)]
-        figures += [(say("facts.matrix_product", arithmetic=name), one) for name, one in ceilings.gemm.items()]
-        facts += [
-            (
-                name,
-                say(
-                    "facts.ceiling", value=notation.quantity(one), grade=say(f"grade.{one.grade}"),
-                    method=say.quoted(one.method), n=one.n, where=where,
-                ),
-            )
-            for name, one in figures
-        ]  # fmt: skip
+        figures = [(say("facts.read_bandwidth"), ceilings.read_bandwidth, ceilings.trials.get("read", ()))]
+        figures += [
+            (say("facts.matrix_product", arithmetic=name), one, ceilings.trials.get(name, ()))
+            for name, one in ceilings.gemm.items()
+        ]
+        facts += [(name, _ceiling(one, trials, where, say)) for name, one, trials in figures]
     return facts
+
+
+def _ceiling(one: Quantity, trials: Sequence[CeilingTrial], where: str, say: Words) -> str:
+    """Return one limit, how it was measured, and how the libraries fared among which the fastest was chosen."""
+    text = say(
+        "facts.ceiling", value=notation.quantity(one), grade=say(f"grade.{one.grade}"), method=say.quoted(one.method),
+        n=one.n, where=where,
+    )  # fmt: skip
+    if len(trials) < 2:
+        return text
+    shown = say.enumeration([_trial(trial, one.unit, say) for trial in trials])
+    return say.clauses([text, say("facts.ceiling_trials", trials=shown)])
+
+
+def _trial(trial: CeilingTrial, unit: str, say: Words) -> str:
+    library = say.quoted(trial.library)
+    if trial.rate is None:
+        return say("facts.ceiling_trial.failed", library=library, failure=say.quoted(trial.failure))
+    return say("facts.ceiling_trial", library=library, rate=notation.with_unit(trial.rate, unit))
 
 
 def _reference(bundle: Bundle, say: Words) -> str:

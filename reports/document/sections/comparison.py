@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from profiler.disturbance.verdict import disturbance
 from profiler.metrics.catalogue import METRICS, Metric
+from profiler.records.plausibility import code_of
 from profiler.records.quantity import Grade
 from reports.document import notation
 from reports.document.language import Words
@@ -155,12 +156,13 @@ class Layout:
     def _cell(self, row: Row, metric: Metric, noted: bool) -> Cell:
         """Return a figure; a missing one has the number of the footnote that says why."""
         figure = row.metric(metric.name)
-        if figure.value is not None or not noted:
+        if figure.value is not None or not (noted or code_of(figure)):
             return Cell(notation.quantity(figure), notation.interval(figure))
         titles = self.footnotes.setdefault(figure.method, [])
         about = [self.say.title(one) for one in (metric, *self.folded.get(metric.name, []))]
         titles.extend(title for title in about if title not in titles)
-        return Cell(notation.DASH, footnote=list(self.footnotes).index(figure.method) + 1)
+        shown = code_of(figure) or notation.DASH
+        return Cell(shown, footnote=list(self.footnotes).index(figure.method) + 1)
 
     def _relative(self, row: Row) -> Cell:
         """Return decode throughput over that of the fastest."""

@@ -96,22 +96,31 @@ class GroupFigures:
         """Return the points of the drawn targets under their measured roofs; None if no roof is known."""
         say, study = self.say, self.study
         roofs: dict[tuple[str, str, str], RoofLine] = {}
-        points, nearest = [], (0.0, "")
+        points, above, nearest = [], 0, (0.0, "")
         for row in self.drawn:
             for phase in PHASES:
                 place = study.positions.get((row.place, phase))
-                if place is None or place.measured.bound is None:
+                if place is None:
                     continue
-                roof, share = place.measured.roof, place.measured.share.value or 0.0
-                assert roof.bandwidth.value and roof.compute.value
+                is_above, roof = place.measured.above is not None, place.measured.roof
+                if not (is_above or place.measured.bound) or not (roof.bandwidth.value and roof.compute.value):
+                    continue
+                share = place.measured.share.value or 0.0
                 key = (row.bundle.host.fingerprint, row.record.accelerator or "cpu", roof.arithmetic)
                 roofs.setdefault(key, RoofLine(row.label, roof.bandwidth.value, roof.compute.value, row.place))
                 points.append(Point(row.label, place.work.intensity_flop_per_byte, place.flop_per_s, row.place,
-                                    phase == "decode"))  # fmt: skip
+                                    phase == "decode", is_above))  # fmt: skip
+                above += is_above
                 nearest = max(nearest, (share, f"{row.label} ({phase_name(phase, say)})"))
         if not points:
             return None
-        title = say("roofline.title", count=len(points), nearest=nearest[1], share=notation.percent(nearest[0]))
+        under = len(points) - above
+        parts = []
+        if under:
+            parts.append(say("roofline.title", count=under, nearest=nearest[1], share=notation.percent(nearest[0])))
+        if above:
+            parts.append(say("roofline.title_above", count=above))
+        title = say.together(parts)
         axes = (say("roofline.axis_x"), say("roofline.axis_y"))
         labels = {point.label for point in points}
         return self._figure("roofline", title, say("roofline.key"),

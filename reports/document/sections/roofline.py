@@ -73,17 +73,15 @@ def _position(place: Position, say: Words) -> tuple[str, ...]:
         notation.with_unit(place.work.total_flops, "FLOP"),
         notation.with_unit(place.work.total_bytes, "B"),
         notation.number(place.work.intensity_flop_per_byte),
-        *(_share(one) for one in (place.measured.mbu, place.measured.mfu, place.declared.mbu, place.declared.mfu)),
+        *(_share(one, say) for one in (place.measured.mbu, place.measured.mfu, place.declared.mbu, place.declared.mfu)),
         say(f"roofline.bound.{bound}") if bound else notation.DASH,
     )
 
 
-def _share(figure: Quantity) -> str:
-    return (
-        notation.DASH
-        if figure.value is None
-        else f"{notation.GRADE_MARKS[figure.grade]}{notation.percent(figure.value)}"
-    )
+def _share(figure: Quantity, say: Words) -> str:
+    if figure.value is None:
+        return say("roofline.above_cell", share=notation.percent(figure.raw)) if figure.raw else notation.DASH
+    return f"{notation.GRADE_MARKS[figure.grade]}{notation.percent(figure.value)}"
 
 
 def verdict_of(row: Row, study: Study, group: Group, say: Words) -> list[str]:
@@ -108,6 +106,9 @@ def verdict_sentences(
 def _sentence(place: Position, say: Words) -> str:
     reached, declared = place.measured, place.declared
     values = {"phase": say(f"roofline.phase.{place.phase}"), "speed": notation.quantity(place.throughput)}
+    if (above := reached.above) is not None and above.raw is not None:
+        bound = say(f"roofline.bound.{'bandwidth' if above is reached.mbu else 'compute'}")
+        return say("roofline.verdict_above", bound=bound, share=notation.percent(above.raw), **values)
     if reached.bound is None:
         reached = declared
     if reached.bound is None or not reached.share.value:

@@ -22,6 +22,7 @@ from reports.judge.projection.formats import Format, find_format, formats
 from reports.judge.projection.groups import chip_family
 from reports.judge.projection.intervals import Forecaster
 from reports.judge.projection.own_runs import observations_of
+from reports.judge.projection.roof import held, least_s
 from reports.judge.projection.situation import MEMORY_IN_USE, Device, Figure, Situation
 from reports.judge.projection.stacks import Stack, default_stack, find_stack
 from reports.judge.reason import Reason
@@ -257,7 +258,7 @@ def _project(chip: Chip, question: _Question, known: Projector) -> ChipProjectio
         notes.append(_standing_of(situation, seen, known))
     if situation.device.board_power_w is None:
         notes.append(Reason("no_power", {"chip": chip.name}))
-    figures |= _timed(situation, corners, known)
+    figures |= _timed(situation, corners, known, notes)
     figures = {name: figures[name] for name in _ORDER}
     return ChipProjection(
         chip.id, chip.name, chip.vendor, stack.id, devices, fits, seen, figures, tuple(notes), situation,
@@ -323,15 +324,26 @@ def _method(situation: Situation, known: Projector, how: str) -> Quantity:
     )  # fmt: skip
 
 
-def _timed(situation: Situation, corners: tuple[Device, Device], known: Projector) -> dict[str, Projected]:
-    """Times, rates and energy; disputed figures of the chip widen the intervals."""
+def _timed(
+    situation: Situation, corners: tuple[Device, Device], known: Projector, notes: list[Reason]
+) -> dict[str, Projected]:
+    """Times, rates and energy; disputed figures of the chip widen the intervals, its roof ends them.
+
+    A fit that asks for more than the roof is added to ``notes``.
+    """
     how = "bytes / (efficiency x bandwidth) + FLOPs / (efficiency x peak) + layers x overhead"
     base = _method(situation, known, how)
 
     def seconds(figure: Figure) -> tuple[float, float, float]:
         middle = known.time.predict(situation, figure)
-        best, worst = (known.time.predict(replace(situation, device=device), figure) for device in corners)
-        return middle.value, min(middle.low, best.low), max(middle.high, worst.high)
+        at_best, at_worst = (replace(situation, device=device) for device in corners)
+        best, worst = known.time.predict(at_best, figure), known.time.predict(at_worst, figure)
+        low, high = min(middle.low, best.low), max(middle.high, worst.high)
+        found = held(middle.value, low, high, least_s(situation, figure), least_s(at_best, figure))
+        if found.asked is not None:
+            share = {"figure": figure, "share": f"{100 * found.asked:.0f}"}
+            notes.append(Reason("above_roof", {"chip": situation.device.name, **share}))
+        return found.value, found.low, found.high
 
     def made(unit: str, value: float, low: float, high: float, method: str = base.method) -> Projected:
         return Projected(replace(base, value=value, unit=unit, method=method), (low, high))

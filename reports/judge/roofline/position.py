@@ -12,6 +12,7 @@ from typing import Literal
 
 from backends.qwen.model import BITS_PER_WEIGHT
 from profiler.records.ceilings import CeilingSample, ceiling_beside
+from profiler.records.plausibility import ABOVE_CEILING, code_of, utilisation
 from profiler.records.quantity import Quantity
 from profiler.records.target import Repetition
 from profiler.statistics.intervals import median_ci95
@@ -39,6 +40,11 @@ class Reached:
         if self.mbu.value is None or self.mfu.value is None:
             return None
         return "bandwidth" if self.mbu.value >= self.mfu.value else "compute"
+
+    @property
+    def above(self) -> Quantity | None:
+        """The utilisation that lies above its ceiling, which therefore is too low; None if neither does."""
+        return next((one for one in (self.mbu, self.mfu) if code_of(one) == ABOVE_CEILING), None)
 
     @property
     def share(self) -> Quantity:
@@ -147,7 +153,7 @@ def _beside(
     if not shares:
         return Quantity.unavailable("1", "no ceiling was measured beside the repetitions")
     how = "needed per second over the ceiling measured beside each repetition, median"
-    return Quantity(median(shares), "1", "derived", how, len(shares), median_ci95(shares))
+    return utilisation(Quantity(median(shares), "1", "derived", how, len(shares), median_ci95(shares)))
 
 
 def _against(amount: float, passes: Sequence[tuple[Repetition, float]], roof: Quantity) -> Quantity:
@@ -155,4 +161,4 @@ def _against(amount: float, passes: Sequence[tuple[Repetition, float]], roof: Qu
         return Quantity.unavailable("1", roof.method)
     shares = [amount / seconds / roof.value for _, seconds in passes]
     how = f"needed per second over the {roof.method}, median"
-    return Quantity(median(shares), "1", "declared", how, len(shares), median_ci95(shares))
+    return utilisation(Quantity(median(shares), "1", "declared", how, len(shares), median_ci95(shares)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backends.torch_device.discovery import ask_pytorch
-from profiler.run.ceilings import CeilingProbe
+from profiler.ceilings.probe import CeilingProbe
 from profiler.run.supervisor import worker_environment
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,1 @@
+"""Libraries that multiply matrices and read memory on the processor, one a file."""
