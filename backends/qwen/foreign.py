@@ -8,8 +8,11 @@ from typing import Any
 
 from backends.common.errors import InputError
 from backends.qwen.families import FAMILIES
+from backends.qwen.rotary import PLAIN, rope_type
 
 LFS = b"version https://git-lfs.github.com/spec/"
+WINDOWED = ("qwen2", "qwen2_vl", "qwen2_5_vl", "qwen3", "qwen3_moe")
+"""Families whose sliding windows are computed, as transformers does."""
 _OTHER_HEADS = ("SequenceClassification", "TokenClassification", "QuestionAnswering", "RewardModel", "ProcessReward")
 
 
@@ -60,7 +63,7 @@ def refuse_foreign_config(path: Path, config: dict[str, Any]) -> None:
     """Refuse, by name, what ``config.json`` says and no path here computes.
 
     Raises:
-        InputError: The model has another head, attends both ways, is quantised, or its rotary settings are not plain.
+        InputError: The model has another head, attends both ways, or its rotary settings are neither plain nor YaRN.
     """
     kind = config["model_type"]
     head = (config.get("architectures") or [FAMILIES[kind].network])[0]
@@ -69,48 +72,25 @@ def refuse_foreign_config(path: Path, config: dict[str, Any]) -> None:
     text: dict[str, Any] = config.get("text_config") or config
     if text.get("is_causal") is False or config.get("is_causal") is False:
         raise InputError(f"{path}: is_causal is false: a bidirectional encoder, which generates no text")
-    _refuse_quantised(path, config)
     _refuse_rotary(path, text)
+    if text.get("attention_bias") and not FAMILIES[kind].qkv_bias:
+        raise InputError(f"{path}: attention_bias is true, but the attention of {kind} adds no bias here")
     types = text.get("layer_types") or []
-    if text.get("use_sliding_window") or "sliding_attention" in types:
-        raise InputError(f"{path}: sliding-window attention is not supported")
-    if text.get("hidden_act", "silu") != "silu":
-        raise InputError(f"{path}: hidden_act is {text['hidden_act']!r}, but the Qwen models here use 'silu'")
-
-
-def _refuse_quantised(path: Path, config: dict[str, Any]) -> None:
-    settings = config.get("quantization_config") or config.get("compression_config")
-    beside = path.with_name("quantize_config.json")
-    if settings:
-        kind = settings.get("quant_method") or settings.get("format") or "an unnamed method"
-        block = settings.get("weight_block_size") or settings.get("group_size")
-        size = f", block {block[0] if isinstance(block, list) else block}" if block else ""
-    elif beside.is_file():
-        found = _json(beside)
-        kind, size = "gptq", f", {found.get('bits')} bits, group {found.get('group_size')}"
-    else:
-        return
-    raise InputError(
-        f"{path.parent}: the checkpoint is already quantised ({kind}{size}); name the original one and ask for "
-        "@int8 or @int4"
-    )
+    if (text.get("use_sliding_window") or "sliding_attention" in types) and kind not in WINDOWED:
+        raise InputError(f"{path}: sliding-window attention of {kind} is not supported")
 
 
 def _refuse_rotary(path: Path, text: dict[str, Any]) -> None:
-    """Refuse any rotary scaling; where the old and the new key differ, nobody knows which one the author meant."""
-    found = {key: _rope_type(text[key]) for key in ("rope_parameters", "rope_scaling") if text.get(key)}
+    """Refuse rotary scaling but YaRN; where the old and the new key differ, nobody knows which one the author meant."""
+    kinds = {key: rope_type(text[key]) for key in ("rope_parameters", "rope_scaling") if text.get(key)}
+    found = {key: "default" if kind in PLAIN else kind for key, kind in kinds.items()}
     if len(set(found.values())) > 1:
         raise InputError(
             f"{path}: rope_parameters says {found['rope_parameters']!r}, rope_scaling says {found['rope_scaling']!r}"
         )
     for kind in found.values():
-        if kind != "default":
+        if kind not in ("default", "yarn"):
             raise InputError(f"{path}: rotary scaling {kind!r} is not supported; remove it to run the plain model")
-
-
-def _rope_type(rope: dict[str, Any]) -> str:
-    kind = rope.get("rope_type") or rope.get("type") or "default"
-    return "default" if kind == "mrope" else str(kind)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -40,6 +40,10 @@ def hindrance(target: Target, request: Request) -> UnavailableError | None:
             f"{target.backend} has no path for {spec.architecture}, the architecture of {spec.name}; it runs "
             f"{', '.join(backend.architectures)}"
         )
+    if spec.long_context and not backend.long_context:
+        return UnavailableError(
+            f"{target.backend} does not compute {' and '.join(spec.long_context)} of {spec.name}; torch-cpu does"
+        )
     here: Availability = backend.probe(target.device)
     if not here.available:
         return UnavailableError(f"{target.id} is unavailable: {here.reason}; {here.remedy}")
