@@ -1,4 +1,4 @@
-"""Every key of ``config.json`` is read, known to be without effect, refused at another value, or named in the record."""
+"""Every key of ``config.json`` is read, known to have no effect, refused at another value, or named in the record."""
 
 from __future__ import annotations
 

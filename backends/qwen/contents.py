@@ -27,8 +27,7 @@ class Contents:
         self.headers: dict[str, Header] = {}
         for path in self.files:
             self.headers |= _headers(path)
-        found = form.find(self.headers, self.values) if form else ()
-        self.quantised: dict[str, Quantised] = {weight.name: weight for weight in found}
+        self.quantised: dict[str, Quantised] = self._find(form) if form else {}
         for weight in self.quantised.values():
             module = weight.name.removesuffix(".weight")
             if form and form.keeps_plain(module):
@@ -36,6 +35,12 @@ class Contents:
                     f"{folder}: the settings say that {module} is not quantised, but its weight is stored as "
                     f"{self.headers[weight.parts['weight']].dtype}: one of them is of another checkpoint"
                 )
+
+    def _find(self, form: Form) -> dict[str, Quantised]:
+        try:
+            return {weight.name: weight for weight in form.find(self.headers, self.values)}
+        except InputError as error:
+            raise InputError(f"{error} ({form.label})") from error
 
     def plain(self) -> Mapping[str, Header]:
         """Return every weight under the name, with the shape and type that a plain checkpoint gives it."""
@@ -84,8 +89,17 @@ def weight_files(folder: Path) -> list[Path]:
             raise InputError(f"{index} is not a valid safetensors index: {error}") from error
     for name in names:
         if not (folder / name).is_file():
-            raise InputError(f"{folder} has no {name}; download the checkpoint again (safetensors, not .bin)")
+            raise InputError(f"{folder} has no {name}; {_why_missing(folder, name)}")
     return [folder / name for name in names]
+
+
+def _why_missing(folder: Path, name: str) -> str:
+    """Return what to do about a weight file that is not there."""
+    if (folder / name).is_symlink():
+        return f"it is a link to {(folder / name).readlink()}, which is not there: download the checkpoint again"
+    if next(folder.glob("model-*-of-*.safetensors"), None) and name == "model.safetensors":
+        return "it holds parts of one: download model.safetensors.index.json too"
+    return "download the checkpoint again (safetensors, not .bin)"
 
 
 def _headers(path: Path) -> dict[str, Header]:

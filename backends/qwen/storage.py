@@ -1,4 +1,4 @@
-"""How a checkpoint is stored, and what of it no part uses: recorded with the model, so that nothing is dropped silently."""
+"""How a checkpoint is stored, and what of it no part uses: recorded with the model, so nothing is dropped silently."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from backends.common.errors import InputError
-from backends.qwen.quantised.form import FLOATS, Form, Headers, Quantised, Small, need
+from backends.qwen.quantised.form import FLOATS, Form, Headers, NotRead, Quantised, Small, need
 from backends.qwen.quantised.packing import unpack
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Awq(Form):
         bits = int(settings.get("bits", settings.get("w_bit", 4)))
         version = str(settings.get("version") or settings.get("format") or "gemm").lower()
         if bits != 4 or version not in ("gemm", "exllama", "ipex"):
-            raise ValueError(f"AWQ of {bits} bits in the layout {version}")
+            raise NotRead(f"AWQ of {bits} bits in the layout {version}")
         self.group = int(settings.get("group_size", settings.get("q_group_size", 128)))
         self.plain = tuple(settings.get("modules_to_not_convert") or ())
         self.label = f"AWQ, 4 bits, {'one group' if self.group < 1 else f'group {self.group}'}"

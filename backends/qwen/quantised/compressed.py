@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backends.common.errors import InputError
-from backends.qwen.quantised.form import FLOATS, Form, Headers, Quantised, Small, check_groups, need
+from backends.qwen.quantised.form import FLOATS, Form, Headers, NotRead, Quantised, Small, check_groups, need
 from backends.qwen.quantised.fp8 import OCTETS, spread
 from backends.qwen.quantised.packing import unpack
 
@@ -59,7 +59,7 @@ class Compressed(Form):
         formats = {name, *(group["format"] for group in groups if group.get("format"))}
         sparsity = (settings.get("sparsity_config") or {}).get("format") or "dense"
         if not formats <= set(_FORMATS) or sparsity != "dense":
-            raise ValueError(f"compressed-tensors of {', '.join(sorted({*formats, sparsity} - set(_FORMATS)))}")
+            raise NotRead(f"compressed-tensors of {', '.join(sorted({*formats, sparsity} - set(_FORMATS)))}")
         self._schemes = tuple(_scheme(group) for group in groups if group.get("weights"))
         self.plain = tuple(settings.get("ignore") or ())
         sizes = dict.fromkeys(f"{scheme.bits} bits, {_scope(scheme)}" for scheme in self._schemes)
@@ -83,8 +83,7 @@ class Compressed(Form):
                 continue
             scheme = self._of(stem)
             if scheme is None:
-                raise InputError(f"{header.path}: {name} is stored as {header.dtype}, but config_groups names no scheme "
-                                 "for it")  # fmt: skip
+                raise InputError(f"{header.path}: {name} is {header.dtype}, but config_groups names no scheme for it")
             packed = leaf == "weight_packed"
             shape = self._shape(headers, small, name, stem, scheme) if packed else header.shape
             parts = {"weight": name, **_scales(headers, small, name, stem, scheme, shape, packed=packed)}
@@ -98,7 +97,7 @@ class Compressed(Form):
         if stored.dtype != "I32" or stored.shape != (rows, -(-columns * scheme.bits // 32)):
             found = "x".join(map(str, stored.shape))
             raise InputError(
-                f"{stored.path}: {name} is {found} of {stored.dtype}, which is not {rows}x{columns} of {scheme.bits} bits"
+                f"{stored.path}: {name} is {found} of {stored.dtype}, not {rows}x{columns} of {scheme.bits} bits"
             )
         return rows, columns
 
@@ -154,7 +153,7 @@ def _scheme(group: dict[str, Any]) -> Scheme:
     strategy = weights.get("strategy") or ("group" if size else "tensor")
     strategy = "channel" if strategy == "group" and size is not None and size < 0 else strategy
     if strategy not in _STRATEGIES:
-        raise ValueError(f"compressed-tensors with scales by {strategy}")
+        raise NotRead(f"compressed-tensors with scales by {strategy}")
     rows, columns = weights.get("block_structure") or (1, size or 1)
     bits = int(weights.get("num_bits", 8))
     targets = tuple(group.get("targets") or ("Linear",))

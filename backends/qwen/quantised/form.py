@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 FLOATS = ("F32", "F16", "BF16")
 """Types of tensors that are read as they are."""
 
-_IDLE = re.compile(r"\.(input|output|activation)_(scale|zero_point|scale_inv|global_scale)$|\.[qkv]_(scale|zero_point)$")
+_IDLE = re.compile(
+    r"\.(input|output|activation)_(scale|zero_point|scale_inv|global_scale)$|\.[qkv]_(scale|zero_point)$"
+)
+
+
+class NotRead(Exception):  # noqa: N818 - it is no error of the program
+    """The settings ask for a variant of the format that is not read; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,8 @@ def need(headers: Headers, owner: str, part: str, shapes: Sequence[tuple[int, ..
     found = headers.get(part)
     if found is None:
         raise InputError(
-            f"{headers[owner].path}: {owner} is stored as {headers[owner].dtype}, but {part} is missing: nobody can tell "
-            "its values without it; download the checkpoint again"
+            f"{headers[owner].path}: {owner} is stored as {headers[owner].dtype}, but {part} is missing, without "
+            "which its values are unknown; download the checkpoint again"
         )
     if found.shape not in shapes:
         raise InputError(f"{found.path}: {part} is {_size(found.shape)}, {owner} needs {_size(shapes[0])}")
@@ -110,7 +116,7 @@ def check_groups(headers: Headers, part: str, small: Small, groups: int) -> None
         InputError: One does not.
     """
     index = small(part)
-    if index.size and not (0 <= index.min() and index.max() < groups):
+    if index.size and not (index.min() >= 0 and index.max() < groups):
         wrong = int(index.min() if index.min() < 0 else index.max())
         raise InputError(
             f"{headers[part].path}: {part} names group {wrong}, but the weight has {groups} groups of scales; "

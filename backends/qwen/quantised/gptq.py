@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from backends.common.errors import InputError
-from backends.qwen.quantised.form import FLOATS, Form, Headers, Quantised, Small, check_groups, need
+from backends.qwen.quantised.form import FLOATS, Form, Headers, NotRead, Quantised, Small, check_groups, need
 from backends.qwen.quantised.packing import unpack
 
 if TYPE_CHECKING:
@@ -31,10 +31,15 @@ class Gptq(Form):
         self.bits = int(settings.get("bits", 4))
         self.group = int(settings.get("group_size", -1))
         version = settings.get("checkpoint_format") or settings.get("format") or "gptq"
+        if settings.get("is_marlin_format"):
+            version = "marlin"
         if version not in ("gptq", "gptq_v2") or self.bits not in _BITS:
-            raise ValueError(f"GPTQ of {self.bits} bits in the format {version}")
+            raise NotRead(f"GPTQ of {self.bits} bits in the format {version}")
+        if any(not rule.startswith("-:") for rule in settings.get("dynamic") or ()):
+            raise NotRead("GPTQ with other settings for some modules")
         self.offset = 0 if version == "gptq_v2" else 1
-        self.plain = tuple(settings.get("modules_to_not_convert") or ())
+        left = (f"re:{rule.removeprefix('-:')}" for rule in settings.get("dynamic") or ())
+        self.plain = (*(settings.get("modules_to_not_convert") or ()), *left)
         size = "one group" if self.group < 1 else f"group {self.group}"
         ordered = ", activation order" if settings.get("desc_act") else ""
         self.label = f"GPTQ, {self.bits} bits, {size}{ordered}{'' if self.offset else ', v2'}"

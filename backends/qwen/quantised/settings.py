@@ -9,7 +9,7 @@ from typing import Any
 from backends.common.errors import InputError
 from backends.qwen.quantised.awq import Awq
 from backends.qwen.quantised.compressed import Compressed
-from backends.qwen.quantised.form import Form
+from backends.qwen.quantised.form import Form, NotRead
 from backends.qwen.quantised.fp8 import Fp8
 from backends.qwen.quantised.gptq import Gptq
 
@@ -30,25 +30,27 @@ def form_of(folder: Path, config: dict[str, Any]) -> Form | None:
     if settings is None:
         return None
     kind = _kind(settings)
-    made = next((form for form in FORMS if kind in form.kinds), None)
+    made = next((form for form in FORMS if kind.lower() in form.kinds), None)
     if made is None:
         raise _unread(folder, kind + _size(settings))
     try:
         return made(settings)  # type: ignore[call-arg]
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(f"{folder}: the quantisation settings of {kind} are malformed ({error!r}); restore config.json"
-                         ) from error  # fmt: skip
-    except ValueError as error:
+    except NotRead as error:
         raise _unread(folder, str(error)) from error
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        raise InputError(f"{folder}: the quantisation settings of {kind} are malformed: {error!r}; restore config.json"
+                         ) from error  # fmt: skip
 
 
 def _settings(folder: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     for place in (config, config.get("text_config") or {}):
-        for key in ("quantization_config", "compression_config"):
+        for key in ("quantization_config", "compression_config", "quantization"):
             if found := place.get(key):
                 if not isinstance(found, dict):
                     raise InputError(f"{folder / 'config.json'}: {key} is no mapping; restore the checkpoint's own")
                 return found
+    if isinstance(word := config.get("quantize"), str):
+        return {"quant_method": f"Ascend {word.upper()}, by msmodelslim"}
     for name, kind in _BESIDE.items():
         if (folder / name).is_file():
             return {"quant_method": kind, **_json(folder / name)}
@@ -57,7 +59,9 @@ def _settings(folder: Path, config: dict[str, Any]) -> dict[str, Any] | None:
 
 def _kind(settings: dict[str, Any]) -> str:
     if method := settings.get("quant_method"):
-        return str(method).lower()
+        return str(method)
+    if {"bits", "group_size"} <= settings.keys():
+        return "MLX"
     if "config_groups" in settings or "format" in settings:
         return "compressed-tensors"
     return "an unnamed method"

@@ -162,7 +162,7 @@ def test_a_scheme_that_names_a_module_comes_before_that_of_every_linear_layer(de
 
 
 def test_settings_beside_the_config_are_read(dense, tmp_path):
-    stored, plain = writers.write_pair(tmp_path, dense, writers.gptq, None)
+    stored, _ = writers.write_pair(tmp_path, dense, writers.gptq, None)
     (stored / "quantize_config.json").write_text(json.dumps({"bits": 4, "group_size": 32, "desc_act": False}))
     assert read_checkpoint(stored).storage.form == "GPTQ, 4 bits, group 32"
 

@@ -43,7 +43,7 @@ def fp8(matrix, block=(128, 128), scale_dtype=torch.float32):
 
 
 def _affine(matrix, bits, group):
-    """Integers ``[outputs, inputs]``, and scales and zero points ``[outputs, groups]``, in the range 0 to 2**bits - 1."""
+    """Integers ``[outputs, inputs]``, and scales and zero points ``[outputs, groups]``, from 0 up."""
     high = 2**bits - 1
     count = group.max() + 1
     scales = np.zeros((len(matrix), count), np.float16)
