@@ -69,7 +69,11 @@ def _inert() -> tuple[_Inert, ...]:
 
 def _without_effect(path: str) -> bool:
     part, _, key = path.rpartition(".")
-    return any(key in entry.keys and (not entry.within or part in entry.within) for entry in _inert())
+    return any(key in entry.keys and _holds(entry.within, part) for entry in _inert())
+
+
+def _holds(places: tuple[str, ...], part: str) -> bool:
+    return not places or any(part == place or part.startswith(f"{place}.") for place in places)
 
 
 @cache

@@ -335,11 +335,22 @@ def _bits(precision: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """A routing file whose choices of experts stand in for the routers' own: where it lies, its SHA-256, and the name
+    of the model it was recorded with."""
+
+    path: str
+    digest: str
+    recorded_with: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A spec together with the origin of its weights; ``digest`` identifies both.
 
     ``checkpoint`` is the folder of a local Hugging Face checkpoint; without it the weights are synthetic, from
-    ``seed``. ``storage`` says how the checkpoint keeps them.
+    ``seed``. ``storage`` says how the checkpoint keeps them. Experts are
+    chosen as in ``routing``, where it is given.
     """
 
     spec: ModelSpec
@@ -347,6 +358,7 @@ class Model:
     checkpoint: str | None = None
     seed: int = 0
     storage: Storage | None = None
+    routing: Replayed | None = None
 
     @property
     def weights_kind(self) -> Literal["synthetic", "checkpoint"]:

@@ -32,6 +32,7 @@ class TorchCpu(Backend):
     precisions = ("float32", "bfloat16")
     architectures = get_args(Architecture)
     long_context = True
+    replays_routing = True
 
     @classmethod
     def probe(cls, device: str) -> Availability:

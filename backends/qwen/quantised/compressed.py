@@ -55,11 +55,14 @@ class Compressed(Form):
 
     def __init__(self, settings: dict[str, Any]) -> None:
         name = settings.get("format") or "dense"
-        groups = list((settings.get("config_groups") or {}).values())
+        named = settings.get("config_groups") or {}
+        groups = [named[name] for name in named]
         formats = {name, *(group["format"] for group in groups if group.get("format"))}
         sparsity = (settings.get("sparsity_config") or {}).get("format") or "dense"
         if not formats <= set(_FORMATS) or sparsity != "dense":
             raise NotRead(f"compressed-tensors of {', '.join(sorted({*formats, sparsity} - set(_FORMATS)))}")
+        if settings.get("transform_config"):
+            raise NotRead("compressed-tensors with transforms")
         self._schemes = tuple(_scheme(group) for group in groups if group.get("weights"))
         self.plain = tuple(settings.get("ignore") or ())
         sizes = dict.fromkeys(f"{scheme.bits} bits, {_scope(scheme)}" for scheme in self._schemes)

@@ -35,6 +35,8 @@ class Gptq(Form):
             version = "marlin"
         if version not in ("gptq", "gptq_v2") or self.bits not in _BITS:
             raise NotRead(f"GPTQ of {self.bits} bits in the format {version}")
+        if settings.get("pack_dtype") not in (None, "int32"):
+            raise NotRead(f"GPTQ packed in {settings['pack_dtype']}")
         if any(not rule.startswith("-:") for rule in settings.get("dynamic") or ()):
             raise NotRead("GPTQ with other settings for some modules")
         self.offset = 0 if version == "gptq_v2" else 1

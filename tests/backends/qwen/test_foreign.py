@@ -157,6 +157,9 @@ UNREAD = {
         compression_config={"format": "nvfp4-pack-quantized", "config_groups": {}}),
     "compressed-tensors of sparse-24-bitmask": quantised(
         quant_method="compressed-tensors", format="dense", sparsity_config={"format": "sparse-24-bitmask"}),
+    "compressed-tensors with transforms": quantised(
+        quant_method="compressed-tensors", format="pack-quantized", transform_config={"config_groups": {"R4": {}}}),
+    "GPTQ packed in int64": quantised(quant_method="gptq", bits=4, pack_dtype="int64"),
     "an unnamed method": quantised(what="ever"),
 }  # fmt: skip
 

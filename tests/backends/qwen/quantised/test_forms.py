@@ -83,6 +83,7 @@ def test_a_quantised_checkpoint_computes_what_its_values_compute(name, dense, tm
     stored, plain = writers.write_pair(tmp_path, dense, writer, settings, left)
     model = read_checkpoint(stored)
     assert model.storage.form == name.removesuffix(", asymmetric")
+    assert not model.storage.unread_keys
     assert model.storage.quantised == 7 * (1 if len(left) > 1 and "model.layers.1" in left else 2)
     write, truth = weight_writer(model), load_file(plain / "model.safetensors")
     for weight, wanted in truth.items():
