@@ -109,8 +109,9 @@ def test_the_reading_names_the_limit_and_the_dense_model_that_meets_it_too(langu
     for share, key in ((0.9, "mixture.binds.bandwidth"), (0.1, "mixture.engine")):
         read, binds = mixture_sentences(row, replace(made, share=share), say)
         assert say("mixture.how.replayed") in read and notation.percent(made.read_bytes / made.total_bytes) in read
-        assert binds.split(" ")[0] == say(key, dense="", active="", step=notation.with_unit(made.step_s, "s"), share="",
-                                         reading="", arithmetic="", ceilings=say("roofline.basis.measured")).split(" ")[0]  # fmt: skip
+        values = dict.fromkeys(("dense", "active", "share", "reading", "arithmetic"), "")
+        values |= {"step": notation.with_unit(made.step_s, "s"), "ceilings": say("roofline.basis.measured")}
+        assert binds.split(" ")[0] == say(key, **values).split(" ")[0]
         assert notation.number(made.read_parameters / 1e6) in binds
 
 
