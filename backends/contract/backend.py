@@ -164,6 +164,10 @@ class ExecutionPath(ABC):
     precisions: ClassVar[tuple[str, ...]]
     architectures: ClassVar[tuple[Architecture, ...]] = ("qwen2", "qwen3")
     """Families of models it can run; the others are refused by name before anything is loaded."""
+    long_context: ClassVar[bool] = False
+    """Whether it computes sliding windows and YaRN; a model with either is refused by name otherwise."""
+    replays_routing: ClassVar[bool] = False
+    """Whether it can choose experts as a routing file says."""
     default_precision: ClassVar[str] = "float32"
     """Precision of a target that names none, if the command line names none either."""
 

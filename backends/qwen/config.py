@@ -9,6 +9,7 @@ from backends.qwen.channels import Experts
 from backends.qwen.families import FAMILIES
 from backends.qwen.mixers import DeltaNet, Indexer
 from backends.qwen.model import ModelSpec
+from backends.qwen.rotary import rotary_of
 from backends.qwen.streams import HyperConnections, NGrams
 from backends.qwen.vision import Vision
 
@@ -27,10 +28,10 @@ def spec_of(name: str, config: dict[str, Any]) -> ModelSpec:
     """
     kind = config["model_type"]
     text: dict[str, Any] = config.get("text_config") or config
-    rope = {**(text.get("rope_scaling") or {}), **(text.get("rope_parameters") or {})}
     heads = text["num_attention_heads"]
     hybrid = kind in _HEAD_DIM
-    fraction = rope.get("partial_rotary_factor", text.get("partial_rotary_factor", _HYBRID_ROTARY if hybrid else 1.0))
+    rope = rotary_of(text, _HYBRID_ROTARY if hybrid else 1.0)
+    window, window_from = _window(kind, text)
     return ModelSpec(
         name=name,
         architecture=kind,
@@ -42,7 +43,7 @@ def spec_of(name: str, config: dict[str, Any]) -> ModelSpec:
         head_dim=text.get("head_dim") or _HEAD_DIM.get(kind) or text["hidden_size"] // heads,
         vocab_size=text["vocab_size"],
         tied_embeddings=config.get("tie_word_embeddings", text.get("tie_word_embeddings", False)),
-        rope_theta=float(rope["rope_theta"] if "rope_theta" in rope else text["rope_theta"]),
+        rope_theta=rope.theta,
         rms_norm_eps=text["rms_norm_eps"],
         max_positions=text["max_position_embeddings"],
         experts=_experts(text),
@@ -51,10 +52,11 @@ def spec_of(name: str, config: dict[str, Any]) -> ModelSpec:
         renormalised_routing=text.get("norm_topk_prob", kind != "qwen2_moe") is not False,
         delta=_delta(kind, text),
         full_every=_interval(text) if hybrid else 1,
-        rotary_fraction=fraction,
-        mrope=tuple(rope.get("mrope_section") or ()),
-        window=text.get("sliding_window") if text.get("use_sliding_window") else None,
-        window_from=text.get("max_window_layers") or 0 if text.get("use_sliding_window") else 0,
+        rotary_fraction=rope.fraction,
+        mrope=rope.sections,
+        yarn=rope.yarn,
+        window=window,
+        window_from=window_from,
         indexer=_indexer(text),
         streams=HyperConnections(text["hc_count"], text["hc_lowrank"]) if kind == "qwen4_exp" else None,
         ngrams=_ngrams(text),
@@ -63,6 +65,28 @@ def spec_of(name: str, config: dict[str, Any]) -> ModelSpec:
         audio=_audio(config.get("audio_config")),
         mtp_layers=text.get("mtp_num_hidden_layers") or 0,
     )
+
+
+def _window(kind: str, text: dict[str, Any]) -> tuple[int | None, int]:
+    """Return the sliding window and the first layer that has it; every later one has it too.
+
+    ``layer_types``, where it is given, says which; else ``max_window_layers`` does, and in ``qwen3_moe`` nothing does:
+    transformers gives every layer the window.
+    """
+    size, first = text.get("sliding_window"), text.get("max_window_layers")
+    sliding = [each == "sliding_attention" for each in text.get("layer_types") or ()]
+    if not text.get("use_sliding_window"):
+        if any(sliding):
+            raise ValueError("layer_types has sliding_attention, but use_sliding_window is not true")
+        return None, 0
+    if size is None:
+        return None, 0
+    if kind == "qwen3_moe":
+        return size, 0
+    start = sliding.index(True) if any(sliding) else len(sliding) if sliding else first or 0
+    if sliding and sliding != [index >= start for index in range(len(sliding))]:
+        raise ValueError("layer_types alternates between windows and full attention, which is not supported")
+    return (size, start) if start < text["num_hidden_layers"] else (None, 0)
 
 
 def _any_dense(kind: str, text: dict[str, Any]) -> bool:
@@ -165,6 +189,8 @@ def _text(spec: ModelSpec) -> dict[str, Any]:
     rope: dict[str, Any] = {"rope_type": "default", "rope_theta": spec.rope_theta}
     if spec.rotary_fraction != 1:
         rope["partial_rotary_factor"] = spec.rotary_fraction
+    if spec.yarn:
+        rope |= spec.yarn.settings()
     if spec.mrope:
         rope["mrope_section"] = list(spec.mrope)
     text: dict[str, Any] = {

@@ -16,6 +16,8 @@ from backends.qwen.families import FAMILIES, Architecture, Family
 from backends.qwen.layers import Layer, layer_weights
 from backends.qwen.mixers import Attention, DeltaNet, Indexer
 from backends.qwen.parts import Weight, elements, norm
+from backends.qwen.rotary import Yarn
+from backends.qwen.storage import Storage
 from backends.qwen.streams import HyperConnections, NGrams
 from backends.qwen.vision import Vision
 
@@ -66,6 +68,7 @@ class ModelSpec:
     full_every: int = 1
     rotary_fraction: float = 1.0
     mrope: tuple[int, ...] = ()
+    yarn: Yarn | None = None
     window: int | None = None
     window_from: int = 0
     indexer: Indexer | None = None
@@ -80,6 +83,12 @@ class ModelSpec:
     def family(self) -> Family:
         """What the architecture does to the parts."""
         return FAMILIES[self.architecture]
+
+    @property
+    def long_context(self) -> tuple[str, ...]:
+        """What the model does about long contexts that not every path computes, in words."""
+        window = f"a sliding window of {self.window} tokens" if self.window is not None else ""
+        return tuple(filter(None, (window, f"YaRN, factor {self.yarn.factor:g}" if self.yarn else "")))
 
     @property
     def attention_width(self) -> int:
@@ -326,17 +335,30 @@ def _bits(precision: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """A routing file whose choices of experts stand in for the routers' own: where it lies, its SHA-256, and the name
+    of the model it was recorded with."""
+
+    path: str
+    digest: str
+    recorded_with: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A spec together with the origin of its weights; ``digest`` identifies both.
 
     ``checkpoint`` is the folder of a local Hugging Face checkpoint; without it the weights are synthetic, from
-    ``seed``.
+    ``seed``. ``storage`` says how the checkpoint keeps them. Experts are
+    chosen as in ``routing``, where it is given.
     """
 
     spec: ModelSpec
     digest: str
     checkpoint: str | None = None
     seed: int = 0
+    storage: Storage | None = None
+    routing: Replayed | None = None
 
     @property
     def weights_kind(self) -> Literal["synthetic", "checkpoint"]:

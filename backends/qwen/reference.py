@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from backends.qwen.model import Model
+from backends.qwen.routers import Recorder
 from backends.qwen.torch_model import build_qwen
 from backends.qwen.weights_digest import WeightsDigest
 
@@ -22,12 +23,14 @@ from backends.qwen.weights_digest import WeightsDigest
 class Reference:
     """Greedy ``tokens`` int64 ``[batch, output_tokens]``, and ``logits`` float32 ``[batch, positions, vocab_size]``.
 
-    ``weights_digest`` identifies the values (see :mod:`backends.qwen.weights_digest`).
+    ``weights_digest`` identifies the values (see :mod:`backends.qwen.weights_digest`). ``routing`` are the experts that
+    every token fed chose, int32 ``[sparse layers, batch, tokens, choices]``; None without experts.
     """
 
     tokens: np.ndarray
     logits: np.ndarray
     weights_digest: str
+    routing: np.ndarray | None = None
 
 
 def compute_reference(
@@ -49,6 +52,7 @@ def compute_reference(
     digest = WeightsDigest()
     for name in model.spec.tensor_shapes():
         digest.add(name, network.get_parameter(name))
+    recorder = Recorder(network, len(prompt_ids)) if model.spec.experts else None
     prompt = torch.tensor(prompt_ids, dtype=torch.int64, device=device)
     wanted = set(positions)
     tokens: list[np.ndarray] = []
@@ -66,4 +70,5 @@ def compute_reference(
             tokens.append(chosen.cpu().numpy().copy())
             step = chosen[:, None]
             progress(f"token {position + 1} of {output_tokens}")
-    return Reference(np.stack(tokens, axis=1), np.stack(scored, axis=1), digest.hexdigest())
+    routing = recorder.chosen() if recorder else None
+    return Reference(np.stack(tokens, axis=1), np.stack(scored, axis=1), digest.hexdigest(), routing)

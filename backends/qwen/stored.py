@@ -8,11 +8,20 @@ from dataclasses import dataclass
 
 from backends.qwen.model import ModelSpec
 from backends.qwen.parts import Weight
+from backends.qwen.storage import Reason
 
-UNUSED = re.compile(
-    r"(^|\.)mtp\.|rotary_emb\.inv_freq$|(^|\.)(visual|audio_tower|talker|token2wav|code2wav|thinker\.visual)\."
-)
-"""Tensors that no text model needs: heads of multi-token prediction, towers, speech, and tables that are computed."""
+_UNUSED: dict[Reason, re.Pattern[str]] = {
+    "prediction_heads": re.compile(r"(^|\.)mtp\."),
+    "tables": re.compile(r"rotary_emb\.inv_freq$"),
+    "towers": re.compile(r"(^|\.)(visual|audio_tower|thinker\.visual)\."),
+    "speech": re.compile(r"(^|\.)(talker|token2wav|code2wav)\."),
+}
+"""Tensors that no text model needs, by why."""
+
+
+def unused_because(name: str) -> Reason | None:
+    """Return why no text model needs the tensor; None if it does."""
+    return next((reason for reason, names in _UNUSED.items() if names.search(name)), None)
 
 
 @dataclass(frozen=True, slots=True)

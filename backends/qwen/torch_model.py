@@ -15,6 +15,7 @@ from backends.qwen.families import Family
 from backends.qwen.layers import Layer
 from backends.qwen.mixers import DeltaNet
 from backends.qwen.model import Model, ModelSpec
+from backends.qwen.routers import Replay
 from backends.qwen.weights import weight_writer
 
 NGRAM_STATES = 3
@@ -52,7 +53,7 @@ def build_qwen(
     """Return transformers' network with its weights on ``device`` in ``precision``.
 
     The towers of a multimodal model stay empty unless ``images``: a text prompt never runs them. Every weight is
-    copied, see :func:`backends.qwen.weights.weight_writer`.
+    copied, see :func:`backends.qwen.weights.weight_writer`. Routers choose as ``model.routing`` says, if it is given.
     """
     dtype: torch.dtype = getattr(torch, precision)
     spec = model.spec
@@ -75,6 +76,8 @@ def build_qwen(
     for module in network.modules():
         for name, buffer in module.named_buffers(recurse=False):
             setattr(module, name, buffer.to(device))
+    if model.routing:
+        Replay(network, model)
     return network.eval()
 
 

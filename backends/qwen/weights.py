@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from backends.qwen.checkpoint import weight_files
+from backends.qwen.checkpoint import contents_of
 from backends.qwen.model import Model
 from backends.qwen.stored import pieces
 from backends.qwen.synthetic import fill
@@ -24,20 +24,15 @@ def weight_writer(model: Model) -> Callable[[str, torch.Tensor], None]:
     """
     if model.checkpoint is None:
         return lambda name, place: fill(place, model.spec, name, model.seed)
-    from safetensors import safe_open
-
-    holders: dict[str, Any] = {}
-    for path in weight_files(Path(model.checkpoint)):
-        handle = safe_open(path, framework="pt")
-        holders |= dict.fromkeys(handle.keys(), handle)
-
+    contents = contents_of(Path(model.checkpoint))
+    names, read = contents.plain(), contents.reader()
     weights = {weight.name: weight for weight in (*model.spec.language_weights(), *model.spec.tower_weights())}
 
     def write(name: str, place: torch.Tensor) -> None:
-        for piece in pieces(model.spec, weights[name], holders):
+        for piece in pieces(model.spec, weights[name], names):
             part = place if piece.expert is None else place[piece.expert]
             part = part if piece.rows is None else part[slice(*piece.rows)]
-            part.copy_(holders[piece.name].get_tensor(piece.name))
+            part.copy_(read(piece.name))
 
     return write
 

@@ -31,6 +31,8 @@ class TorchCpu(Backend):
     summary = "PyTorch on the CPU (transformers' Qwen classes, oneDNN packed weights)"
     precisions = ("float32", "bfloat16")
     architectures = get_args(Architecture)
+    long_context = True
+    replays_routing = True
 
     @classmethod
     def probe(cls, device: str) -> Availability:

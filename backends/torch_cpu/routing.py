@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from backends.contract.backend import ExpertUse
+from backends.qwen.routers import routers
 
 
 class RoutingCounter:
-    """Listens to every router below ``network`` while :attr:`counting`.
+    """Listens to every router below ``network`` while :attr:`counting`; a replayed choice is heard like any other.
 
     A router's output ends with the chosen experts, ``[tokens, per_token]``. Steps of one token a sequence count.
     """
@@ -20,9 +21,8 @@ class RoutingCounter:
         self.counting = False
         self._batch = batch
         self._distinct: list[int] = []
-        for name, module in network.named_modules():
-            if name.endswith("mlp.gate") and hasattr(module, "top_k"):
-                module.register_forward_hook(self._hear)
+        for _, router in routers(network):
+            router.register_forward_hook(self._hear)
 
     def _hear(self, module: nn.Module, inputs: Any, output: Any) -> None:
         chosen: torch.Tensor = output[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from backends.common.errors import MemoryFitError, UnavailableError
 from backends.contract.backend import Availability
@@ -30,6 +31,8 @@ class Request:
     """Whether a model may stand in where nothing can be metered."""
     wall_meter: str = ""
     """The file or address of a meter at the wall socket, as the user named it; empty for none."""
+    record_routing: Path | None = None
+    """Where to write which experts the reference's tokens chose; None for nowhere."""
 
 
 def hindrance(target: Target, request: Request) -> UnavailableError | None:
@@ -39,6 +42,14 @@ def hindrance(target: Target, request: Request) -> UnavailableError | None:
         return UnavailableError(
             f"{target.backend} has no path for {spec.architecture}, the architecture of {spec.name}; it runs "
             f"{', '.join(backend.architectures)}"
+        )
+    if spec.long_context and not backend.long_context:
+        return UnavailableError(
+            f"{target.backend} does not compute {' and '.join(spec.long_context)} of {spec.name}; torch-cpu does"
+        )
+    if request.model.routing and not backend.replays_routing:
+        return UnavailableError(
+            f"{target.backend} cannot replay a routing: its engine chooses the experts; torch-cpu can"
         )
     here: Availability = backend.probe(target.device)
     if not here.available:

@@ -24,6 +24,7 @@ from backends.common.errors import (
 )
 from backends.contract.backend import WorkerCommand
 from backends.contract.registry import Target, asked_chip, is_compiler, load_backend
+from backends.qwen.routing import write_routing
 from profiler.ceilings.candidate import shape_like
 from profiler.ceilings.probe import CeilingProbe, NoProbe
 from profiler.energy.power_model import power_model
@@ -58,7 +59,7 @@ from profiler.sampling.watch import Watch
 
 T = TypeVar("T")
 
-REFERENCE_FORM = 2
+REFERENCE_FORM = 3
 """Of what the cache keeps for a reference; one of another form is not found, and computed again."""
 
 
@@ -210,6 +211,8 @@ class _Session:
         copy = self.writer.copy(folder / "reference.npz", "reference.npz")
         with np.load(copy) as arrays:
             tokens = tuple(tuple(row) for row in arrays["tokens"].tolist())
+            if self.request.record_routing is not None:
+                write_routing(self.request.record_routing, self.request.model.spec, arrays["routing"])
         facts = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
         record = ReferenceRecord(
             token_ids=tokens,

@@ -111,8 +111,15 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
         plan.device or CPU,
     )
     assert plan.reference_path is not None
+    arrays: dict[str, Any] = {
+        "tokens": reference.tokens,
+        "positions": np.asarray(plan.scored_positions),
+        "logits": reference.logits,
+    }
+    if reference.routing is not None:
+        arrays["routing"] = reference.routing
     with Path(plan.reference_path).open("wb") as handle:
-        np.savez(handle, tokens=reference.tokens, positions=np.asarray(plan.scored_positions), logits=reference.logits)
+        np.savez(handle, **arrays)
     where = f", on {plan.device}" if plan.device else ""
     engine = f"torch {torch.__version__}, transformers, float32, eager{where}"
     return {"engine": engine, "weights_digest": reference.weights_digest}

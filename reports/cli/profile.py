@@ -93,6 +93,15 @@ class _WorkloadOption(click.Option):
     show_default=True,
     help="Where the float32 reference is computed: cpu, or an accelerator such as cuda:0.",
 )
+@click.option(
+    "--routing",
+    type=click.Path(path_type=Path),
+    help="Choose experts as this file says, recorded by --record-routing. Without it routers choose, and those of "
+    "synthetic weights read more experts than real ones.",
+)
+@click.option(
+    "--record-routing", type=click.Path(path_type=Path), help="Write which experts the reference chooses to this file."
+)
 @click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Write the reports into this folder too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the bundle's index and figures as JSON.")
 def profile(
@@ -114,6 +123,8 @@ def profile(
     allow_modelled_energy: bool,
     wall_meter: str | None,
     reference_device: str,
+    routing: Path | None,
+    record_routing: Path | None,
     report_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -124,6 +135,8 @@ def profile(
     """
     from rich.console import Console
 
+    from backends.common.errors import InputError
+    from backends.qwen.routing import replaying
     from profiler.devices.wall import check_wall_meter
     from profiler.host.machine import physical_cores
     from profiler.models.presets import find_model
@@ -139,9 +152,14 @@ def profile(
     parsed = _targets(targets, dtype)
     check_destination(out, overwrite=overwrite)
     found = find_model(model, layers, seed)
+    work = make_workload(workload, found, prompt_tokens, output_tokens, batch)
+    if record_routing is not None and found.spec.experts is None:
+        raise InputError(f"--record-routing: {found.spec.name} has no experts")
+    if routing is not None:
+        found = replaying(found, routing, batch, work.total_tokens - 1)
     request = Request(
         model=found,
-        workload=make_workload(workload, found, prompt_tokens, output_tokens, batch),
+        workload=work,
         targets=parsed,
         threads=threads or physical_cores(),
         budget_s=budget,
@@ -151,6 +169,7 @@ def profile(
         modelled_energy=allow_modelled_energy,
         wall_meter=check_wall_meter(wall_meter) if wall_meter else "",
         reference_device=_reference_device(reference_device),
+        record_routing=record_routing,
     )
     with Progress(Console(stderr=True)) as progress:
         outcome = run_session(request, out, progress)

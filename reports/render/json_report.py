@@ -81,6 +81,7 @@ def _group(judged: GroupJudgement) -> dict[str, Any]:
         "model": {
             "name": spec.name, "digest": group.model.digest, "architecture": spec.architecture, "layers": spec.layers,
             "parameters": spec.parameters, "weights": group.model.weights_kind, "hub_id": spec.hub_id,
+            "storage": to_builtins(group.model.storage), "routing": to_builtins(group.model.routing),
         },
         "workload": {
             "name": work.name, "digest": work.digest, "token_source": work.token_source, "batch": work.batch,

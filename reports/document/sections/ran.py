@@ -16,6 +16,7 @@ from reports.document.language import Words
 from reports.document.model import MOST_LISTED, MOST_OPEN, Facts, Fold, GroupView, Section, Several
 from reports.document.sections.modelled_facts import examined_facts
 from reports.document.sections.standing import standing_facts
+from reports.document.sections.stored import stored_facts
 from reports.document.sections.summary import disturbed_text
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.samples import counted
@@ -42,7 +43,7 @@ def how_ran(view: GroupView, say: Words) -> Section | None:
 
 def what_ran(view: GroupView, say: Words) -> Section:
     """Return model and workload."""
-    facts = (*model_facts(view.group.bundles[0], say), *workload_facts(view.group, say))
+    facts = (*model_facts(view.group.bundles[0], say), *stored_facts(view.group, say), *workload_facts(view.group, say))
     return Section("what_ran", say("page.what_ran"), (Facts(facts),))
 
 

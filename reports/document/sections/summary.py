@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from backends.qwen.model import ModelSpec
+from backends.qwen.model import Model, ModelSpec
 from profiler.disturbance.verdict import Disturbance
 from profiler.metrics.catalogue import METRICS
 from profiler.statistics.medians import median
@@ -29,12 +29,18 @@ def work_done(group: Group, say: Words) -> str:
         "summary.work",
         model=spec.name,
         parameters=_parameters(spec, say),
-        weights=say(f"summary.weights.{group.model.weights_kind}"),
+        weights=_weights(group.model, say),
         workload=work.name,
         prompt=work.prompt_tokens,
         output=work.output_tokens,
         batch=work.batch,
     )
+
+
+def _weights(model: Model, say: Words) -> str:
+    if model.storage and model.storage.form:
+        return say("summary.weights.quantised", form=say.quoted(model.storage.form))
+    return say(f"summary.weights.{model.weights_kind}")
 
 
 def _parameters(spec: ModelSpec, say: Words) -> str:

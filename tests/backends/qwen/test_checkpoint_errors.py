@@ -86,11 +86,6 @@ BAD = {
         reconfigure(rope_parameters={"rope_type": "linear", "rope_theta": 1e6}),
         r"rotary scaling 'linear' is not supported",
     ),
-    "a sliding window": (reconfigure(use_sliding_window=True), r"sliding-window attention is not supported"),
-    "a quantised checkpoint": (
-        reconfigure(quantization_config={"quant_method": "gptq"}),
-        r"already quantised \(gptq\); name the original one and ask for @int8 or @int4",
-    ),
     "another activation": (reconfigure(hidden_act="gelu"), r"hidden_act is 'gelu'"),
     "no weights": (
         lambda folder: (folder / "model.safetensors").unlink(),

@@ -33,6 +33,7 @@ from tests.reports.bundles import (
     power,
     target,
 )
+from tests.reports.document.test_experts import mixture_bundle
 from tests.reports.metered import S, metered_target, reading
 from tests.reports.placed import placed_bundles
 
@@ -95,6 +96,7 @@ CASES = {
     "recorded": recorded, "dependence": dependence, "boards": boards, "metered": metered, "machine": machine,
     "modelled": lambda: compare([modelled_bundle()]),
     "modelled alone": lambda: compare([modelled_bundle(measured=False)]),
+    "mixture": lambda: compare([mixture_bundle()]),
     "placed": lambda: compare(placed_bundles()), "nothing": lambda: compare([bundle(targets=(), unfinished=("x",))]),
     "unread": lambda: compare([h200_bundle()], unread=[("/runs/bad", "/runs/bad: no such folder")]),
 }  # fmt: skip
