@@ -87,11 +87,11 @@ def test_a_prompt_of_another_length_and_a_full_cache_are_refused(make_spec, make
 
 
 def test_a_wrong_export_is_not_kept(make_spec, make_workload_of, decoder_of, monkeypatch, cache_folder):
-    from backends.portable import qwen
+    from backends.portable import attention
 
     model, workload = synthetic_model(make_spec(layers=1), seed=77), make_workload_of(output_tokens=2)
-    right = qwen.rotary_tables
-    monkeypatch.setattr(qwen, "rotary_tables", lambda spec, positions: right(spec, positions + 1))
+    right = attention.rotary_tables
+    monkeypatch.setattr(attention, "rotary_tables", lambda spec, positions: right(spec, positions + 1))
     with pytest.raises(WorkerError, match=r"differs from the float32 reference by .* please report this"):
         decoder_of(model, workload, "float32")
     monkeypatch.undo()
