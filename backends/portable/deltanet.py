@@ -10,6 +10,7 @@ nodes each, so the graph of a prompt grows with its length.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
@@ -31,6 +32,18 @@ class _Token:
     value: ir.Value
     decay: ir.Value
     strength: ir.Value
+
+
+class _Chunks(NamedTuple):
+    """What passes through the scan, by chunks: values to write and keys that read what is there already, queries,
+    products within the chunk, columns to write with, and what the chunk leaves of the state."""
+
+    new: ir.Value
+    old: ir.Value
+    asked: ir.Value
+    within: ir.Value
+    written: ir.Value
+    faded: ir.Value
 
 
 class DeltaNetWriter:
@@ -154,82 +167,88 @@ class DeltaNetWriter:
         return w.op("MatMul", [token.query, state], row, "out/MatMul"), state
 
     def _chunks(self, token: _Token) -> tuple[ir.Value, ir.Value]:
-        """A whole prompt, from an empty state."""
-        w, delta, heads = self._writer, self._delta, self._state[:2]
+        """A whole prompt, from an empty state; inside, batch and heads are one dimension."""
+        w, b, delta = self._writer, self._blocks, self._delta
         size = min(CHUNK_TOKENS, self._tokens)
         count = -(-self._tokens // size)
-        chunked = (*heads, count, size)
+        chunked = self._sizes(count, size)
         query, key = (self._chunked(one, delta.key_dim, count, size) for one in (token.query, token.key))
         value = self._chunked(token.value, delta.value_dim, count, size)
         decay, strength = (self._chunked(one, 0, count, size) for one in (token.decay, token.strength))
         keys, values, square = ((*chunked, width) for width in (delta.key_dim, delta.value_dim, size))
-        one = (*chunked, 1)
-        strength = self._blocks.reshape(strength, *one)
-        summed = w.op("CumSum", [decay, w.constant("axis_3", np.asarray(3, np.int64))], chunked)
-        column = self._blocks.reshape(summed, *one)
+        one, last = (*chunked, 1), len(chunked) - 1
+        summed = w.op("CumSum", [decay, w.constant(f"axis_{last}", np.asarray(last, np.int64))], chunked)
+        column = b.reshape(summed, *one)
         between = self._pairwise(summed, column, chunked)
+        strength = b.reshape(strength, *one)
         strong = w.op("Mul", [key, strength], keys)
-        turned = w.op("Transpose", [key], (*heads, count, delta.key_dim, size), perm=[0, 1, 2, 4, 3])
+        columns = (*chunked[:-1], delta.key_dim, size)
+        turned = w.op("Transpose", [key], columns, perm=[*range(last), last + 1, last])
         system = w.op("Mul", [w.op("MatMul", [strong, turned], square, "system/MatMul"), between], square)
         within = w.op("Mul", [w.op("MatMul", [query, turned], square, "within/MatMul"), between], square)
         inverse = self._inverse(system, square)
         since = w.op("Exp", [column], one)
         new = w.op("MatMul", [inverse, w.op("Mul", [value, strength], values)], values, "values/MatMul")
         old = w.op("MatMul", [inverse, w.op("Mul", [strong, since], keys)], keys, "keys/MatMul")
-        end = self._blocks.columns(summed, chunked, size - 1, size)
+        end = b.columns(summed, chunked, size - 1, size)
         left = w.op("Exp", [w.op("Sub", [end, summed], chunked)], chunked)
-        written = w.op("Mul", [turned, self._blocks.reshape(left, *heads, count, 1, size)],
-                       (*heads, count, delta.key_dim, size))  # fmt: skip
+        written = w.op("Mul", [turned, b.reshape(left, *chunked[:-1], 1, size)], columns)
         asked = w.op("Mul", [query, since], keys)
-        faded = self._blocks.reshape(w.op("Exp", [end], (*heads, count, 1)), *heads, count, 1, 1)
-        return self._scan(new, old, asked, within, written, faded, count, size)
+        faded = b.reshape(w.op("Exp", [end], (*chunked[:-1], 1)), *chunked[:-1], 1, 1)
+        return self._scan(_Chunks(new, old, asked, within, written, faded), count, size)
 
-    def _scan(  # noqa: PLR0913, PLR0917 - one tensor each of what the chunks hold
-        self, new: ir.Value, old: ir.Value, asked: ir.Value, within: ir.Value, written: ir.Value, faded: ir.Value,
-        count: int, size: int,
-    ) -> tuple[ir.Value, ir.Value]:  # fmt: skip
-        """The state from chunk to chunk, and every chunk's output."""
-        w, delta, heads = self._writer, self._delta, self._state[:2]
-        key, row = (*heads, size, delta.key_dim), (*heads, size, delta.value_dim)
+    def _scan(self, chunks: _Chunks, count: int, size: int) -> tuple[ir.Value, ir.Value]:
+        """The state from chunk to chunk, and every token's output."""
+        w, b, delta = self._writer, self._blocks, self._delta
+        heads = self._batch * delta.value_heads
+        shape = (heads, delta.key_dim, delta.value_dim)
+        row = (heads, size, delta.value_dim)
         state: ir.Value | None = None
         outs = []
         for number in range(count):
-            values = self._chunk(new, number, row)
+            new, old, asked, within, written, faded = (self._chunk(one, number, count) for one in chunks)
             read = None
             if state is not None:
-                seen = w.op("MatMul", [self._chunk(old, number, key), state], row, "read/MatMul")
-                values = w.op("Sub", [values, seen], row)
-                read = w.op("MatMul", [self._chunk(asked, number, key), state], row, "out/MatMul")
-            inside = self._chunk(within, number, (*heads, size, size))
-            out = w.op("MatMul", [inside, values], row, "out/MatMul")
+                new = w.op("Sub", [new, w.op("MatMul", [old, state], row, "read/MatMul")], row)
+                read = w.op("MatMul", [asked, state], row, "out/MatMul")
+            out = w.op("MatMul", [within, new], row, "out/MatMul")
             outs.append(out if read is None else w.op("Add", [read, out], row))
-            columns = self._chunk(written, number, (*heads, delta.key_dim, size))
-            added = w.op("MatMul", [columns, values], self._state, "write/MatMul")
-            if state is not None:
-                rest = w.op("Mul", [state, self._chunk(faded, number, (*heads, 1, 1))], self._state)
-                added = w.op("Add", [rest, added], self._state)
-            state = added
+            added = w.op("MatMul", [written, new], shape, "write/MatMul")
+            state = added if state is None else w.op("Add", [w.op("Mul", [state, faded], shape), added], shape)
         assert state is not None
-        whole = (*heads, count * size, delta.value_dim)
-        out = w.op("Concat", outs, whole, axis=2) if count > 1 else outs[0]
+        whole = (heads, count * size, delta.value_dim)
+        out = w.op("Concat", outs, whole, axis=1) if count > 1 else outs[0]
         if count * size > self._tokens:
-            shape = (*heads, self._tokens, delta.value_dim)
-            out = w.op("Slice", [out, w.ints(0), w.ints(self._tokens), w.ints(2)], shape)
-        return out, state
+            rest = (heads, self._tokens, delta.value_dim)
+            out = w.op("Slice", [out, w.ints(0), w.ints(self._tokens), w.ints(1)], rest)
+        out = b.reshape(out, self._batch, delta.value_heads, self._tokens, delta.value_dim)
+        return out, b.reshape(state, *self._state)
 
-    def _chunk(self, x: ir.Value, number: int, shape: tuple[int, ...]) -> ir.Value:
+    def _sizes(self, count: int, size: int) -> tuple[int, ...]:
+        """Of a number for each token, by chunks.
+
+        At most four dimensions with another behind them, and none of size 1 for one chunk: nncase 2.11.0 aborts on sums
+        of five, and tpu-mlir 1.30.2 multiplies wrongly with one of size 1.
+        """
+        heads = self._batch * self._delta.value_heads
+        return (heads, count, size) if count > 1 else (heads, size)
+
+    def _chunk(self, x: ir.Value, number: int, count: int) -> ir.Value:
         w = self._writer
-        return w.op("Gather", [x, w.constant(f"chunk_{number}", np.asarray(number, np.int64))], shape, axis=2)
+        if count == 1:
+            return x
+        heads, _, *rest = (int(size) for size in x.shape or ())  # type: ignore[call-overload]
+        return w.op("Gather", [x, w.constant(f"chunk_{number}", np.asarray(number, np.int64))], (heads, *rest), axis=1)
 
     def _chunked(self, x: ir.Value, width: int, count: int, size: int) -> ir.Value:
         """``[batch, heads, tokens, width]`` (no last dimension if it is 0), filled up with zeros, by chunks."""
-        w, heads, last = self._writer, self._state[:2], (width,) if width else ()
-        room = count * size - self._tokens
-        if room:
-            shape = (*heads, room, *last)
+        w, heads, last = self._writer, self._batch * self._delta.value_heads, (width,) if width else ()
+        x = self._blocks.reshape(x, heads, self._tokens, *last)
+        if room := count * size - self._tokens:
+            shape = (heads, room, *last)
             zeros = w.constant("nothing_" + "_".join(map(str, shape)), np.zeros(shape, np.float32))
-            x = w.op("Concat", [x, zeros], (*heads, count * size, *last), axis=2)
-        return self._blocks.reshape(x, *heads, count, size, *last)
+            x = w.op("Concat", [x, zeros], (heads, count * size, *last), axis=1)
+        return self._blocks.reshape(x, *self._sizes(count, size), *last) if count > 1 else x
 
     def _pairwise(self, summed: ir.Value, column: ir.Value, chunked: tuple[int, ...]) -> ir.Value:
         """How much of what token j wrote is left at token i of its chunk; 0 for those after i."""

@@ -138,6 +138,40 @@ def slice_wide_products(model: ir.Model) -> int:
     return changed
 
 
+def spread_by_comparison(model: ir.Model) -> int:
+    """Spread weights over experts by comparing each expert's number with the chosen ones, not by ScatterElements."""
+    changed = 0
+    for node in list(model.graph):
+        if node.op_type != "ScatterElements":
+            continue
+        chosen, weights, out = node.inputs[1], node.inputs[2], node.outputs[0]
+        assert chosen is not None and weights is not None
+        rows, some = _sizes(chosen)
+        count = _sizes(out)[-1]
+        hits = [rows, some, count]
+        steps: list[ir.Node] = []
+
+        def add(operator: str, inputs: Sequence[ir.Value], sizes: Sequence[int], kind: ir.DataType, **attributes: int
+                ) -> ir.Value:  # fmt: skip
+            name = f"{node.name}_{len(steps)}"  # noqa: B023 - used within this round
+            value = ir.Value(name=f"{name}_out", shape=ir.Shape(sizes), type=ir.TensorType(kind))
+            steps.append(ir.node(operator, inputs, attributes, outputs=[value], name=name))  # noqa: B023
+            return value
+
+        each = add("Unsqueeze", [chosen, _ints(model, f"{node.name}_last", [-1])], [rows, some, 1], ir.DataType.INT64)
+        numbers = _constant_of(model, f"{node.name}_numbers", np.arange(count, dtype=np.int64)[None, None])
+        equal = add("Equal", [each, numbers], hits, ir.DataType.BOOL)
+        hit = add("Cast", [equal], hits, out.dtype or ir.DataType.FLOAT, to=int(out.dtype or ir.DataType.FLOAT))
+        sizes = _ints(model, f"{node.name}_weights", [rows, 1, some])
+        row = add("Reshape", [weights, sizes], [rows, 1, some], hit.dtype)
+        spread = add("MatMul", [row, hit], [rows, 1, count], hit.dtype)
+        add("Reshape", [spread, _ints(model, f"{node.name}_spread", [rows, count])], [rows, count], hit.dtype)
+        _replace(model, node, steps)
+        changed += 1
+    _drop_unused(model)
+    return changed
+
+
 def older_ir_version(model: ir.Model) -> int:
     """Write IR version 8, which every onnx since 1.10 reads."""
     changed = int(model.ir_version > 8)
@@ -186,6 +220,12 @@ REWRITES: dict[str, Rewrite] = {
             "head of a model has more",
             "nncase 2.11.0",
             slice_wide_products,
+        ),
+        Rewrite(
+            "spread_by_comparison",
+            "'Not Supported Onnx op: ScatterElements', and the process aborts; a prefill with experts has it",
+            "nncase 2.11.0",
+            spread_by_comparison,
         ),
         Rewrite(
             "older_ir_version",

@@ -29,6 +29,7 @@ class NncaseTool(VendorTool):
         "finite_mask",
         "transpose_without_batch",
         "slice_wide_products",
+        "spread_by_comparison",
         "older_ir_version",
     )
 
