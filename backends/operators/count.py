@@ -7,8 +7,8 @@ weights, inputs and outputs. Gather and Slice read no more of their data than th
 moves less; these figures rank operators of one model, they are no compiler's traffic.
 
 Attention of a static prefill computes the whole square of scores, S x S a head, and so it is counted; the causal count
-of :meth:`~backends.qwen.model.ModelSpec.prefill_flops` has S (S + 1) / 2 of them. A static prefill with experts computes
-all of them for every token (:mod:`backends.portable.experts`).
+of :meth:`~backends.qwen.model.ModelSpec.prefill_flops` has S (S + 1) / 2 of them. A static prefill with experts
+computes all of them for every token (:mod:`backends.portable.experts`).
 """
 
 from __future__ import annotations

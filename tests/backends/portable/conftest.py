@@ -4,8 +4,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from backends.portable.export import LOWEST, Form, build_graph, save_graph
 from backends.portable.attention import rotary_tables
+from backends.portable.export import LOWEST, Form, build_graph, save_graph
 from backends.portable.rewrites import apply_rewrites
 
 

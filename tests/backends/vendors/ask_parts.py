@@ -1,7 +1,7 @@
 """Ask the installed toolchains about the parts of newer models: ``python -m tests.backends.vendors.ask_parts TOOL``.
 
-One layer of each kind, decode step and prefill, small; and every operator of it that Qwen2 and Qwen3 do not have, alone,
-as it stands in the graph. What a tool says is printed as JSON lines, for ``operators.yaml`` of its folder.
+One layer of each kind, decode step and prefill, small; and every operator of it that Qwen2 and Qwen3 do not have,
+alone, as it stands in the graph. What a tool says is printed as JSON lines, for ``operators.yaml`` of its folder.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def cases(wanted: str) -> Iterator[tuple[str, ir.Model]]:
     usual = {(node.op_type, len(node.outputs[0].shape or ())) for node in _layer(SMALL, 0, "decode").graph}
     for kind, (spec, number) in KINDS.items():
         for form in FORMS:
-            if wanted in ("layers", "both") and not (form.endswith("chunks") and "DeltaNet, dense" != kind):
+            if wanted in ("layers", "both") and not (form.endswith("chunks") and kind != "DeltaNet, dense"):
                 yield f"{kind}; {form}", _layer(spec, number, form)
             if wanted == "layers":
                 continue
@@ -149,7 +149,7 @@ def cases(wanted: str) -> Iterator[tuple[str, ir.Model]]:
 
 def _layer(spec: ModelSpec, number: int, form: str) -> ir.Model:
     tokens, past = FORMS[form]
-    phase: Any = form.split()[0]
+    phase: Any = form.split(maxsplit=1)[0]
     return build_graph(synthetic_model(spec), Form(phase, "layer", tokens, past, layer=number))
 
 
