@@ -172,6 +172,33 @@ def spread_by_comparison(model: ir.Model) -> int:
     return changed
 
 
+def convolve_in_two_dimensions(model: ir.Model) -> int:
+    """Make a convolution over one dimension one over two, the first of size 1."""
+    changed = 0
+    for node in list(model.graph):
+        if node.op_type != "Conv" or len(_sizes(node.inputs[0])) != 3:  # noqa: PLR2004 - batch, channels, length
+            continue
+        given, weight, out = node.inputs[0], node.inputs[1], node.outputs[0]
+        assert given is not None and weight is not None
+        (batch, channels, length), sizes = _sizes(given), _sizes(out)
+        before, after = node.attributes["pads"].as_ints()
+        taps = _sizes(weight)[-1]
+        matrix = _constant_of(model, f"{weight.name}.two_dimensions", _constant(weight)[:, :, None])
+        flat = [batch, channels, 1, length]
+        opened = ir.node("Reshape", [given, _ints(model, f"{node.name}_open", flat)], name=f"{node.name}_open",
+                         outputs=[_like(out, f"{out.name}_open", flat)])  # fmt: skip
+        attributes = {"group": node.attributes["group"].as_int(), "kernel_shape": [1, taps], "pads": [0, before, 0, after]}
+        wide = [sizes[0], sizes[1], 1, sizes[2]]
+        convolved = ir.node("Conv", [opened.outputs[0], matrix], attributes, name=node.name,
+                            outputs=[_like(out, f"{out.name}_wide", wide)])  # fmt: skip
+        closed = ir.node("Reshape", [convolved.outputs[0], _ints(model, f"{node.name}_sizes", sizes)],
+                         name=f"{node.name}_close", outputs=[_like(out, f"{out.name}_close", sizes)])  # fmt: skip
+        _replace(model, node, [opened, convolved, closed])
+        changed += 1
+    _drop_unused(model)
+    return changed
+
+
 def older_ir_version(model: ir.Model) -> int:
     """Write IR version 8, which every onnx since 1.10 reads."""
     changed = int(model.ir_version > 8)
@@ -226,6 +253,13 @@ REWRITES: dict[str, Rewrite] = {
             "'Not Supported Onnx op: ScatterElements', and the process aborts; a prefill with experts has it",
             "nncase 2.11.0",
             spread_by_comparison,
+        ),
+        Rewrite(
+            "convolve_in_two_dimensions",
+            "quantising a convolution over one dimension ends the process ('Attribute dilations has incorrect size'); "
+            "Gated DeltaNet has one",
+            "nncase 2.11.0",
+            convolve_in_two_dimensions,
         ),
         Rewrite(
             "older_ir_version",

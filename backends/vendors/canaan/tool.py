@@ -30,6 +30,7 @@ class NncaseTool(VendorTool):
         "transpose_without_batch",
         "slice_wide_products",
         "spread_by_comparison",
+        "convolve_in_two_dimensions",
         "older_ir_version",
     )
 

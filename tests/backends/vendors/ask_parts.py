@@ -116,6 +116,11 @@ def ask(tool: VendorTool, model: ir.Model, name: str, folder: Path) -> dict[str,
     try:
         compiled = tool.compile(path, name, Probe({name: [inputs]}, {name: [outputs]}))
         answer |= {"result": "ok", "cycles": compiled.cycles, "dram_bytes": compiled.dram_bytes}
+        if hasattr(tool, "compiled"):
+            from backends.vendors.sophgo.placement import place_nodes
+
+            rows = place_nodes(ir.load(path), tool.compiled[name].operators)
+            answer["placed"] = sorted({f"{row.operator}: {row.where} {row.became}" for row in rows if row.where != "accelerator"})
         for key in ("cpu_operators", "kpu_operators"):
             if key in compiled.details:
                 answer[key] = compiled.details[key]
