@@ -148,13 +148,12 @@ def _remarks_of_run(run: Recorded, costs: Costs) -> tuple[str, ...]:
 
 
 def _remarks(support: Support, mode: Mode, chip: str) -> tuple[str, ...]:
-    seen = mode.observed_on(chip)
     untried = f"not tried for {chip} here, but for {', '.join(support.chips)}"
     return tuple(
         text
         for text in (
             mode.title,
-            seen.note if seen else "",
+            *(seen.note for seen in mode.observed_on(chip)),
             untried if chip and support.chips and chip not in support.chips else "",
             *support.traps,
         )
