@@ -71,6 +71,10 @@ def operators_by_place(
     """Return the operators of a part by where a path runs them."""
     found: dict[Where, list[str]] = {}
     for one in placements:
-        if one.phase == phase and one.operator in part.operators and one.operator not in found.setdefault(one.where, []):
+        if (
+            one.phase == phase
+            and one.operator in part.operators
+            and one.operator not in found.setdefault(one.where, [])
+        ):
             found[one.where].append(one.operator)
     return {where: tuple(names) for where, names in found.items()}

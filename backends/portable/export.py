@@ -21,7 +21,8 @@ import onnx_ir as ir
 
 from backends.common.errors import UnavailableError
 from backends.portable.attention import Attend, Positions, rotary_tables, rotary_width
-from backends.portable.qwen import PORTABLE, Past, QwenWriter
+from backends.portable.families import PORTABLE
+from backends.portable.qwen import Past, QwenWriter
 from backends.portable.writer import Writer
 from backends.qwen.mixers import Attention
 from backends.qwen.model import Model, ModelSpec

@@ -10,7 +10,6 @@ tensors' values, experts and DeltaNet, has a form without: see :mod:`backends.po
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
 
 import onnx_ir as ir
 
@@ -20,12 +19,8 @@ from backends.portable.deltanet import DeltaNetWriter
 from backends.portable.experts import ExpertsWriter
 from backends.portable.writer import Writer
 from backends.qwen.channels import Experts
-from backends.qwen.families import Architecture
 from backends.qwen.mixers import DeltaNet
 from backends.qwen.model import ModelSpec
-
-PORTABLE: tuple[Architecture, ...] = tuple(name for name in get_args(Architecture) if name != "qwen4_exp")
-"""Architectures that a graph is written for: all but the one with residual streams, n-grams and sparse attention."""
 
 Past = Callable[[str, tuple[int, ...]], ir.Value]
 """From the kind of a cache (``conv``, ``recurrent``) and its shape to the graph's input for it."""

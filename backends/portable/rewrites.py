@@ -176,7 +176,7 @@ def convolve_in_two_dimensions(model: ir.Model) -> int:
     """Make a convolution over one dimension one over two, the first of size 1."""
     changed = 0
     for node in list(model.graph):
-        if node.op_type != "Conv" or len(_sizes(node.inputs[0])) != 3:  # noqa: PLR2004 - batch, channels, length
+        if node.op_type != "Conv" or len(_sizes(node.inputs[0])) != 3:
             continue
         given, weight, out = node.inputs[0], node.inputs[1], node.outputs[0]
         assert given is not None and weight is not None
@@ -187,7 +187,11 @@ def convolve_in_two_dimensions(model: ir.Model) -> int:
         flat = [batch, channels, 1, length]
         opened = ir.node("Reshape", [given, _ints(model, f"{node.name}_open", flat)], name=f"{node.name}_open",
                          outputs=[_like(out, f"{out.name}_open", flat)])  # fmt: skip
-        attributes = {"group": node.attributes["group"].as_int(), "kernel_shape": [1, taps], "pads": [0, before, 0, after]}
+        attributes = {
+            "group": node.attributes["group"].as_int(),
+            "kernel_shape": [1, taps],
+            "pads": [0, before, 0, after],
+        }
         wide = [sizes[0], sizes[1], 1, sizes[2]]
         convolved = ir.node("Conv", [opened.outputs[0], matrix], attributes, name=node.name,
                             outputs=[_like(out, f"{out.name}_wide", wide)])  # fmt: skip

@@ -104,9 +104,7 @@ class DeltaMixer(nn.Module):
         return (asked + (query * key).sum(-1, keepdim=True) * error)[:, None]
 
 
-def replace_delta_mixers(
-    network: nn.Module, spec: ModelSpec, linear: Callable[[torch.Tensor], nn.Module]
-) -> None:
+def replace_delta_mixers(network: nn.Module, spec: ModelSpec, linear: Callable[[torch.Tensor], nn.Module]) -> None:
     """Put a :class:`DeltaMixer` in the place of every Gated DeltaNet of transformers, releasing its weights."""
     for parent in list(network.modules()):
         for name, child in parent.named_children():

@@ -22,7 +22,7 @@ class FusedNorm(nn.Module):
 
 
 def fuse_norms(network: nn.Module, spec: ModelSpec) -> None:
-    """Replace every RMSNorm over the whole last dimension in a text model; the one inside Gated DeltaNet has another class."""
+    """Replace every RMSNorm over the whole last dimension of a text model's hidden states, queries and keys."""
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             grouped = getattr(child, "group_size", None) is not None

@@ -43,8 +43,8 @@ _COUNTING = (
     "weights, inputs and outputs of each node, once, as if it ran alone: a compiler that fuses nodes moves less."
 )
 _EXPERTS = (
-    "Standard operators with static shapes cannot run a part of the weights by what a router chose. A decode step copies "
-    "the chosen experts' matrices and multiplies the copies; a prefill computes every expert for every token."
+    "Standard operators with static shapes cannot run a part of the weights by what a router chose. A decode step "
+    "copies the chosen experts' matrices and multiplies the copies; a prefill computes every expert for every token."
 )
 
 
@@ -201,7 +201,6 @@ def _shares(matrix: Matrix, width: int) -> list[RenderableType]:
 
 def _parts_of_model(matrix: Matrix, width: int) -> list[RenderableType]:
     """A row a part: its share of the work, and on each path how many of its operators run where."""
-    from rich.text import Text
 
     phases = list(matrix.parts)
     names = list(dict.fromkeys(one.part for parts in matrix.parts.values() for one in parts))

@@ -10,7 +10,7 @@ from backends.operators import Place, place_nodes
 from backends.operators.count import count_graph, count_model, element_bytes, sum_by_operator
 from backends.operators.parts import sum_by_part
 from backends.portable.export import Form, build_graph
-from backends.portable.qwen import PORTABLE
+from backends.portable.families import PORTABLE
 from backends.portable.writer import Writer
 from backends.qwen.channels import Experts
 from backends.qwen.mixers import DeltaNet

@@ -10,7 +10,7 @@ import pytest
 
 from backends.common.errors import UnavailableError
 from backends.portable.export import Form, build_graph, save_graph
-from backends.portable.qwen import PORTABLE
+from backends.portable.families import PORTABLE
 from backends.qwen.channels import Experts
 from backends.qwen.families import FAMILIES
 from backends.qwen.synthetic import synthetic_model

@@ -120,7 +120,9 @@ def ask(tool: VendorTool, model: ir.Model, name: str, folder: Path) -> dict[str,
             from backends.vendors.sophgo.placement import place_nodes
 
             rows = place_nodes(ir.load(path), tool.compiled[name].operators)
-            answer["placed"] = sorted({f"{row.operator}: {row.where} {row.became}" for row in rows if row.where != "accelerator"})
+            answer["placed"] = sorted(
+                {f"{row.operator}: {row.where} {row.became}" for row in rows if row.where != "accelerator"}
+            )
         for key in ("cpu_operators", "kpu_operators"):
             if key in compiled.details:
                 answer[key] = compiled.details[key]
