@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.functional import rms_norm
@@ -24,7 +26,8 @@ class FusedNorm(nn.Module):
 def fuse_norms(network: nn.Module, spec: ModelSpec) -> None:
     """Replace every RMSNorm over the whole last dimension of a text model's hidden states, queries and keys."""
     for parent in list(network.modules()):
-        for name, child in parent.named_children():
+        children: list[tuple[str, Any]] = list(parent.named_children())
+        for name, child in children:
             grouped = getattr(child, "group_size", None) is not None
             if type(child).__name__.endswith("RMSNorm") and not child.weight.is_meta and not grouped:
                 weight = child.weight.detach().float() + spec.family.norm_offset
