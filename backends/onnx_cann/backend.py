@@ -22,6 +22,7 @@ from backends.contract.backend import (
 from backends.contract.workload import Workload
 from backends.onnx_cann import cann
 from backends.operators import OperatorPlacement
+from backends.portable.families import PORTABLE
 from backends.qwen.model import ModelSpec
 from backends.toolchains import availability_of, environment_of, find_toolchain
 
@@ -45,6 +46,7 @@ class OnnxCann(Backend):
     summary = "ONNX Runtime on Huawei Ascend (CANN provider, portable export, IO binding)"
     precisions = ("float16", "float32")
     default_precision = "float16"
+    architectures = PORTABLE
 
     @classmethod
     def probe(cls, device: str) -> Availability:
@@ -54,12 +56,17 @@ class OnnxCann(Backend):
 
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
-        """Each graph's own weights (a tied head twice), two sets of the cache, the largest activations, and CANN."""
+        """Each graph's own weights (a tied head twice), two sets of caches, the largest activations, and CANN.
+
+        A prefill with experts computes all of them for every token.
+        """
         width = 2 if precision == "float16" else 4
         weights = spec.weight_bytes(precision) + (width * spec.embedding_parameters if spec.tied_embeddings else 0)
         cache = 2 * spec.kv_bytes_per_token(precision) * workload.total_tokens * workload.batch
+        cache += 2 * spec.state_bytes(precision) * workload.batch
         scores = spec.attention_heads * workload.prompt_tokens
-        inner = 3 * spec.intermediate_size + 4 * spec.hidden_size + 2 * scores
+        experts = spec.experts.count * spec.experts.width if spec.experts else 0
+        inner = 3 * max(spec.intermediate_size, experts) + 4 * spec.hidden_size + 2 * scores
         return 2 * weights + cache + width * workload.batch * workload.prompt_tokens * inner + ENGINE_BYTES
 
     @classmethod

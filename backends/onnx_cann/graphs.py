@@ -99,10 +99,10 @@ def placements(
 
 def _export(execution: Execution, folder: Path) -> None:
     from backends.operators.count import count_graph
+    from backends.portable.attention import rotary_tables
     from backends.portable.decoder import TABLES
     from backends.portable.export import Form, GraphTooLargeError, build_graph, save_graph
     from backends.portable.half import to_float16
-    from backends.portable.qwen import rotary_tables
     from backends.portable.rewrites import apply_rewrites
 
     room, batch = execution.max_tokens, execution.batch

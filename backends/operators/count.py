@@ -7,7 +7,8 @@ weights, inputs and outputs. Gather and Slice read no more of their data than th
 moves less; these figures rank operators of one model, they are no compiler's traffic.
 
 Attention of a static prefill computes the whole square of scores, S x S a head, and so it is counted; the causal count
-of :meth:`~backends.qwen.model.ModelSpec.prefill_flops` has S (S + 1) / 2 of them.
+of :meth:`~backends.qwen.model.ModelSpec.prefill_flops` has S (S + 1) / 2 of them. A static prefill with experts
+computes all of them for every token (:mod:`backends.portable.experts`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
-from backends.common.errors import InputError, UnavailableError
+from backends.common.errors import InputError
+from backends.qwen.layers import Layer
 from backends.qwen.model import BITS_PER_WEIGHT, QUANTISATION_BLOCK, Model, ModelSpec
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ ELEMENTWISE = frozenset((
 """Operators with one operation per element they give out."""
 
 REDUCTIONS = frozenset((
-    "ArgMax", "ArgMin", "CumSum", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum",
+    "ArgMax", "ArgMin", "CumSum", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "TopK",
 ))  # fmt: skip
 """Operators with one operation per element they read."""
 
@@ -88,10 +90,6 @@ def count_graph(model: ir.Model, bytes_per_element: float, matrix_bytes: float |
     return [_node(node, bytes_per_element, matrix) for node in model.graph]
 
 
-PORTABLE = ("qwen2", "qwen3")
-"""Architectures that the portable graph is written for."""
-
-
 def count_model(
     spec: ModelSpec,
     prompt_tokens: int,
@@ -103,27 +101,32 @@ def count_model(
     """Return the nodes of the whole portable graph of ``spec``, each once with its ``copies``; needs no weights.
 
     A prefill takes ``prompt_tokens`` and gives the logits of the last; a decode step attends to ``context_tokens``, its
-    own among them. Names are those of the graphs of one layer, and of the model without any (embedding and head).
+    own among them. Names are those of the first layer of each kind, and of the model without any (embedding and head).
 
     Raises:
         UnavailableError: The portable graph cannot express the architecture.
     """
-    if spec.architecture not in PORTABLE:
-        raise UnavailableError(
-            f"the portable graph has no operators yet for {spec.architecture}, the architecture of {spec.name}; it "
-            f"covers {' and '.join(PORTABLE)}"
-        )
     from backends.portable.export import Form, build_graph  # brings onnx_ir, an engine's weight
 
     elements, matrix = element_bytes(precision)
-    model = Model(spec.with_layers(1), digest="")
-    ends = Model(replace(spec, layers=0), digest="")
     size = (prompt_tokens, 0) if phase == "prefill" else (1, context_tokens - 1)
-    layer = count_graph(build_graph(model, Form(phase, "layer", *size, batch)), elements, matrix)
+    ends = Model(replace(spec, layers=0), digest="")
     around = count_graph(build_graph(ends, Form(phase, "whole", *size, batch)), elements, matrix)
-    repeated = [replace(cost, copies=spec.layers) for cost in layer]
+    repeated = []
+    for number, copies in layer_kinds(spec):
+        form = Form(phase, "layer", *size, batch, layer=number)
+        layer = count_graph(build_graph(Model(spec, digest=""), form), elements, matrix)
+        repeated += [replace(cost, copies=copies) for cost in layer]
     first = [cost for cost in around if cost.operator == "Gather"]
     return first + repeated + [cost for cost in around if cost.operator != "Gather"]
+
+
+def layer_kinds(spec: ModelSpec) -> list[tuple[int, int]]:
+    """Return the first layer of each kind, and how many are of it."""
+    kinds: dict[Layer, list[int]] = {}
+    for number, layer in enumerate(spec.all_layers()):
+        kinds.setdefault(layer, []).append(number)
+    return [(numbers[0], len(numbers)) for numbers in kinds.values()]
 
 
 def element_bytes(precision: str) -> tuple[float, float]:
@@ -159,7 +162,10 @@ def _node(node: ir.Node, bytes_per_element: float, matrix_bytes: float) -> NodeC
             f"cannot count the operator {_qualified(node)} (node {node.name}): backends/operators/count.py has no rule "
             "for it; add one"
         )
-    written = sum(_elements(out, node) * _width(out, bytes_per_element) for out in node.outputs)
+    written = sum(
+        _elements(out, node) * _width(out, matrix_bytes if _is_matrix(out) else bytes_per_element)
+        for out in node.outputs
+    )
     read, seen = 0.0, set()
     for position, value in enumerate(node.inputs):
         if value is None or id(value) in seen:
@@ -168,9 +174,18 @@ def _node(node: ir.Node, bytes_per_element: float, matrix_bytes: float) -> NodeC
         if position == 0 and node.op_type in PARTIAL_READERS:
             read += written
             continue
-        multiplied = node.op_type in ("MatMul", "Gemm") and value.const_value is not None and len(value.shape) == 2
+        multiplied = node.op_type in ("MatMul", "Gemm") and _is_matrix(value)
         read += _elements(value, node) * _width(value, matrix_bytes if multiplied else bytes_per_element)
     return NodeCost(node.name or "", node.op_type, float(flops(node)), read + written)
+
+
+def _is_matrix(value: ir.Value) -> bool:
+    """Whether it is the weight of a projection, or the weights of experts that were gathered to multiply with."""
+    if value.const_value is not None:
+        return len(value.shape or ()) >= 2
+    node = value.producer()
+    table = node.inputs[0] if node is not None and node.op_type == "Gather" else None
+    return table is not None and table.const_value is not None and len(table.shape or ()) == 3
 
 
 def _product(node: ir.Node) -> int:
@@ -180,6 +195,11 @@ def _product(node: ir.Node) -> int:
     out = _elements(node.outputs[0], node)
     bias = out if node.op_type == "Gemm" and len(node.inputs) > 2 else 0
     return 2 * depth * out + bias
+
+
+def _convolution(node: ir.Node) -> int:
+    """2 x elements of a kernel's channel, for every output."""
+    return 2 * prod(_shape(node.inputs[1], node)[1:]) * _elements(node.outputs[0], node)
 
 
 def _transposed(node: ir.Node, attribute: str) -> bool:
@@ -200,6 +220,7 @@ def _softmax(node: ir.Node) -> int:
 
 _RULES: dict[tuple[str, str], Callable[[ir.Node], int]] = {
     **{("", name): _product for name in ("MatMul", "Gemm")},
+    ("", "Conv"): _convolution,
     **{("", name): _outputs for name in ELEMENTWISE},
     **{("", name): _inputs for name in REDUCTIONS},
     **{("", name): _softmax for name in ("Softmax", "LogSoftmax")},

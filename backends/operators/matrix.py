@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from backends.operators.count import NodeCost, OperatorCost, count_model, sum_by_operator
-from backends.operators.placement import OperatorPlacement, Phase, Place, place_nodes
+from backends.operators.parts import PartCost, operators_by_place, sum_by_part
+from backends.operators.placement import OperatorPlacement, Phase, Place, Where, place_nodes
 from backends.operators.shares import Shares, shares, with_recorded
 from backends.operators.support import Mode, Support, place_operator, supports
 from backends.qwen.model import ModelSpec
@@ -43,6 +44,10 @@ class Path:
         """Return where one operator runs: several places if it is split."""
         return tuple(one for one in self.placements if (one.phase, one.operator) == (phase, operator))
 
+    def of_part(self, phase: Phase, part: PartCost) -> dict[Where, tuple[str, ...]]:
+        """Return the operators of a part of the model by where they run."""
+        return operators_by_place(part, phase, self.placements)
+
     def shares(self, phase: Phase) -> Shares:
         """Return how much of the phase runs in each place."""
         placed = shares(self.placements, phase)
@@ -52,13 +57,14 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Operators by phase, the most FLOPs first, and their places by path."""
+    """Operators by phase, the most FLOPs first, the parts of the model, and places by path."""
 
     spec: ModelSpec
     precision: str
     prompt_tokens: int
     context_tokens: int
     operators: dict[Phase, tuple[OperatorCost, ...]]
+    parts: dict[Phase, tuple[PartCost, ...]]
     paths: tuple[Path, ...]
 
     def total(self, phase: Phase) -> OperatorCost:
@@ -99,7 +105,8 @@ def portability(
         for path in paths
     ]
     operators = {phase: sum_by_operator(nodes) for phase, nodes in costs.items()}
-    return Matrix(spec, precision, prompt_tokens, context_tokens, operators, tuple(paths))
+    parts = {phase: sum_by_part(nodes) for phase, nodes in costs.items()}
+    return Matrix(spec, precision, prompt_tokens, context_tokens, operators, parts, tuple(paths))
 
 
 Costs = dict[Phase, list[NodeCost]]
@@ -141,13 +148,12 @@ def _remarks_of_run(run: Recorded, costs: Costs) -> tuple[str, ...]:
 
 
 def _remarks(support: Support, mode: Mode, chip: str) -> tuple[str, ...]:
-    seen = mode.observed_on(chip)
     untried = f"not tried for {chip} here, but for {', '.join(support.chips)}"
     return tuple(
         text
         for text in (
             mode.title,
-            seen.note if seen else "",
+            *(seen.note for seen in mode.observed_on(chip)),
             untried if chip and support.chips and chip not in support.chips else "",
             *support.traps,
         )

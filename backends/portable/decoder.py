@@ -1,8 +1,9 @@
 """A decoder loop over two portable graphs on ONNX Runtime, any execution provider: prefill, and one step after another.
 
-The graphs have static shapes and output the whole KV cache. The cache stays where the provider computes: bound once, in
-two sets of buffers that a step reads and writes in turn, since no provider promises that one buffer may be both. The
-host sees token ids and logits only. NumPy and ONNX Runtime are all it needs, so it runs in a vendor's environment.
+The graphs have static shapes and output the whole KV cache and every state. Both stay where the provider computes:
+bound once, in two sets of buffers that a step reads and writes in turn, since no provider promises that one buffer may
+be both. The host sees token ids and logits only. NumPy and ONNX Runtime are all it needs, so it runs in a vendor's
+environment.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class PortableDecoder:
         vocabulary = next(node.shape for node in self.decode.get_outputs() if node.name == "logits")
         self._logits = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(vocabulary, np.float32))
         # Kept: on the processor a binding does not own the memory of the array that a value was made from.
-        self._sets = sets = [{name: self._buffer(node.shape) for name, node in cache.items()} for _ in range(2)]
+        self._sets = sets = [{name: self._buffer(node) for name, node in cache.items()} for _ in range(2)]
         self._first = self._bind(self.prefill, {}, sets[0])
         self._steps = [self._bind(self.decode, sets[0], sets[1]), self._bind(self.decode, sets[1], sets[0])]
         self._mask = np.empty((1, 1, 1, self.capacity), self._kind)
@@ -59,9 +60,9 @@ class PortableDecoder:
     def _kind(self) -> type[np.floating[Any]]:
         return np.float16 if self._half else np.float32
 
-    def _buffer(self, shape: list[int]) -> Any:
+    def _buffer(self, node: Any) -> Any:
         # From an array: onnxruntime-cann 1.24.4 refuses to make one on its device from a shape.
-        zeros = np.zeros(shape, self._kind)
+        zeros = np.zeros(node.shape, np.float16 if node.type == "tensor(float16)" else np.float32)
         return onnxruntime.OrtValue.ortvalue_from_numpy(zeros, self._place.device, self._place.number)
 
     def _bind(self, session: Any, past: dict[str, Any], present: dict[str, Any]) -> Any:

@@ -1,12 +1,13 @@
-"""Graphs of a model: prefill or decode step, whole or in parts, with the KV cache as inputs and outputs.
+"""Graphs of a model: prefill or decode step, whole or in parts, with caches and states as inputs and outputs.
 
-Layers of a Qwen decoder are alike, so a compiler that cannot take a whole model takes one layer and the ends; its
+Layers of a kind are alike, so a compiler that cannot take a whole model takes one layer of each kind and the ends; its
 figures for the layer count once per layer. The caller chooses by :class:`Form`.
 
-Names: ``input_ids`` int64 ``[batch, tokens]`` or ``hidden``; in a decode step ``cos``, ``sin`` ``[1, 1, 1, head_dim]``
-and ``mask`` ``[1, 1, 1, context]`` (0 or a large negative number), ``past.N.key``/``past.N.value``
-``[batch, kv_heads, past_tokens, head_dim]``. Out: ``logits`` ``[batch, 1, vocab_size]`` or ``hidden_out``, and
-``present.N.key``/``present.N.value``.
+Names: ``input_ids`` int64 ``[batch, tokens]`` or ``hidden``. In a decode step, for attention ``cos``, ``sin``
+``[1, 1, 1, rotary_width]`` and ``mask`` ``[1, 1, 1, context]`` (0 or a large negative number), ``past.N.key`` and
+``past.N.value`` ``[batch, kv_heads, past_tokens, head_dim]``; for Gated DeltaNet ``past.N.conv``
+``[batch, channels, taps - 1]`` and ``past.N.recurrent`` ``[batch, value_heads, key_dim, value_dim]``. Out: ``logits``
+``[batch, 1, vocab_size]`` or ``hidden_out``, and ``present.N.*`` of every ``past.N.*``.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import numpy as np
 import onnx_ir as ir
 
 from backends.common.errors import UnavailableError
-from backends.portable.qwen import Attend, QwenWriter, Rotation, rotary_tables
+from backends.portable.attention import Attend, Positions, rotary_tables, rotary_width
+from backends.portable.families import PORTABLE
+from backends.portable.qwen import Past, QwenWriter
 from backends.portable.writer import Writer
-from backends.qwen.model import Model
+from backends.qwen.mixers import Attention
+from backends.qwen.model import Model, ModelSpec
 from backends.qwen.weights import weight_reader
 
 Part = Literal["whole", "layer", "head"]
@@ -45,7 +49,8 @@ class Form:
 
     ``rows``: the graph gives out keys and values of the new tokens, the host puts them into the cache, and a step
     attends to ``past_tokens + 1`` positions. ``buffer``: it gives out the whole cache of ``past_tokens`` positions,
-    with the new row written where the input ``slot`` (bool ``[1, 1, past_tokens, 1]``) is true.
+    with the new row written where the input ``slot`` (bool ``[1, 1, past_tokens, 1]``) is true. States of Gated
+    DeltaNet go in and out whole either way. ``layer`` is the one that the part ``layer`` is of, zero-indexed.
     """
 
     phase: Phase
@@ -54,19 +59,30 @@ class Form:
     past_tokens: int = 0
     batch: int = 1
     cache: Cache = "rows"
+    layer: int = 0
 
     @property
     def name(self) -> str:
         """Short and unique among the graphs of one path."""
-        return self.part if self.part == "head" else f"{self.phase}_{self.part}"
+        if self.part == "head":
+            return "head"
+        return f"{self.phase}_{self.part}{self.layer or ''}"
 
 
 def build_graph(model: Model, form: Form) -> ir.Model:
-    """Return the graph of ``form`` with the weights of ``model`` (of its first layer, for the part ``layer``).
+    """Return the graph of ``form`` with the weights of ``model``.
 
     Weights are read, or made, when a constant is first used; the structure alone needs none.
+
+    Raises:
+        UnavailableError: No graph is written for the architecture.
     """
     spec = model.spec
+    if spec.architecture not in PORTABLE:
+        raise UnavailableError(
+            f"no portable graph is written for {spec.architecture}, the architecture of {spec.name}: its residual "
+            "streams, n-gram table and sparse attention have none yet; choose a model of another architecture"
+        )
     writer = Writer(f"{spec.name}_{form.name}")
     qwen = QwenWriter(writer, spec, weight_reader(model), form.batch, form.tokens)
     if form.part == "head":
@@ -78,12 +94,20 @@ def build_graph(model: Model, form: Form) -> ir.Model:
         hidden = qwen.embedding(ids)
     else:
         hidden = writer.input("hidden", (form.batch, form.tokens, spec.hidden_size))
-    rotation, mask, slot = _positions(qwen, form)
+    numbers = range(spec.layers) if form.part == "whole" else [form.layer]
+    attends = any(isinstance(spec.layer(number).mixer, Attention) for number in numbers)
+    positions = _positions(writer, spec, form) if attends else None
     present: list[tuple[str, ir.Value]] = []
-    for number in range(spec.layers if form.part == "whole" else 1):
-        attend = _prefill(qwen, form) if form.phase == "prefill" else _decode(qwen, form, number, slot)
-        hidden, keys, values = qwen.layer(number, hidden, rotation, mask, attend)
-        present += [(f"present.{number}.key", keys), (f"present.{number}.value", values)]
+    for number in numbers:
+        attend = past = None
+        if isinstance(spec.layer(number).mixer, Attention):
+            assert positions is not None
+            decode = form.phase == "decode"
+            attend = _decode(writer, spec, form, number, positions.slot) if decode else _prefill(writer, spec, form)
+        elif form.phase == "decode":
+            past = _state(writer, number)
+        hidden, kept = qwen.layer(number, hidden, positions, attend, past)
+        present += [(f"present.{number}.{kind}", value) for kind, value in kept.items()]
     if form.part == "whole":
         writer.output(qwen.head(hidden), "logits")
     else:
@@ -91,6 +115,10 @@ def build_graph(model: Model, form: Form) -> ir.Model:
     for name, value in present:
         writer.output(value, name)
     return writer.model()
+
+
+def _state(writer: Writer, number: int) -> Past:
+    return lambda kind, shape: writer.input(f"past.{number}.{kind}", shape)
 
 
 def save_graph(graph: ir.Model, path: Path, *, one_file: bool = True) -> None:
@@ -114,10 +142,10 @@ def check_size(graph: ir.Model) -> None:
         )
 
 
-def _positions(qwen: QwenWriter, form: Form) -> tuple[Rotation, ir.Value, ir.Value | None]:
-    w, spec = qwen.writer, qwen.spec
+def _positions(w: Writer, spec: ModelSpec, form: Form) -> Positions:
+    width = rotary_width(spec)
     if form.phase == "prefill":
-        tokens, table = form.tokens, (1, 1, form.tokens, spec.head_dim)
+        tokens, table = form.tokens, (1, 1, form.tokens, width)
         cos = w.deferred("cos", table, lambda: rotary_tables(spec, np.arange(tokens))[0])
         sin = w.deferred("sin", table, lambda: rotary_tables(spec, np.arange(tokens))[1])
         mask = w.deferred(
@@ -125,17 +153,16 @@ def _positions(qwen: QwenWriter, form: Form) -> tuple[Rotation, ir.Value, ir.Val
             (1, 1, tokens, tokens),
             lambda: np.triu(np.full((tokens, tokens), LOWEST, np.float32), 1)[None, None],
         )
-        return Rotation(cos, sin), mask, None
-    rotation = Rotation(w.input("cos", (1, 1, 1, spec.head_dim)), w.input("sin", (1, 1, 1, spec.head_dim)))
+        return Positions(cos, sin, mask)
+    cos, sin = (w.input(name, (1, 1, 1, width)) for name in ("cos", "sin"))
     context = form.past_tokens + (form.cache == "rows")
     mask = w.input("mask", (1, 1, 1, context))
     slot = w.input("slot", (1, 1, form.past_tokens, 1), ir.DataType.BOOL) if form.cache == "buffer" else None
-    return rotation, mask, slot
+    return Positions(cos, sin, mask, slot)
 
 
-def _prefill(qwen: QwenWriter, form: Form) -> Attend:
+def _prefill(w: Writer, spec: ModelSpec, form: Form) -> Attend:
     """Attend to the prompt itself; a buffer is filled up with zeros."""
-    w, spec = qwen.writer, qwen.spec
 
     def attend(key: ir.Value, value: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value, ir.Value, int]:
         if form.cache == "rows":
@@ -149,8 +176,7 @@ def _prefill(qwen: QwenWriter, form: Form) -> Attend:
     return attend
 
 
-def _decode(qwen: QwenWriter, form: Form, number: int, slot: ir.Value | None) -> Attend:
-    w, spec = qwen.writer, qwen.spec
+def _decode(w: Writer, spec: ModelSpec, form: Form, number: int, slot: ir.Value | None) -> Attend:
     past_shape = (form.batch, spec.kv_heads, form.past_tokens, spec.head_dim)
     past = [w.input(f"past.{number}.{kind}", past_shape) for kind in ("key", "value")]
 

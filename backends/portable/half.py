@@ -1,7 +1,8 @@
 """A portable graph in float16, as transformers' classes compute in it: norms and softmax keep float32 inside.
 
 Weights, cache, rotary tables and mask become float16; logits go out as float32. The square and mean of RMSNorm and the
-softmax are taken in float32, between casts, and RMSNorm's weight is multiplied in float16.
+softmax are taken in float32, between casts, and RMSNorm's weight is multiplied in float16. A router's choice and the
+recurrence of Gated DeltaNet stay float32, and so does its state.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from backends.portable.blocks import EXACT
+
 _FLOAT, _HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
 
 
 def to_float16(model: ir.Model) -> int:
     """Change ``model`` in place; return the number of casts. Apply ``finite_mask`` first: masks must fit."""
     graph = model.graph
-    exact = _norm_cores(graph) | {node for node in graph if node.op_type == "Softmax"}
+    exact = _norm_cores(graph) | {node for node in graph if node.op_type == "Softmax" or f"/{EXACT}/" in str(node.name)}
     _convert_constants(graph, exact)
-    for value in (*graph.inputs, *(out for node in graph if node not in exact for out in node.outputs)):
+    inputs = [value for value in graph.inputs if any(user not in exact for user, _ in value.uses())]
+    for value in (*inputs, *(out for node in graph if node not in exact for out in node.outputs)):
         if value.dtype == _FLOAT:
             value.type = ir.TensorType(_HALF)
     casts = 0

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from backends.portable.edits import constant, constant_of, drop_unused, ints, like, replace, sizes_of
+from backends.portable.refused_forms import convolve_in_two_dimensions, spread_by_comparison
+
 FINITE_MASK = np.float32(-1e4)
 """Far below any score, and within float16."""
 
@@ -34,11 +37,11 @@ def reduce_axes_to_attribute(model: ir.Model) -> int:
     changed = 0
     for node in model.graph:
         if node.op_type == "ReduceMean" and len(node.inputs) > 1:
-            node.attributes["axes"] = ir.AttrInt64s("axes", _constant(node.inputs[1]).tolist())
+            node.attributes["axes"] = ir.AttrInt64s("axes", constant(node.inputs[1]).tolist())
             node.resize_inputs(1)
             changed += 1
     model.graph.opset_imports[""] = 17
-    _drop_unused(model)
+    drop_unused(model)
     return changed
 
 
@@ -62,7 +65,7 @@ def divide_in_rms_norm(model: ir.Model) -> int:
         node.replace_input_with(0, divided.outputs[0])
         node.replace_input_with(1, weight)
         changed += 1
-    _drop_unused(model)
+    drop_unused(model)
     return changed
 
 
@@ -101,18 +104,18 @@ def transpose_without_batch(model: ir.Model) -> int:
         if node.op_type != "Transpose" or list(node.attributes["perm"].as_ints()) != [0, 2, 1, 3]:
             continue
         given, out = node.inputs[0], node.outputs[0]
-        batch, *sizes = _sizes(given)
+        batch, *sizes = sizes_of(given)
         if batch != 1 or given is None:
             continue
         turned_sizes = [sizes[1], sizes[0], sizes[2]]
-        flat = ir.node("Reshape", [given, _ints(model, f"{node.name}_sizes", sizes)], name=f"{node.name}_flat",
-                       outputs=[_like(out, f"{out.name}_flat", sizes)])  # fmt: skip
+        flat = ir.node("Reshape", [given, ints(model, f"{node.name}_sizes", sizes)], name=f"{node.name}_flat",
+                       outputs=[like(out, f"{out.name}_flat", sizes)])  # fmt: skip
         turned = ir.node("Transpose", [flat.outputs[0]], {"perm": [1, 0, 2]}, name=node.name,
-                         outputs=[_like(out, f"{out.name}_turned", turned_sizes)])  # fmt: skip
-        shape = _ints(model, f"{node.name}_shape", [1, *turned_sizes])
+                         outputs=[like(out, f"{out.name}_turned", turned_sizes)])  # fmt: skip
+        shape = ints(model, f"{node.name}_shape", [1, *turned_sizes])
         back = ir.node("Reshape", [turned.outputs[0], shape], name=f"{node.name}_back",
-                       outputs=[_like(out, f"{out.name}_back", [1, *turned_sizes])])  # fmt: skip
-        _replace(model, node, [flat, turned, back])
+                       outputs=[like(out, f"{out.name}_back", [1, *turned_sizes])])  # fmt: skip
+        replace(model, node, [flat, turned, back])
         changed += 1
     return changed
 
@@ -127,14 +130,14 @@ def slice_wide_products(model: ir.Model) -> int:
         array, out = matrix.const_value.numpy(), node.outputs[0]
         parts, products = np.array_split(array, -(-array.nbytes // WIDEST_MATRIX_BYTES), axis=-1), []
         for number, part in enumerate(parts):
-            weight = _constant_of(model, f"{matrix.name}.{number}", np.ascontiguousarray(part))
-            given = _like(out, f"{out.name}_{number}", [*_sizes(out)[:-1], part.shape[-1]])
+            weight = constant_of(model, f"{matrix.name}.{number}", np.ascontiguousarray(part))
+            given = like(out, f"{out.name}_{number}", [*sizes_of(out)[:-1], part.shape[-1]])
             products.append(ir.node("MatMul", [node.inputs[0], weight], name=f"{node.name}_{number}", outputs=[given]))
         joined = ir.node("Concat", [one.outputs[0] for one in products], {"axis": -1}, name=f"{node.name}_joined",
-                         outputs=[_like(out, f"{out.name}_joined", _sizes(out))])  # fmt: skip
-        _replace(model, node, [*products, joined])
+                         outputs=[like(out, f"{out.name}_joined", sizes_of(out))])  # fmt: skip
+        replace(model, node, [*products, joined])
         changed += 1
-    _drop_unused(model)
+    drop_unused(model)
     return changed
 
 
@@ -188,6 +191,19 @@ REWRITES: dict[str, Rewrite] = {
             slice_wide_products,
         ),
         Rewrite(
+            "spread_by_comparison",
+            "'Not Supported Onnx op: ScatterElements', and the process aborts; a prefill with experts has it",
+            "nncase 2.11.0",
+            spread_by_comparison,
+        ),
+        Rewrite(
+            "convolve_in_two_dimensions",
+            "quantising a convolution over one dimension ends the process ('Attribute dilations has incorrect size'); "
+            "Gated DeltaNet has one",
+            "nncase 2.11.0",
+            convolve_in_two_dimensions,
+        ),
+        Rewrite(
             "older_ir_version",
             "the tools bring their own onnx, which reads no newer format",
             "tpu-mlir 1.30.2 (onnx 1.14.1), rknn-toolkit2 2.5.0 (onnx up to 1.18)",
@@ -212,54 +228,3 @@ def _inverted(node: ir.Node | None) -> ir.Value | None:
         one = node.inputs[0].const_value.numpy()
         return node.inputs[1] if (one == 1).all() else None
     return None
-
-
-def _constant(value: ir.Value | None) -> np.ndarray:
-    assert value is not None and value.const_value is not None
-    array: np.ndarray = value.const_value.numpy()
-    return array
-
-
-def _sizes(value: ir.Value | None) -> list[int]:
-    assert value is not None and value.shape is not None
-    return [int(size) for size in value.shape]
-
-
-def _like(value: ir.Value, name: str, sizes: Sequence[int]) -> ir.Value:
-    return ir.Value(name=name, shape=ir.Shape(sizes), type=value.type)
-
-
-def _constant_of(model: ir.Model, name: str, array: np.ndarray) -> ir.Value:
-    tensor = ir.Tensor(array, name=name)
-    value = ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
-    model.graph.initializers[name] = value
-    return value
-
-
-def _ints(model: ir.Model, name: str, values: Sequence[int]) -> ir.Value:
-    return _constant_of(model, name, np.asarray(values, np.int64))
-
-
-def _replace(model: ir.Model, node: ir.Node, by: Sequence[ir.Node]) -> None:
-    """Put ``by`` in the place of ``node``; the last one's output takes over its name and its uses."""
-    old, new = node.outputs[0], by[-1].outputs[0]
-    model.graph.insert_before(node, by)
-    name = old.name
-    for user, position in list(old.uses()):
-        user.replace_input_with(position, new)
-    for position, value in enumerate(model.graph.outputs):
-        if value is old:
-            model.graph.outputs[position] = new
-    model.graph.remove(node, safe=True)
-    new.name = name
-
-
-def _drop_unused(model: ir.Model) -> None:
-    """Remove nodes and constants that nothing reads any more."""
-    outputs = {id(value) for value in model.graph.outputs}
-    for node in reversed(list(model.graph)):
-        if all(not value.uses() and id(value) not in outputs for value in node.outputs):
-            model.graph.remove(node, safe=True)
-    for name, value in list(model.graph.initializers.items()):
-        if not value.uses():
-            del model.graph.initializers[name]

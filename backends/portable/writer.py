@@ -71,14 +71,29 @@ class Writer:
         return self.constant(f"float_{value!r}", np.asarray(value, np.float32))
 
     def op(
-        self, operator: str, inputs: Sequence[ir.Value], shape: Sequence[int], name: str = "", **attributes: Any
+        self,
+        operator: str,
+        inputs: Sequence[ir.Value],
+        shape: Sequence[int],
+        name: str = "",
+        dtype: ir.DataType = FLOAT,
+        **attributes: Any,
     ) -> ir.Value:
-        """Add a node of the standard domain with one float32 output of ``shape``."""
+        """Add a node of the standard domain with one output of ``shape``."""
         unique = self._unique(name or operator)
-        output = ir.Value(name=f"{unique}_out", shape=ir.Shape(shape), type=ir.TensorType(FLOAT))
+        output = ir.Value(name=f"{unique}_out", shape=ir.Shape(shape), type=ir.TensorType(dtype))
         node = ir.node(operator, inputs, attributes=attributes, outputs=[output], name=unique)
         self._nodes.append(node)
         return output
+
+    def top_k(self, x: ir.Value, count: int, shape: Sequence[int]) -> tuple[ir.Value, ir.Value]:
+        """Add a TopK over the last dimension: the largest values, largest first, and their int64 places."""
+        unique = self._unique("TopK")
+        values = ir.Value(name=f"{unique}_values", shape=ir.Shape(shape), type=ir.TensorType(FLOAT))
+        places = ir.Value(name=f"{unique}_places", shape=ir.Shape(shape), type=ir.TensorType(ir.DataType.INT64))
+        node = ir.node("TopK", [x, self.ints(count)], attributes={"axis": -1}, outputs=[values, places], name=unique)
+        self._nodes.append(node)
+        return values, places
 
     def model(self) -> ir.Model:
         """Return the finished model."""

@@ -56,12 +56,16 @@ class TorchCpu(Backend):
         import torch
 
         from backends.qwen.torch_model import build_qwen
-        from backends.torch_cpu.packed_linear import can_pack, pack_linears
+        from backends.torch_cpu.delta_mixer import replace_delta_mixers
+        from backends.torch_cpu.norms import fuse_norms
+        from backends.torch_cpu.packed_linear import can_pack, linear_of, pack_linears
         from backends.torch_cpu.routing import RoutingCounter
 
         torch.set_num_threads(execution.threads)
         self._network: Any = build_qwen(execution.model, execution.precision, progress)
         packed = can_pack(next(self._network.parameters()).dtype)
+        fuse_norms(self._network, execution.model.spec)
+        replace_delta_mixers(self._network, execution.model.spec, linear_of(packed))
         if packed:
             progress("packing weights")
             pack_linears(self._network)
@@ -71,6 +75,7 @@ class TorchCpu(Backend):
         details = {
             "linear": "oneDNN packed" if packed else "torch.nn.functional.linear",
             "attention": "scaled_dot_product_attention",
+            **({"delta": "own step, state changed in place"} if self._spec.delta else {}),
             "threads": torch.get_num_threads(),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         }

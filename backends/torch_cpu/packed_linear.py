@@ -8,6 +8,8 @@ layer to.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -25,17 +27,34 @@ def can_pack(dtype: torch.dtype) -> bool:
 class PackedLinear(nn.Module):
     """A frozen ``nn.Linear`` on a reordered weight."""
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:
         super().__init__()
-        self.bias = linear.bias
-        self.out_features = linear.out_features
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), 1)
+        self.bias = bias
+        self.out_features = weight.shape[0]
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``x @ weight.T + bias``, shape ``[..., in_features]`` to ``[..., out_features]``."""
         rows = x.reshape(-1, x.shape[-1])
         out = torch.ops.mkldnn._linear_pointwise(rows, self._packed, self.bias, "none", [], "")
         return out.view(*x.shape[:-1], self.out_features)
+
+
+class PlainLinear(nn.Module):
+    """The same without packing, where oneDNN cannot."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        self._weight = weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``x @ weight.T``."""
+        return nn.functional.linear(x, self._weight)
+
+
+def linear_of(packed: bool) -> Callable[[torch.Tensor], nn.Module]:
+    """Return what makes a layer without bias of a weight ``[out, in]``."""
+    return PackedLinear if packed else PlainLinear
 
 
 def pack_linears(module: nn.Module) -> None:
@@ -45,6 +64,6 @@ def pack_linears(module: nn.Module) -> None:
     """
     for name, child in module.named_children():
         if isinstance(child, nn.Linear) and not child.weight.is_meta:
-            setattr(module, name, PackedLinear(child))
+            setattr(module, name, PackedLinear(child.weight, child.bias))
         else:
             pack_linears(child)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
+from backends.common.errors import UnavailableError
 from backends.contract.backend import (
     Availability,
     Backend,
@@ -17,6 +18,7 @@ from backends.contract.backend import (
     Trial,
 )
 from backends.contract.workload import Workload
+from backends.qwen.families import Architecture
 from backends.qwen.model import ModelSpec
 from backends.torch_device.discovery import Device, find_device
 from backends.torch_device.kinds import KINDS, DeviceKind, load_device_module
@@ -25,7 +27,14 @@ from backends.torch_device.linears import FORMATS
 if TYPE_CHECKING:
     import numpy as np
 
+    from backends.torch_device.plain import PlainRunner
+    from backends.torch_device.runner import Runner
+
 HALF = ("bfloat16", "float16")
+
+RECORDED = ("qwen2", "qwen3")
+"""Families with a decoder whose steps can be recorded; all others run through transformers' modules."""
+
 CEILING_BYTES = 4_000_000_000
 """Memory of the probe that measures the device's ceilings, and of both processes' contexts."""
 
@@ -37,10 +46,12 @@ ENGINE_BYTES = 1_500_000_000
 
 
 class TorchAccelerator(Backend):
-    """PyTorch on a device of one type: own decoder, recorded steps, tokens timed by the device."""
+    """PyTorch on a device of one type: recorded steps where a decoder is written, tokens timed by the device."""
 
     kind: ClassVar[DeviceKind]
+    _runner: Runner | PlainRunner
     precisions = ("bfloat16", "float16", "float32", "int8", "int4", "float8")
+    architectures = get_args(Architecture)
 
     @classmethod
     def probe(cls, device: str) -> Availability:
@@ -74,18 +85,74 @@ class TorchAccelerator(Backend):
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
         """Weights, KV cache, the largest activations, the engine, and the probe beside it."""
-        element = 4 if precision == "float32" else 2
-        weights = spec.decode_weight_bytes(precision)
-        if precision in FORMATS or not spec.tied_embeddings:
-            weights += element * spec.embedding_parameters
-        cache = spec.kv_bytes_per_token(cache_precision(precision)) * workload.total_tokens * workload.batch
-        at_once = min(workload.batch * workload.prompt_tokens, max(PREFILL_TOKENS_AT_ONCE, workload.prompt_tokens))
-        width = 4 * spec.intermediate_size + 8 * spec.hidden_size + 4 * spec.attention_width
+        element, cached = 4 if precision == "float32" else 2, cache_precision(precision)
+        if spec.architecture in RECORDED:
+            weights = spec.decode_weight_bytes(precision)
+            if precision in FORMATS or not spec.tied_embeddings:
+                weights += element * spec.embedding_parameters
+        else:
+            weights = spec.weight_bytes(cached)
+        cache = spec.kv_bytes_per_token(cached) * workload.total_tokens * workload.batch
+        cache += 2 * spec.state_bytes(cached) * workload.batch
+        at_once = workload.batch * workload.prompt_tokens
+        if spec.architecture in RECORDED:
+            at_once = min(at_once, max(PREFILL_TOKENS_AT_ONCE, workload.prompt_tokens))
+        width = 4 * spec.channel_width + 8 * spec.hidden_size + 4 * spec.attention_width
         logits = 3 * workload.batch * spec.vocab_size
         return weights + cache + element * (at_once * width + logits) + ENGINE_BYTES + CEILING_BYTES
 
     def load(self, execution: Execution, progress: Progress) -> EngineFacts:
-        """Make the weights on the device, choose how to execute a step, and record it."""
+        """Make the weights on the device, choose how to execute a step, and record it where a decoder is written.
+
+        Raises:
+            UnavailableError: The family has no decoder here, and its plain path not this precision.
+        """
+        import torch
+
+        spec, precision = execution.model.spec, execution.precision
+        recorded = spec.architecture in RECORDED
+        if not recorded and precision in FORMATS:
+            raise UnavailableError(
+                f"{self.name} quantises {' and '.join(RECORDED)} only, not {spec.architecture}, the architecture of "
+                f"{spec.name}; use {self.name}@bfloat16"
+            )
+        torch.set_num_threads(execution.threads)
+        device = self.accelerator(execution.device)
+        self._module = load_device_module(device)
+        self._module.set_device(device)
+        # Float32 means float32, never TF32.
+        torch.set_float32_matmul_precision("highest")
+        return self._recorded(execution, device, progress) if recorded else self._plain(execution, device, progress)
+
+    def _plain(self, execution: Execution, device: str, progress: Progress) -> EngineFacts:
+        import torch
+
+        from backends.torch_device.plain import WAY, PlainRunner
+
+        runner = PlainRunner(
+            execution.model, execution.precision, execution.max_tokens, device=device, module=self._module,
+            progress=progress,
+        )  # fmt: skip
+        self._runner = runner
+        details = {
+            "path": WAY,
+            "attention": "scaled_dot_product_attention",
+            "graph": "none: the family has no decoder that can be recorded",
+            "tokens timed by": runner.timed_by,
+            **({"experts": runner.experts} if execution.model.spec.experts else {}),
+            **_runtime(torch),
+        }
+        return EngineFacts(
+            engine="torch",
+            version=str(torch.__version__),
+            arithmetic=self.arithmetic(execution.precision),
+            cache_precision=cache_precision(execution.precision),
+            details=details,
+            weights_digest=runner.weights_digest,
+            device=_identity(self._module, device),
+        )
+
+    def _recorded(self, execution: Execution, device: str, progress: Progress) -> EngineFacts:
         import torch
 
         from backends.torch_device.paths import PLAIN, compiled_path, why_not_compiled
@@ -93,12 +160,6 @@ class TorchAccelerator(Backend):
         from backends.torch_device.runner import Runner
         from backends.torch_device.weights import build_decoder, step_weight_bytes
 
-        torch.set_num_threads(execution.threads)
-        device = self.accelerator(execution.device)
-        self._module = load_device_module(device)
-        self._module.set_device(device)
-        # Float32 means float32, never TF32.
-        torch.set_float32_matmul_precision("highest")
         decoder, digest = build_decoder(execution.model, execution.precision, device, progress)
         progress("recording the decode step")
         uncompiled = why_not_compiled(device)
@@ -113,6 +174,7 @@ class TorchAccelerator(Backend):
             prefill_tokens=PREFILL_TOKENS_AT_ONCE,
         )
         details = {
+            "path": "own decoder",
             "attention": "scaled_dot_product_attention in prefill",
             "graph": self.kind.graph if can_record(self._module, self.kind.graph) else "none: this build has no graphs",
             "tokens timed by": self._runner.timed_by,

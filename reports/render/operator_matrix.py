@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from backends.operators.count import OperatorCost
 from backends.operators.matrix import Matrix, Path
-from backends.operators.placement import OperatorPlacement, Where
+from backends.operators.parts import Part, PartCost
+from backends.operators.placement import OperatorPlacement, Phase, Where
 from backends.operators.shares import EVIDENCES, WHERES
 from reports.document import notation
 from reports.render.terminal_table import paragraph, tables
@@ -31,10 +32,19 @@ _WHERE_TEXT: dict[Where, str] = {
     "rejected": "rejected: the path cannot run it, and so not the model",
     "unknown": "?: not known",
 }
+_PART_WORDS: dict[Part, str] = {
+    "embedding": "embedding", "attention": "attention", "deltanet": "DeltaNet", "dense": "SwiGLU block",
+    "router": "router", "experts": "experts", "shared_expert": "shared expert", "norms": "norms and sums",
+    "head": "output head",
+}  # fmt: skip
 _LETTERS = {evidence: text[0] for evidence, text in _EVIDENCE_TEXT.items()}
 _COUNTING = (
     "FLOPs count two per multiply-add; attention of a static prefill computes the whole square of scores. Bytes are "
     "weights, inputs and outputs of each node, once, as if it ran alone: a compiler that fuses nodes moves less."
+)
+_EXPERTS = (
+    "Standard operators with static shapes cannot run a part of the weights by what a router chose. A decode step "
+    "copies the chosen experts' matrices and multiplies the copies; a prefill computes every expert for every token."
 )
 
 
@@ -65,12 +75,16 @@ def _parts(matrix: Matrix, width: int) -> list[RenderableType]:
     for number, text in enumerate(notes.lines(), 1):
         parts.append(paragraph(f"{notation.superscript(number)} {text}", width, "dim", len(str(number)) + 1))
     parts += ["", paragraph("Share of the work", width, "bold"), *_shares(matrix, width)]
+    parts += [paragraph("Parts of the model", width, "bold"), *_parts_of_model(matrix, width)]
+    if refused := _refused(matrix):
+        parts += [*(paragraph(line, width, "bold red", 2) for line in refused), ""]
     parts.append(paragraph("What must be known", width, "bold"))
     parts += [paragraph(f"{names}: {remark}", width, hanging=2) for names, remark in _remarks(matrix)]
     parts += ["", paragraph("Sources", width, "bold")]
     sources = dict.fromkeys((path.toolchain, one.source) for path in matrix.paths for one in path.placements)
     parts += [paragraph(f"{tool}: {source}", width, "dim", 2) for tool, source in sources]
-    return [*parts, paragraph(_COUNTING, width, "dim")]
+    parts.append(paragraph(_COUNTING, width, "dim"))
+    return [*parts, paragraph(_EXPERTS, width, "dim")] if matrix.spec.experts else parts
 
 
 class _Notes:
@@ -183,6 +197,54 @@ def _shares(matrix: Matrix, width: int) -> list[RenderableType]:
             ]
             rows.append([path.name, phase, *cells])
     return _with_space(tables(head, rows, width, repeated=2))
+
+
+def _parts_of_model(matrix: Matrix, width: int) -> list[RenderableType]:
+    """A row a part: its share of the work, and on each path how many of its operators run where."""
+
+    phases = list(matrix.parts)
+    names = list(dict.fromkeys(one.part for parts in matrix.parts.values() for one in parts))
+    head = ["part", *(cell for phase in phases for cell in (f"{phase}\nFLOPs", "\nbytes"))]
+    left = range(len(head), len(head) + len(matrix.paths))
+    head += [path.name.replace(" ", "\n").replace(":", ":\n").replace("@", "\n@") for path in matrix.paths]
+    rows: list[list[str | Text]] = []
+    for name in names:
+        of = {phase: next((one for one in matrix.parts[phase] if one.part == name), None) for phase in phases}
+        row: list[str | Text] = [_PART_WORDS[name]]
+        for phase, cost in of.items():
+            whole = matrix.total(phase)
+            shares = (cost.flops / whole.flops, cost.bytes_moved / whole.bytes_moved) if cost else (0.0, 0.0)
+            row += map(notation.percent_to_a_tenth, shares)
+        rows.append([*row, *(_kinds(path, of) for path in matrix.paths)])
+    return _with_space(tables(head, rows, width, left=left))
+
+
+def _kinds(path: Path, of: Mapping[Phase, PartCost | None]) -> Text:
+    """``chip``, or how many kinds of operators each place has."""
+    from rich.text import Text
+
+    places: dict[Where, set[str]] = {}
+    for phase, cost in of.items():
+        for where, operators in (path.of_part(phase, cost) if cost else {}).items():
+            places.setdefault(where, set()).update(operators)
+    shown = [where for where in WHERES if where in places]
+    many = len(shown) > 1
+    return Text("\n").join(
+        Text(f"{_WORDS[where]} {len(places[where])}" if many else _WORDS[where], style=_STYLES[where])
+        for where in shown
+    )
+
+
+def _refused(matrix: Matrix) -> list[str]:
+    """A line for each operator of a part that a path rejects, with its paths."""
+    found: dict[tuple[str, str, Phase], list[str]] = {}
+    for path in matrix.paths:
+        for phase, parts in matrix.parts.items():
+            for part in parts:
+                for operator in path.of_part(phase, part).get("rejected", ()):
+                    found.setdefault((operator, _PART_WORDS[part.part], phase), []).append(path.name)
+    return [f"{operator}, in {part}, {phase}: refused by {', '.join(paths)}"
+            for (operator, part, phase), paths in found.items()]  # fmt: skip
 
 
 def _with_space(made: list[RenderableType]) -> list[RenderableType]:

@@ -64,6 +64,7 @@ def _phase_document(matrix: Matrix, phase: Phase) -> dict[str, Any]:
             }
             for one in matrix.operators[phase]
         ],
+        "parts": [asdict(one) for one in matrix.parts[phase]],
     }  # fmt: skip
 
 
@@ -74,5 +75,8 @@ def _path_document(path: Path, matrix: Matrix) -> dict[str, Any]:
         "shares": {phase: asdict(path.shares(phase)) for phase in matrix.operators},
         "weakest_evidence": weakest_evidence(path.placements),
         "operators": [asdict(one) for one in path.placements],
+        "parts": {
+            phase: {part.part: path.of_part(phase, part) for part in parts} for phase, parts in matrix.parts.items()
+        },
         "remarks": list(path.remarks),
     }  # fmt: skip

@@ -87,9 +87,13 @@ class Mode:
     probed: Probed | None = None
     host_needs_declaration: bool = False
 
-    def observed_on(self, chip: str) -> Observed | None:
-        """What was observed on ``chip``; without a chip, or for all chips alike, the first."""
-        return next((one for one in self.observed if not chip or not one.chips or chip in one.chips), None)
+    def observed_on(self, chip: str) -> tuple[Observed, ...]:
+        """What was observed on ``chip``, in its order; without a chip, or for all alike, the first of each source."""
+        found: dict[str, Observed] = {}
+        for one in self.observed:
+            if not chip or not one.chips or chip in one.chips:
+                found.setdefault(one.source, one)
+        return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,9 @@ def place_operator(support: Support, mode: Mode, chip: str, operator: str) -> Pl
 
 def _known(support: Support, mode: Mode, chip: str, operator: str) -> Iterator[Place]:
     """Places by strength of evidence; whole graphs before single nodes."""
-    seen = mode.observed_on(chip)
-    if seen is not None and operator in seen.where:
-        yield Place(seen.where[operator], seen.evidence, support.sources[seen.source])
+    for seen in mode.observed_on(chip):
+        if operator in seen.where:
+            yield Place(seen.where[operator], seen.evidence, support.sources[seen.source])
     if mode.probed is not None:
         probed = [
             (mode.probed.where[probe.results.get(mode.name) or probe.results[""]], probe)

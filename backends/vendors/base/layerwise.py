@@ -23,8 +23,8 @@ from backends.common.errors import InputError, WorkerError
 from backends.contract.backend import Execution, Progress
 from backends.contract.compiled import CompiledGraph
 from backends.contract.workload import Workload
+from backends.portable.attention import rotary_tables
 from backends.portable.export import LOWEST, Form, build_graph, check_size, save_graph
-from backends.portable.qwen import rotary_tables
 from backends.portable.rewrites import apply_rewrites
 from backends.qwen.model import Model
 from backends.qwen.reference import compute_reference

@@ -29,6 +29,8 @@ class NncaseTool(VendorTool):
         "finite_mask",
         "transpose_without_batch",
         "slice_wide_products",
+        "spread_by_comparison",
+        "convolve_in_two_dimensions",
         "older_ir_version",
     )
 

@@ -233,3 +233,26 @@ def test_what_cannot_be_compiled_is_an_error_with_every_reason(rehearsed, export
     )
     for words in ("graph: ", "sub-graph: ", "single operator: ", "aclgrphParseONNXFromMem", "aclopCompileAndExecute"):
         assert words in told
+
+
+def test_the_provider_partitions_experts_and_deltanet(in_vendor, stand_in, tmp_path):
+    """What ``operators.yaml`` says of the newer models' operators, asked of the provider itself."""
+    from backends.operators.support import find_support, place_operator
+    from backends.portable.export import Form, build_graph, save_graph
+    from tests.backends.qwen.families import TINY
+
+    model = synthetic_model(TINY["qwen3_next"])
+    for phase, tokens in (("prefill", 70), ("decode", 1)):
+        save_graph(build_graph(model, Form(phase, "whole", tokens, 80, cache="buffer")), tmp_path / f"{phase}.onnx")
+    done = in_vendor(PARTITION.format(folder=str(tmp_path)), LD_LIBRARY_PATH=stand_in)
+    assert done.succeeded, done.output
+    found = json.loads(done.output.strip().splitlines()[-1])
+    support, _ = find_support("onnx-cann")
+    newer = {"Conv", "CumSum", "Exp", "ReduceSum", "ScatterElements", "Softplus", "Sub", "TopK"}
+    for name, mode in (("graph", "graph"), ("sub-graph", "sub-graph"), ("single operator", "single-op")):
+        nodes = [node for phase in ("prefill", "decode") for node in found[f"{phase} {name}"]]
+        chosen = next(one for one in support.modes if one.name == mode)
+        places = {operator: place_operator(support, chosen, "", operator).where for operator in newer}
+        for place, given in (("accelerator", True), ("host", False)):
+            seen = {operator for _, operator, provider in nodes if (provider == PROVIDER) is given}
+            assert seen & newer == {operator for operator in newer if places[operator] == place}, mode

@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 from backends.common.errors import InputError, UnavailableError
 from backends.operators import Place, place_nodes
 from backends.operators.count import count_graph, count_model, element_bytes, sum_by_operator
+from backends.operators.parts import sum_by_part
 from backends.portable.export import Form, build_graph
+from backends.portable.families import PORTABLE
 from backends.portable.writer import Writer
+from backends.qwen.channels import Experts
+from backends.qwen.mixers import DeltaNet
 from backends.qwen.model import Model, ModelSpec
 from tests.backends.qwen.families import TINY
 
@@ -197,6 +201,54 @@ def test_placing_nodes_loses_and_doubles_nothing(spec, cut):
     assert sum(p.count for p in placed if p.where == "host") == on_host
 
 
+@pytest.mark.parametrize("architecture", PORTABLE)
+def test_a_step_of_every_family_multiplies_what_its_formulas_say(architecture):
+    spec = TINY[architecture]
+    step = count_model(spec, 70, 80, "decode", "float32")
+    # The graph scales the state in a Mul (1 of the 7 operations an element) and adds experts up in a product.
+    deltas = [layer.mixer for layer in spec.all_layers() if isinstance(layer.mixer, DeltaNet)]
+    scaled = sum(one.value_heads * one.key_dim * one.value_dim for one in deltas)
+    routed = sum(isinstance(layer.channel, Experts) for layer in spec.all_layers())
+    added = 2 * spec.experts.per_token * spec.hidden_size * routed if spec.experts else 0
+    assert products(step) == spec.decode_flops(80) - scaled + added
+
+
+def test_a_prompt_computes_every_expert_for_every_token():
+    spec, tokens = TINY["qwen3_moe"], 70
+    prefill = {one.part: one for one in sum_by_part(count_model(spec, tokens, tokens, "prefill", "float32"))}
+    experts = spec.experts
+    whole = 2 * tokens * spec.layers * experts.count * 3 * spec.hidden_size * experts.width
+    assert whole < prefill["experts"].flops < 1.1 * whole
+
+
+def test_a_step_copies_the_chosen_experts_and_reads_the_copies():
+    spec = TINY["qwen3_moe"]
+    step = count_model(spec, 70, 80, "decode", "int4")
+    gathered = [one for one in step if one.operator == "Gather" and "experts" in one.name]
+    matrices = spec.experts.per_token * 3 * spec.hidden_size * spec.experts.width * element_bytes("int4")[1]
+    indices = 8 * spec.experts.per_token * len(gathered)
+    assert sum(one.bytes_moved for one in gathered) == 2 * matrices + indices
+    read = sum(one.bytes_moved for one in step if one.operator == "MatMul" and "/experts/" in one.name)
+    assert matrices < read < 1.5 * matrices
+
+
+@pytest.mark.parametrize(("architecture", "parts"), [
+    ("qwen2", ["embedding", "attention", "dense", "norms", "head"]),
+    ("qwen3_moe", ["embedding", "attention", "router", "experts", "norms", "head"]),
+    ("qwen3_5", ["embedding", "attention", "deltanet", "dense", "norms", "head"]),
+    ("qwen3_next", ["embedding", "attention", "deltanet", "router", "experts", "shared_expert", "norms", "head"]),
+])  # fmt: skip
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
+def test_every_node_belongs_to_a_part(architecture, parts, phase):
+    costs = count_model(TINY[architecture], 70, 80, phase, "float16")
+    found = sum_by_part(costs)
+    assert [one.part for one in found] == parts
+    assert sum(one.flops for one in found) == pytest.approx(sum(c.copies * c.flops for c in costs))
+    assert sum(one.count for one in found) == sum(c.copies for c in costs)
+    routing = next((one.operators for one in found if one.part == "router"), ("TopK",))
+    assert "TopK" in routing
+
+
 def test_an_architecture_without_a_portable_graph_is_named():
-    with pytest.raises(UnavailableError, match="no operators yet for qwen3_moe"):
-        count_model(TINY["qwen3_moe"], 4, 5, "prefill", "float32")
+    with pytest.raises(UnavailableError, match="no portable graph is written for qwen4_exp"):
+        count_model(TINY["qwen4_exp"], 4, 5, "prefill", "float32")

@@ -125,6 +125,16 @@ def test_no_toolchain_rejects_an_operator_of_the_portable_graphs(make_spec, arch
             assert all(one.source for one in placed)
 
 
+@pytest.mark.parametrize(("toolchain", "mode", "operator", "expected"), [
+    ("tpu-mlir", "", "TopK", "accelerator"), ("tpu-mlir", "", "CumSum", "accelerator"),
+    ("nncase", "float", "ScatterElements", "host"), ("nncase", "ptq", "Conv", "accelerator"),
+    ("nncase", "ptq", "Exp", "host"), ("nncase", "ptq", "CumSum", "unknown"),
+    ("onnx-cann", "graph", "TopK", "accelerator"), ("rknn", "", "TopK", "rejected"),
+])  # fmt: skip
+def test_layers_with_experts_and_deltanet_were_tried(toolchain, mode, operator, expected):
+    assert where(toolchain, operator, mode)[0] == expected
+
+
 @pytest.mark.parametrize(("name", "mode", "message"), [
     ("rkn", "", "did you mean 'rknn'"), ("onnx-cann", "graf", "did you mean 'graph'"),
     ("rknn", "graph", "rknn has no modes: leave 'graph' out"),

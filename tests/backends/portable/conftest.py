@@ -4,9 +4,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from backends.portable.attention import rotary_tables
 from backends.portable.export import LOWEST, Form, build_graph, save_graph
-from backends.portable.qwen import rotary_tables
 from backends.portable.rewrites import apply_rewrites
+
+
+def is_state(name):
+    return name.endswith((".conv", ".recurrent"))
 
 
 class Session:
@@ -49,7 +53,9 @@ def logits_of(session_of):
         logits = [out["logits"]]
         past = {}
         for name, value in out.items():
-            if name != "logits":
+            if is_state(name):
+                past[name.replace("present", "past")] = value
+            elif name != "logits":
                 whole = np.zeros((batch, spec.kv_heads, room, spec.head_dim), np.float32)
                 whole[:, :, : value.shape[2]] = value
                 past[name.replace("present", "past")] = whole
@@ -69,7 +75,7 @@ def logits_of(session_of):
             for name, value in out.items():
                 if name == "logits":
                     continue
-                if cache == "rows":
+                if cache == "rows" and not is_state(name):
                     past[name.replace("present", "past")][:, :, at] = value[:, :, 0]
                 else:
                     past[name.replace("present", "past")] = value

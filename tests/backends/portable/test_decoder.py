@@ -10,6 +10,7 @@ from backends.onnx_cann import graphs
 from backends.portable.decoder import Place, PortableDecoder
 from backends.qwen.synthetic import synthetic_model
 from tests.backends.conftest import quiet
+from tests.backends.qwen.families import TINY
 
 
 def on_cpu(path):
@@ -87,14 +88,30 @@ def test_a_prompt_of_another_length_and_a_full_cache_are_refused(make_spec, make
 
 
 def test_a_wrong_export_is_not_kept(make_spec, make_workload_of, decoder_of, monkeypatch, cache_folder):
-    from backends.portable import qwen
+    from backends.portable import attention
 
     model, workload = synthetic_model(make_spec(layers=1), seed=77), make_workload_of(output_tokens=2)
-    right = qwen.rotary_tables
-    monkeypatch.setattr(qwen, "rotary_tables", lambda spec, positions: right(spec, positions + 1))
+    right = attention.rotary_tables
+    monkeypatch.setattr(attention, "rotary_tables", lambda spec, positions: right(spec, positions + 1))
     with pytest.raises(WorkerError, match=r"differs from the float32 reference by .* please report this"):
         decoder_of(model, workload, "float32")
     monkeypatch.undo()
     execution = Execution(model, "float32", 1, 1, workload.total_tokens, "", workload.prompt_tokens)
     assert not (cache_folder / "portable" / graphs.graphs_key(execution)).exists()
     decoder_of(model, workload, "float32")
+
+
+@pytest.mark.parametrize("architecture", ["qwen3_moe", "qwen3_5", "qwen3_next"])
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("float16", 0.05)])
+def test_experts_and_states_run_in_the_same_loop(
+    architecture, make_workload_of, reference_of, decoder_of, precision, tolerance
+):
+    """In float16 too a router chooses in float32, and the state of Gated DeltaNet stays float32."""
+    model, workload = synthetic_model(TINY[architecture]), make_workload_of(9, 5, 1, 500)
+    reference = reference_of(model, workload)
+    decoder, prompt = decoder_of(model, workload, precision), np.asarray(workload.prompt_ids)
+    for _ in range(2):
+        logits = decoder.score(prompt, reference.tokens, list(range(5)))
+        np.testing.assert_allclose(logits, reference.logits, atol=tolerance)
+    states = {node.type for node in decoder.decode.get_inputs() if node.name.endswith(".recurrent")}
+    assert states <= {"tensor(float)"}

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 import pytest
 
+from backends.portable.attention import rotary_tables
 from backends.portable.export import Form, GraphTooLargeError, build_graph, save_graph
-from backends.portable.qwen import rotary_tables
 from backends.portable.writer import OPSET
 from backends.qwen.config import config_dict
 from backends.qwen.synthetic import synthetic_model

@@ -11,6 +11,8 @@ from backends.portable import rewrites
 from backends.portable.export import Form, build_graph
 from backends.portable.rewrites import FINITE_MASK, REWRITES, apply_rewrites
 from backends.portable.writer import Writer
+from backends.qwen.synthetic import synthetic_model
+from tests.backends.qwen.families import TINY
 
 FORMS = [Form("prefill", "whole", 12), Form("decode", "whole", 1, 20)]
 
@@ -121,6 +123,24 @@ def test_wide_products_are_sliced_and_joined_in_order(tiny_model, session_of, mo
     np.testing.assert_allclose(session(hidden=hidden)["logits"], whole, atol=1e-6)
     products = [node for node in onnx.load(session.path).graph.node if node.op_type == "MatMul"]
     assert len(products) == 4, "512 columns, at most 150 a product"
+
+
+@pytest.mark.parametrize("architecture", ["qwen3_moe", "qwen3_5"])
+def test_what_newer_models_compute_stays_too(architecture, make_workload_of, reference_of, logits_of):
+    model, workload = synthetic_model(TINY[architecture]), make_workload_of(70, 3, 1, 500)
+    tokens = reference_of(model, workload).tokens
+    plain = logits_of(model, workload, tokens)
+    np.testing.assert_allclose(logits_of(model, workload, tokens, rewrites=list(REWRITES)), plain, atol=2e-5)
+
+
+@pytest.mark.parametrize(("name", "architecture", "gone", "places"), [
+    ("spread_by_comparison", "qwen3_moe", "ScatterElements", 3), ("convolve_in_two_dimensions", "qwen3_5", "", 3),
+])  # fmt: skip
+def test_what_nncase_refuses_is_written_otherwise(name, architecture, gone, places):
+    graph = build_graph(synthetic_model(TINY[architecture]), Form("prefill", "whole", 70))
+    assert apply_rewrites(graph, [name]) == {name: places}
+    assert gone not in kinds(graph)
+    assert {len(node.inputs[0].shape) for node in graph.graph if node.op_type == "Conv"} <= {4}
 
 
 def test_every_rewrite_tells_why_and_where_it_was_seen():

@@ -20,7 +20,7 @@ def test_it_equals_the_plain_layer(bias, shape, dtype, tolerance):
     torch.manual_seed(1)
     plain = nn.Linear(48, 32, bias=bias).to(dtype).requires_grad_(False)
     x = torch.randn(shape, dtype=dtype)
-    packed = PackedLinear(plain)(x)
+    packed = PackedLinear(plain.weight, plain.bias)(x)
     assert packed.shape == plain(x).shape
     torch.testing.assert_close(packed, plain(x), rtol=tolerance, atol=tolerance)
 

@@ -24,7 +24,7 @@ def request_of(make_workload_of):
     [
         ("torch-cpu", "qwen4_exp", True), ("torch-cpu", "qwen3_next", True), ("onnx-cpu", "qwen3_moe", True),
         ("onnx-cpu", "qwen3_next", False), ("onnx-cpu", "qwen4_exp", False), ("nncase", "qwen3_5", False),
-        ("cuda", "qwen3_moe", False),
+        ("tpu-mlir", "qwen3_moe", False),
     ],
 )  # fmt: skip
 def test_a_path_refuses_by_name_an_architecture_that_it_does_not_run(request_of, backend, architecture, runs):

@@ -58,6 +58,18 @@ def test_the_matrix_fits_the_terminal_and_loses_no_column(chipassay, width):
     assert "RMSNorm in PyTorch's form is compiled as a LayerNorm" in told and "com.microsoft::MatMulNBits" in told
 
 
+@pytest.mark.parametrize("model", ["qwen3-30b-a3b", "qwen3.5-0.8b", "qwen3-next-80b-a3b"])
+def test_newer_models_show_which_part_a_toolchain_refuses(chipassay, model):
+    found = chipassay("operators", "--model", model, "--json").json
+    names = [part["part"] for part in found["phases"]["decode"]["parts"]]
+    rknn = next(path for path in found["paths"] if path["name"] == "rknn")
+    assert ("router" in names) == ("rejected" in rknn["parts"]["decode"].get("router", {})) == (model != "qwen3.5-0.8b")
+    if "router" in names:
+        assert rknn["parts"]["decode"]["router"]["rejected"] == ["TopK"]
+        text = chipassay("operators", "--model", model, COLUMNS="120").out
+        assert "TopK, in router, decode: refused by rknn" in text
+
+
 def test_one_toolchain_and_chip_in_one_phase(chipassay):
     done = chipassay("operators", "--model", "qwen3-8b", "--toolchain", "rknn:rk3568", "--phase", "decode", "--json")
     (path,) = done.json["paths"]
