@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from backends.qwen.images import Image
 from backends.qwen.model import ModelSpec
-from profiler.records.ceilings import Ceilings
+from profiler.records.ceilings import Ceilings, CeilingSample, ceiling_beside
 from profiler.records.quantity import Grade, Quantity
-from profiler.records.target import Measured
+from profiler.records.target import Measured, Repetition
 from profiler.statistics.intervals import median_ci95
 from profiler.statistics.medians import median
 
@@ -25,6 +26,13 @@ class Context:
     ceilings: Ceilings | None = None
     accelerator: str | None = None
     """None for a target on the host's processor."""
+    image: Image | None = None
+    thinking_tokens: int = 0
+
+    @property
+    def image_flops(self) -> int:
+        """Operations of the vision tower for one prompt's picture."""
+        return self.spec.image_flops(self.image.height, self.image.width) if self.image else 0
 
 
 class Metric(ABC):
@@ -49,3 +57,8 @@ class Metric(ABC):
 
     def _median(self, samples: Sequence[float], grade: Grade, method: str) -> Quantity:
         return Quantity(median(samples), self.unit, grade, method, len(samples), median_ci95(samples))
+
+
+def ceiling_of(samples: Sequence[CeilingSample], repetition: Repetition) -> float | None:
+    """Return the ceiling measured right before and after a repetition; None if none was."""
+    return ceiling_beside(samples, repetition.start_ns, repetition.start_ns + repetition.token_ns[-1])

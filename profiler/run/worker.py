@@ -109,6 +109,7 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
         plan.threads,
         lambda text: channel.send(Event("reference", text)),
         plan.device or CPU,
+        plan.workload.image,
     )
     assert plan.reference_path is not None
     with Path(plan.reference_path).open("wb") as handle:
@@ -196,6 +197,7 @@ def _execution(plan: Plan) -> Execution:
         workload.total_tokens,
         plan.device,
         workload.prompt_tokens,
+        workload.image,
     )
 
 

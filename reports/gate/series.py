@@ -151,7 +151,11 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
     kept = tuple(quiet) if len(quiet) >= FEWEST_UNDISTURBED else runs
     index = bundle.index
     worker, ceilings = measured.worker, bundle.ceilings_of(record)
-    context = Context(index.model.spec, index.workload.prompt_tokens, record.precision, ceilings, record.accelerator)
+    work = index.workload
+    context = Context(
+        index.model.spec, work.prompt_tokens, record.precision, ceilings, record.accelerator, work.image,
+        work.thinking_tokens,
+    )  # fmt: skip
     return TargetSeries(
         status=record.status,
         reason=reason,

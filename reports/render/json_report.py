@@ -85,6 +85,9 @@ def _group(judged: GroupJudgement) -> dict[str, Any]:
         "workload": {
             "name": work.name, "digest": work.digest, "token_source": work.token_source, "batch": work.batch,
             "prompt_tokens": work.prompt_tokens, "output_tokens": work.output_tokens,
+            "image": to_builtins(work.image), "thinking_tokens": work.thinking_tokens,
+            "turns": 1 + len(work.conversation.later_ids) if work.conversation else 1,
+            "prefix_cache": work.conversation.prefix_cache if work.conversation else None,
         },
         "targets": [_target(row, judged) for row in group.rows],
         "unfinished_targets": [{"machine": machine, "id": name} for machine, name in group.unfinished],
