@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 """Report the next part of a long step, in a short text."""
 
-Ability = Literal["image", "turns", "kept turns"]
+Ability = Literal["image", "turns", "kept turns", "kept turns of one sequence"]
 """What a path can run beyond one prompt of text: a picture in it, further turns, further turns on a kept cache."""
 
 

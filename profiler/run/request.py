@@ -59,7 +59,12 @@ def _beyond(target: Target, workload: Workload) -> str:
     if workload.conversation is None:
         return ""
     if workload.conversation.prefix_cache and "kept turns" not in can:
-        return f"{target.backend} keeps no cache from turn to turn; use --prefix-cache off, or torch-cpu"
+        if "kept turns of one sequence" not in can:
+            return f"{target.backend} keeps no cache from turn to turn; use --prefix-cache off, or torch-cpu"
+        if workload.batch > 1:
+            return (
+                f"{target.backend} keeps a cache from turn to turn for one sequence only; use --batch 1, or torch-cpu"
+            )
     if not workload.conversation.prefix_cache and "turns" not in can:
         return f"{target.backend} runs one prompt of one length, and {workload.name} has several turns; use torch-cpu"
     return ""

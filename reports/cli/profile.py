@@ -59,7 +59,7 @@ class _WorkloadOption(click.Option):
 @click.option(
     "--prefix-cache",
     type=click.Choice(["on", "off"]),
-    help="For the workload agent: whether the cache is kept from turn to turn, or all is prefilled again. Default: off.",
+    help="For the workload agent: keep the cache from turn to turn, or prefill all again. Default: off.",
 )
 @click.option("--layers", type=click.IntRange(min=1), help="Cut a preset to this many layers.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the synthetic weights.")
