@@ -39,7 +39,7 @@ from profiler.metrics.memory import PeakAllocatedMemory, PeakDeviceMemory, PeakM
 from profiler.records.quantity import Quantity
 from profiler.records.target import Measured, Repetition, WorkerReport, decode_rate
 
-__all__ = ["METRICS", "Context", "Metric", "compute_metrics", "decode_step_bytes"]
+__all__ = ["COMMON", "METRICS", "Context", "Metric", "compute_metrics", "decode_step_bytes"]
 
 
 class Ttft(Metric):
@@ -208,6 +208,10 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
+COMMON: tuple[Metric, ...] = tuple(metric for metric in METRICS if not metric.about)
+"""The figures that every workload has; a record holds the others only if they are about something in its workload."""
+
+
 def compute_metrics(measured: Measured, context: Context) -> dict[str, Quantity]:
-    """Return every figure of a target by its name."""
-    return {metric.name: metric.compute(measured, context) for metric in METRICS}
+    """Return every figure of a target by its name; none about what its workload does not hold."""
+    return {metric.name: metric.compute(measured, context) for metric in METRICS if context.has(metric)}

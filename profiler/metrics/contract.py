@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from backends.contract.workload import Workload
 from backends.qwen.images import Image
 from backends.qwen.model import ModelSpec
 from profiler.records.ceilings import Ceilings, CeilingSample, ceiling_beside
+from profiler.records.index import WorkloadRecord
 from profiler.records.quantity import Grade, Quantity
 from profiler.records.target import Measured, Repetition
 from profiler.statistics.intervals import median_ci95
@@ -28,6 +30,21 @@ class Context:
     """None for a target on the host's processor."""
     image: Image | None = None
     thinking_tokens: int = 0
+    turns: int = 1
+
+    @classmethod
+    def of(
+        cls, spec: ModelSpec, work: Workload | WorkloadRecord, precision: str, ceilings: Ceilings | None,
+        accelerator: str | None,
+    ) -> Context:  # fmt: skip
+        """Return the context of a target that ran ``work``."""
+        turns = 1 + len(work.conversation.later_ids) if work.conversation else 1
+        return cls(spec, work.prompt_tokens, precision, ceilings, accelerator, work.image, work.thinking_tokens, turns)
+
+    def has(self, metric: Metric) -> bool:
+        """Return whether the workload holds what ``metric`` is about."""
+        held = {"": True, "image": self.image is not None, "thought": self.thinking_tokens > 0, "turns": self.turns > 1}
+        return held[metric.about]
 
     @property
     def image_flops(self) -> int:
@@ -46,6 +63,9 @@ class Metric(ABC):
     column: ClassVar[Literal["always", "where known", "details"]] = "always"
     """Whether tables have a column for it: always, where at least one target has a value, or never (the details of a
     target show it, and every file has it)."""
+
+    about: ClassVar[Literal["", "image", "thought", "turns"]] = ""
+    """What a workload must hold for the figure to mean anything; a record of another workload leaves it out."""
 
     @abstractmethod
     def compute(self, measured: Measured, context: Context) -> Quantity:

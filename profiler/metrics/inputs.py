@@ -15,6 +15,7 @@ class ImageEncode(Metric):
     """Time in the vision tower."""
 
     name, title, unit, better = "image_encode", "Image encode", "s", "lower"
+    about = "image"
     column = "where known"
     definition = (
         "Time in the vision tower, from patches to tokens of the prompt, for the pictures of all sequences: a part of "
@@ -33,6 +34,7 @@ class ImageShare(Metric):
     """The tower's part of TTFT."""
 
     name, title, unit, better = "image_share", "Image share of TTFT", "1", "lower"
+    about = "image"
     column = "details"
     definition = "Image encode divided by TTFT; what the picture's tokens cost in the prefill comes on top."
 
@@ -48,6 +50,7 @@ class ImageTokens(Metric):
     """Tokens of the prompt that are the picture."""
 
     name, title, unit, better = "image_tokens", "Image tokens", "tok", "lower"
+    about = "image"
     column = "details"
     definition = "Tokens that the picture takes in each prompt: its patches, merged as the model merges them."
 
@@ -63,6 +66,7 @@ class ImageMfu(Metric):
     """FLOPs utilisation of the vision tower."""
 
     name, title, unit, better = "image_mfu", "MFU of the tower", "1", "higher"
+    about = "image"
     column = "details"
     definition = (
         "Operations that the vision tower needs for the pictures, divided by image encode and by the matrix-product "
@@ -90,6 +94,7 @@ class TimeToAnswer(Metric):
     """Time to the first token after the thought."""
 
     name, title, unit, better = "time_to_answer", "Time to answer", "s", "lower"
+    about = "thought"
     column = "where known"
     definition = (
         "Time from handing over the prompt to knowing the first token of the answer, when a thought of the workload's "
@@ -109,6 +114,7 @@ class TurnTtft(Metric):
     """TTFT of the turns after the first."""
 
     name, title, unit, better = "turn_ttft", "TTFT, later turns", "s", "lower"
+    about = "turns"
     column = "where known"
     definition = (
         "Time from handing over what a later turn adds to knowing the first token of its answer: the median of the "
@@ -127,6 +133,7 @@ class ConversationTime(Metric):
     """Time of all turns."""
 
     name, title, unit, better = "conversation_time", "Conversation", "s", "lower"
+    about = "turns"
     column = "where known"
     definition = (
         "Time from handing over the first prompt to the last token of the last turn, with no wait between turns."

@@ -286,9 +286,7 @@ class _Session:
         if self.request.modelled_energy and not any(measured.reading(role).energy for role in (TARGET, WALL)):
             measured = _with_model(measured, accelerator)
         spec, work = self.request.model.spec, self.request.workload
-        context = Context(
-            spec, work.prompt_tokens, target.precision, probe.ceilings(), accelerator, work.image, work.thinking_tokens
-        )
+        context = Context.of(spec, work, target.precision, probe.ceilings(), accelerator)
         return msgspec.structs.replace(measured, metrics=compute_metrics(measured, context))
 
     def _examine(self, target: Target) -> Examined:

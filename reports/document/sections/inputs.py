@@ -28,7 +28,7 @@ def picture(view: GroupView, say: Words) -> Section | None:
     if image is None or not rows:
         return None
     said = say("inputs.picture.what", width=image.width, height=image.height, tokens=image.tokens,
-               prompt=group.workload.prompt_tokens, batch=group.workload.batch)  # fmt: skip
+               prompt=group.workload.prompt_tokens)  # fmt: skip
     texts = [said, *(_picture_text(row, say) for row in rows[:MOST_NAMED]), say("inputs.picture.preparing")]
     return _section("picture", say, texts, rows, PICTURE)
 

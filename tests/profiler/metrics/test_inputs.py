@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from backends.qwen.images import Image
-from profiler.metrics.catalogue import compute_metrics
+from profiler.metrics.catalogue import METRICS, compute_metrics
 from profiler.metrics.inputs import NO_IMAGE, NO_TURNS
 from profiler.records.target import Turn
 from tests.backends.qwen.families import TINY
@@ -22,12 +22,14 @@ def figures_of(case, **context):
     return compute_metrics(case.measured, replace(case.context, **context))
 
 
-def test_without_picture_thought_and_turns_each_figure_says_so(make_case, make_repetition):
-    figures = make_case([make_repetition()]).figures
-    assert [figures[name].grade for name in NAMES] == 7 * ["unavailable"]
-    assert figures["image_encode"].method == NO_IMAGE
-    assert figures["turn_ttft"].method == NO_TURNS
-    assert "--thinking-tokens" in figures["time_to_answer"].method
+def test_a_workload_without_picture_thought_and_turns_has_none_of_the_figures(make_case, make_repetition):
+    case = make_case([make_repetition()])
+    assert not set(NAMES) & set(case.figures)
+    made = {metric.name: metric.compute(case.measured, case.context) for metric in METRICS if metric.about}
+    assert {name: figure.grade for name, figure in made.items()} == dict.fromkeys(NAMES, "unavailable")
+    assert made["image_encode"].method == NO_IMAGE
+    assert made["turn_ttft"].method == NO_TURNS
+    assert "--thinking-tokens" in made["time_to_answer"].method
 
 
 def test_a_picture_is_the_time_of_the_tower_within_the_time_to_the_first_token(
@@ -59,7 +61,7 @@ def test_later_turns_have_a_median_and_the_conversation_a_length(make_case, make
             start_ms=900, turns=tuple(Turn(at * MS, (ttft * MS, (ttft + 60) * MS), ((1, 2),)) for at, ttft in starts)
         )
 
-    figures = make_case([run(0), run(2), run(4)]).figures
+    figures = figures_of(make_case([run(0), run(2), run(4)]), turns=4)
     assert figures["turn_ttft"].value == pytest.approx(0.042)
     assert figures["conversation_time"].value == pytest.approx((1500 + 42 + 60 - 900) / 1000)
     assert figures["ttft"].value == 0.1, "that of the first turn"
