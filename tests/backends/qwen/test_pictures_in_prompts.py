@@ -71,6 +71,26 @@ def test_decoding_on_the_cache_equals_one_pass_over_everything(shown):
     assert np.abs(logits.numpy() - reference.logits).max() < 1e-3
 
 
+def test_positions_are_those_of_rows_and_columns_within_the_picture(shown):
+    """Worked out by hand: a picture's tokens stand at one time; what follows stands after its longer side."""
+    model, image, prompt, _ = shown
+    network, seen = build_qwen(model, "float32", quiet, images=True), []
+    network.get_submodule("model.language_model").register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["position_ids"]), with_kwargs=True
+    )
+    arguments = image_arguments(model, image, 2, prompt.shape[1])
+    with torch.inference_mode():
+        network(input_ids=torch.from_numpy(prompt), **arguments, logits_to_keep=1)
+    rows, columns = image.height // model.spec.vision.factor, image.width // model.spec.vision.factor
+    high, wide = np.divmod(np.arange(image.tokens), columns)
+    picture = image.start + np.stack([np.zeros(image.tokens, np.int64), high, wide])
+    after = image.start + max(rows, columns) + np.arange(prompt.shape[1] - image.start - image.tokens)
+    before, after = (np.stack([part] * 3) for part in (np.arange(image.start), after))
+    expected = np.concatenate([before, picture, after], axis=1)
+    for row in range(2):
+        assert np.array_equal(seen[0][-3:, row].long().numpy(), expected)
+
+
 def test_another_picture_gives_another_answer(shown):
     model, image, prompt, reference = shown
     arguments = image_arguments(model, image, 2, prompt.shape[1])
