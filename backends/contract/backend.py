@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from backends.contract.compiled import Examination
 from backends.contract.workload import Workload
 from backends.operators import OperatorPlacement
 from backends.qwen.families import Architecture
+from backends.qwen.images import Image
 from backends.qwen.model import Model, ModelSpec
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 """Report the next part of a long step, in a short text."""
+
+Ability = Literal["image", "turns", "kept turns", "kept turns of one sequence"]
+"""What a path can run beyond one prompt of text: a picture in it, further turns, further turns on a kept cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Execution:
 
     ``max_tokens`` is the KV cache capacity of one sequence; ``device`` is what follows the backend's name in the
     target, such as ``0`` in ``cuda:0``, or empty. ``prompt_tokens`` is the prompt's length, for engines that compile a
-    graph for it; 0 if it is not known beforehand.
+    graph for it; 0 if it is not known beforehand. ``image`` is the picture in every prompt.
     """
 
     model: Model
@@ -66,6 +70,7 @@ class Execution:
     max_tokens: int
     device: str = ""
     prompt_tokens: int = 0
+    image: Image | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +80,15 @@ class Generation:
     ``token_ids`` is ``[batch][output_tokens]``. ``start_ns`` is the monotonic clock (``time.perf_counter_ns``) when the
     prompt was handed over; ``token_ns[i]`` when token ``i`` of every sequence was known: to the host, or to an
     accelerator that does not wait for the host at every token. In the second case ``clock_gap_ns`` is the host's clock
-    minus the device's over the whole generation; None if the host's clock timed the tokens.
+    minus the device's over the whole generation; None if the host's clock timed the tokens. ``image_ns`` is how long
+    the vision tower took, within the time to the first token; None without a picture.
     """
 
     token_ids: tuple[tuple[int, ...], ...]
     start_ns: int
     token_ns: tuple[int, ...]
     clock_gap_ns: int | None = None
+    image_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,8 @@ class ExecutionPath(ABC):
     """Whether it computes sliding windows and YaRN; a model with either is refused by name otherwise."""
     replays_routing: ClassVar[bool] = False
     """Whether it can choose experts as a routing file says."""
+    abilities: ClassVar[frozenset[Ability]] = frozenset()
+    """What it runs beyond one prompt of text; a workload that needs more is refused before anything is loaded."""
     default_precision: ClassVar[str] = "float32"
     """Precision of a target that names none, if the command line names none either."""
 
@@ -243,6 +252,24 @@ class Backend(ExecutionPath):
     @abstractmethod
     def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
         """Prefill ``prompt_ids`` (int64 ``[batch, prompt_tokens]``), then decode greedily, timing each token."""
+
+    def converse(
+        self, prompt_ids: np.ndarray, later_ids: Sequence[np.ndarray], output_tokens: int, *, keep: bool
+    ) -> tuple[Generation, ...]:
+        """Generate an answer to the prompt, and one after each of ``later_ids``; the answers are part of what follows.
+
+        With ``keep`` (the ability ``kept turns``), a turn prefills only what is new. Without, it prefills everything
+        said so far, which any engine can that takes prompts of any length (the ability ``turns``).
+        """
+        import numpy as np
+
+        if keep:
+            raise NotImplementedError(f"{self.name} keeps no cache between turns")
+        said, answers = prompt_ids, [self.generate(prompt_ids, output_tokens)]
+        for added in later_ids:
+            said = np.concatenate([said, np.asarray(answers[-1].token_ids), added], axis=1)
+            answers.append(self.generate(said, output_tokens))
+        return tuple(answers)
 
     @abstractmethod
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from backends.contract.backend import (
@@ -33,6 +34,9 @@ class OnnxCpu(Backend):
     summary = "ONNX Runtime on the CPU (portable export, IO binding)"
     precisions = ("float32", "int8", "int4")
     architectures = tuple(name for name in get_args(Architecture) if name not in ("qwen3_next", "qwen4_exp"))
+
+    abilities = frozenset({"turns", "kept turns of one sequence"})
+    """GroupQueryAttention takes several new tokens on a filled cache for one sequence only (ONNX Runtime 1.32)."""
 
     @classmethod
     def probe(cls, device: str) -> Availability:
@@ -94,6 +98,22 @@ class OnnxCpu(Backend):
     def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generation:
         """Greedy decoding through the shared loop."""
         return Generation(*self._decoder.generate(prompt_ids, output_tokens))
+
+    def converse(
+        self, prompt_ids: np.ndarray, later_ids: Sequence[np.ndarray], output_tokens: int, *, keep: bool
+    ) -> tuple[Generation, ...]:
+        """Answer turn after turn; with ``keep`` the last token of an answer and what is new follow the kept cache."""
+        import numpy as np
+
+        from backends.qwen import greedy
+
+        if not keep:
+            return super().converse(prompt_ids, later_ids, output_tokens, keep=False)
+        answers, step = [self.generate(prompt_ids, output_tokens)], self._decoder.step
+        for added in later_ids:
+            new = np.concatenate([np.asarray(answers[-1].token_ids)[:, -1:], added], axis=1)
+            answers.append(Generation(*greedy.generate(step, step, new, output_tokens)))
+        return tuple(answers)
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
         """Teacher-forced logits through the shared loop."""

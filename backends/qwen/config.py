@@ -179,6 +179,8 @@ def config_dict(spec: ModelSpec) -> dict[str, Any]:
         "tie_word_embeddings": spec.tied_embeddings,
     }
     if spec.vision:
+        start, place, end = spec.image_tokens
+        config |= {"image_token_id": place, "vision_start_token_id": start, "vision_end_token_id": end}
         config["vision_config"] = _vision_config(spec, spec.vision)
     if spec.audio:
         config["audio_config"] = _audio_config(spec.audio)

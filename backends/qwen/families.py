@@ -23,6 +23,7 @@ class Family:
 
     ``module`` is the package in ``transformers.models``; ``network`` and ``config`` are its classes. ``norm_offset`` is
     added to a norm's stored weight. ``nested`` families keep the text model's fields in ``text_config``.
+    ``image_tokens`` begin a picture, hold the place of a piece of it, and end it (transformers' configurations).
     """
 
     module: str
@@ -35,6 +36,7 @@ class Family:
     norm_offset: int = 0
     tower: Tower | None = None
     nested: bool = False
+    image_tokens: tuple[int, int, int] = (151_652, 151_655, 151_653)
 
     @property
     def language_prefix(self) -> str:
@@ -52,6 +54,8 @@ def _nested(module: str, stem: str, tower: Tower, **traits: Any) -> Family:
 
 _GATED: dict[str, Any] = {"qk_norm": True, "gated_attention": True, "norm_offset": 1}
 
+_SINCE_3_5: dict[str, Any] = {**_GATED, "image_tokens": (248_053, 248_056, 248_054)}
+
 FAMILIES: dict[str, Family] = {
     "qwen2": _text("qwen2", "Qwen2", qkv_bias=True),
     "qwen2_moe": _text("qwen2_moe", "Qwen2Moe", qkv_bias=True),
@@ -64,8 +68,8 @@ FAMILIES: dict[str, Family] = {
     "qwen3_vl_moe": _nested("qwen3_vl_moe", "Qwen3VLMoe", "qwen3_vl", qk_norm=True),
     "qwen3_omni_moe": _nested("qwen3_omni_moe", "Qwen3OmniMoeThinker", "qwen3_omni", qk_norm=True),
     "qwen3_next": _text("qwen3_next", "Qwen3Next", fused_delta=True, **_GATED),
-    "qwen3_5": _nested("qwen3_5", "Qwen3_5", "qwen3_vl", **_GATED),
-    "qwen3_5_moe": _nested("qwen3_5_moe", "Qwen3_5Moe", "qwen3_vl", **_GATED),
+    "qwen3_5": _nested("qwen3_5", "Qwen3_5", "qwen3_vl", **_SINCE_3_5),
+    "qwen3_5_moe": _nested("qwen3_5_moe", "Qwen3_5Moe", "qwen3_vl", **_SINCE_3_5),
     "qwen3_5_moe_text": _text("qwen3_5_moe", "Qwen3_5Moe", "TextConfig", **_GATED),
-    "qwen4_exp": _nested("qwen4_exp", "Qwen4Exp", "qwen3_vl", **_GATED),
+    "qwen4_exp": _nested("qwen4_exp", "Qwen4Exp", "qwen3_vl", **_SINCE_3_5),
 }

@@ -106,6 +106,12 @@ class ModelSpec:
         experts = self.experts.per_token * self.experts.width + self.experts.shared_width if self.experts else 0
         return max(self.intermediate_size, experts)
 
+    @property
+    def image_tokens(self) -> tuple[int, int, int]:
+        """Ids that begin a picture, hold the place of a piece of it, and end it; a tiny vocabulary ends with them."""
+        usual, last = self.family.image_tokens, self.vocab_size
+        return usual if max(usual) < last else (last - 3, last - 2, last - 1)
+
     def layer(self, index: int) -> Layer:
         """The parts of layer ``index``, zero-indexed."""
         ngrams = self.ngrams if self.ngrams and index + 1 in self.ngrams.layers else None

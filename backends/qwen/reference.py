@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from backends.qwen.images import Image
 from backends.qwen.model import Model
 from backends.qwen.routers import Recorder
+from backends.qwen.torch_images import image_arguments
 from backends.qwen.torch_model import build_qwen
 from backends.qwen.weights_digest import WeightsDigest
 
@@ -41,14 +43,17 @@ def compute_reference(
     threads: int,
     progress: Callable[[str], None],
     device: str = "cpu",
+    image: Image | None = None,
 ) -> Reference:
     """Decode ``[batch, prompt_tokens]`` greedily and keep the logits of ``positions``.
+
+    ``image`` is the picture in every prompt.
 
     For another ``device`` than the processor the caller imports the package that adds it to PyTorch.
     """
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("highest")
-    network = build_qwen(model, "float32", progress, device)
+    network = build_qwen(model, "float32", progress, device, images=image is not None)
     digest = WeightsDigest()
     for name in model.spec.tensor_shapes():
         digest.add(name, network.get_parameter(name))
@@ -59,10 +64,11 @@ def compute_reference(
     scored: list[np.ndarray] = []
     cache = None
     step = prompt
+    picture = image_arguments(model, image, prompt.shape[0], prompt.shape[1], device) if image else {}
     with torch.inference_mode():
         for position in range(output_tokens):
-            out = network(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache = out.past_key_values
+            out = network(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1, **picture)
+            cache, picture = out.past_key_values, {}
             logits = out.logits[:, -1].float()
             if position in wanted:
                 scored.append(logits.cpu().numpy().copy())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.common.errors import InputError
 from backends.qwen.checkpoint import contents_of
 from backends.qwen.model import Model
 from backends.qwen.stored import pieces
@@ -29,7 +30,12 @@ def weight_writer(model: Model) -> Callable[[str, torch.Tensor], None]:
     weights = {weight.name: weight for weight in (*model.spec.language_weights(), *model.spec.tower_weights())}
 
     def write(name: str, place: torch.Tensor) -> None:
-        for piece in pieces(model.spec, weights[name], names):
+        found = pieces(model.spec, weights[name], names)
+        if not found:  # of the language model none lacks: only a tower is not checked before
+            raise InputError(
+                f"{model.checkpoint} lacks {name}; without its vision tower it runs workloads of text only"
+            )
+        for piece in found:
             part = place if piece.expert is None else place[piece.expert]
             part = part if piece.rows is None else part[slice(*piece.rows)]
             part.copy_(read(piece.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from backends.contract.backend import (
@@ -17,6 +18,7 @@ from backends.contract.backend import (
 from backends.contract.workload import Workload
 from backends.qwen import greedy
 from backends.qwen.families import Architecture
+from backends.qwen.images import image_bytes
 from backends.qwen.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class TorchCpu(Backend):
     architectures = get_args(Architecture)
     long_context = True
     replays_routing = True
+    abilities = frozenset({"image", "turns", "kept turns"})
 
     @classmethod
     def probe(cls, device: str) -> Availability:
@@ -49,12 +52,14 @@ class TorchCpu(Backend):
         state = spec.state_bytes(precision) * workload.batch
         width = 3 * spec.channel_width + 4 * spec.hidden_size * (spec.streams.count if spec.streams else 1)
         activations = 4 * workload.batch * workload.prompt_tokens * width
-        return weights + cache + state + activations + 600_000_000
+        tower = image_bytes(spec, precision, workload.image, workload.batch) if workload.image else 0
+        return weights + cache + state + activations + tower + 600_000_000
 
     def load(self, execution: Execution, progress: Progress) -> EngineFacts:
         """Fill the weights, then pack them; both are in anonymous memory."""
         import torch
 
+        from backends.qwen.torch_images import TowerClock, image_arguments
         from backends.qwen.torch_model import build_qwen
         from backends.torch_cpu.delta_mixer import replace_delta_mixers
         from backends.torch_cpu.norms import fuse_norms
@@ -62,7 +67,9 @@ class TorchCpu(Backend):
         from backends.torch_cpu.routing import RoutingCounter
 
         torch.set_num_threads(execution.threads)
-        self._network: Any = build_qwen(execution.model, execution.precision, progress)
+        self._network: Any = build_qwen(
+            execution.model, execution.precision, progress, images=execution.image is not None
+        )
         packed = can_pack(next(self._network.parameters()).dtype)
         fuse_norms(self._network, execution.model.spec)
         replace_delta_mixers(self._network, execution.model.spec, linear_of(packed))
@@ -72,6 +79,11 @@ class TorchCpu(Backend):
         self._spec = execution.model.spec
         self._routing = RoutingCounter(self._network, execution.batch) if self._spec.experts else None
         self._capacity = execution.max_tokens
+        self._picture: dict[str, torch.Tensor] = {}
+        self._tower = TowerClock(self._network) if execution.image else None
+        if execution.image:
+            sizes = (execution.batch, execution.prompt_tokens)
+            self._picture = image_arguments(execution.model, execution.image, *sizes)
         details = {
             "linear": "oneDNN packed" if packed else "torch.nn.functional.linear",
             "attention": "scaled_dot_product_attention",
@@ -87,11 +99,36 @@ class TorchCpu(Backend):
 
         with torch.inference_mode():
             self._reset()
-            return Generation(*greedy.generate(self._logits, self._logits, torch.from_numpy(prompt_ids), output_tokens))
+            done = greedy.generate(self._prefill, self._logits, torch.from_numpy(prompt_ids), output_tokens)
+        return Generation(*done, image_ns=self._tower.taken_ns if self._tower else None)
+
+    def converse(
+        self, prompt_ids: np.ndarray, later_ids: Sequence[np.ndarray], output_tokens: int, *, keep: bool
+    ) -> tuple[Generation, ...]:
+        """Answer turn after turn; with ``keep`` cache and recurrent states stay, and only new ids are prefilled.
+
+        The last token of an answer is generated but not yet in the cache: the next turn begins with it.
+        """
+        import numpy as np
+        import torch
+
+        if not keep:
+            return super().converse(prompt_ids, later_ids, output_tokens, keep=False)
+        answers = [self.generate(prompt_ids, output_tokens)]
+        with torch.inference_mode():
+            for added in later_ids:
+                last = np.asarray(answers[-1].token_ids)[:, -1:]
+                new = torch.from_numpy(np.concatenate([last, added], axis=1))
+                answers.append(Generation(*greedy.generate(self._logits, self._logits, new, output_tokens)))
+        return tuple(answers)
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
         """Logits at ``positions`` through the same prefill and one-token steps as :meth:`generate`."""
         import torch
+
+        def start(ids: np.ndarray) -> np.ndarray:
+            logits: np.ndarray = self._prefill(torch.from_numpy(ids)).float().numpy()
+            return logits
 
         def step(ids: np.ndarray) -> np.ndarray:
             logits: np.ndarray = self._logits(torch.from_numpy(ids)).float().numpy()
@@ -101,7 +138,7 @@ class TorchCpu(Backend):
             self._reset()
             if self._routing:
                 self._routing.counting = True
-            logits = greedy.score(step, step, prompt_ids, forced_ids, positions)
+            logits = greedy.score(start, step, prompt_ids, forced_ids, positions)
             if self._routing:
                 self._routing.counting = False
         return logits
@@ -119,7 +156,11 @@ class TorchCpu(Backend):
         for layer in self._cache.layers:
             layer.reset()
 
-    def _logits(self, step: torch.Tensor) -> torch.Tensor:
+    def _prefill(self, prompt: torch.Tensor) -> torch.Tensor:
+        """Logits after a prompt with its picture."""
+        return self._logits(prompt, **self._picture)
+
+    def _logits(self, step: torch.Tensor, **picture: torch.Tensor) -> torch.Tensor:
         """Logits of the last position, ``[batch, vocab_size]``."""
-        out = self._network(input_ids=step, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+        out = self._network(input_ids=step, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **picture)
         return out.logits[:, -1]

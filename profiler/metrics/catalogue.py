@@ -5,12 +5,11 @@ Tables, report and schema take titles and definitions from here; a new metric is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
-from profiler.metrics.contract import Context, Metric
+from profiler.metrics.contract import Context, Metric, ceiling_of
 from profiler.metrics.energy import (
     DecodeEnergy,
     Energy,
@@ -27,13 +26,21 @@ from profiler.metrics.energy import (
     SecondEnergy,
     WallEnergy,
 )
+from profiler.metrics.inputs import (
+    ConversationTime,
+    ImageEncode,
+    ImageMfu,
+    ImageShare,
+    ImageTokens,
+    TimeToAnswer,
+    TurnTtft,
+)
 from profiler.metrics.memory import PeakAllocatedMemory, PeakDeviceMemory, PeakMemory, PeakReservedMemory
-from profiler.records.ceilings import CeilingSample, ceiling_beside
 from profiler.records.plausibility import NOT_FINITE, impossible, plausible
 from profiler.records.quantity import Quantity
 from profiler.records.target import Measured, Repetition, WorkerReport, decode_rate
 
-__all__ = ["METRICS", "Context", "Metric", "compute_metrics", "decode_step_bytes"]
+__all__ = ["COMMON", "METRICS", "Context", "Metric", "compute_metrics", "decode_step_bytes"]
 
 
 class Ttft(Metric):
@@ -119,7 +126,7 @@ class Mbu(Metric):
             rate = decode_rate(repetition)
             if rate is None:
                 return Quantity.unavailable(self.unit, "one output token leaves nothing to decode")
-            ceiling = _beside(context.ceilings.read_samples if context.ceilings else (), repetition)
+            ceiling = ceiling_of(context.ceilings.read_samples if context.ceilings else (), repetition)
             if ceiling is not None:
                 steps_per_s = rate / len(repetition.token_ids)
                 samples.append(decode_step_bytes(measured.worker, context, repetition) * steps_per_s / ceiling)
@@ -143,11 +150,11 @@ class Mfu(Metric):
         """Median over repetitions, each against the matrix-product rate measured right before and after it."""
         arithmetic = measured.worker.engine.arithmetic
         beside = context.ceilings.gemm_samples.get(arithmetic, ()) if context.ceilings else ()
-        flops = context.spec.prefill_flops(context.prompt_tokens)
+        flops = context.spec.prefill_flops(context.prompt_tokens) + context.image_flops
         samples = [
             len(r.token_ids) * flops / (r.token_ns[0] / 1e9) / ceiling
             for r in measured.worker.counted
-            if (ceiling := _beside(beside, r)) is not None
+            if (ceiling := ceiling_of(beside, r)) is not None
         ]
         if not samples:
             return Quantity.unavailable(self.unit, f"no {arithmetic} matrix-product ceiling is measured on this device")
@@ -156,10 +163,6 @@ class Mfu(Metric):
             "derived",
             f"required operations / TTFT over the {arithmetic} product beside each repetition, median",
         )
-
-
-def _beside(samples: Sequence[CeilingSample], repetition: Repetition) -> float | None:
-    return ceiling_beside(samples, repetition.start_ns, repetition.start_ns + repetition.token_ns[-1])
 
 
 def decode_step_bytes(worker: WorkerReport, context: Context, repetition: Repetition) -> float:
@@ -196,12 +199,23 @@ METRICS: tuple[Metric, ...] = (
     LoadedIdlePower(),
     Mbu(),
     Mfu(),
+    ImageEncode(),
+    ImageShare(),
+    ImageTokens(),
+    ImageMfu(),
+    TimeToAnswer(),
+    TurnTtft(),
+    ConversationTime(),
 )
 
 
+COMMON: tuple[Metric, ...] = tuple(metric for metric in METRICS if not metric.about)
+"""The figures that every workload has; a record holds the others only if they are about something in its workload."""
+
+
 def compute_metrics(measured: Measured, context: Context) -> dict[str, Quantity]:
-    """Return every figure of a target by its name."""
-    return {metric.name: compute_figure(metric, measured, context) for metric in METRICS}
+    """Return every figure of a target by its name; none about what its workload does not hold."""
+    return {metric.name: compute_figure(metric, measured, context) for metric in METRICS if context.has(metric)}
 
 
 def compute_figure(metric: Metric, measured: Measured, context: Context) -> Quantity:

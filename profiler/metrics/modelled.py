@@ -8,7 +8,7 @@ from typing import Literal
 from backends.contract.compiled import Compiled, CompiledGraph
 from backends.contract.workload import Workload
 from backends.qwen.model import BITS_PER_WEIGHT, ModelSpec
-from profiler.metrics.catalogue import METRICS
+from profiler.metrics.catalogue import COMMON
 from profiler.records.quantity import Quantity
 
 NOT_RUN = "nothing was run: the chip is not here, and its vendor's tools do not tell"
@@ -22,7 +22,7 @@ def modelled_metrics(compiled: Compiled, spec: ModelSpec, workload: Workload) ->
     A phase takes the sum of its graphs' times, each as often as the model has the graph; one time that is missing
     leaves none.
     """
-    figures = {metric.name: Quantity.unavailable(metric.unit, NOT_RUN) for metric in METRICS}
+    figures = {metric.name: Quantity.unavailable(metric.unit, NOT_RUN) for metric in COMMON}
     how = _method(compiled)
 
     prefill_s = _phase_s(compiled, "prefill")

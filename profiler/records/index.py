@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from backends.contract.workload import TokenSource
+from backends.contract.workload import Conversation, TokenSource
+from backends.qwen.images import Image
 from backends.qwen.model import Model
 
 BUNDLE_SCHEMA = "chipassay.bundle/2"
@@ -22,6 +23,12 @@ class WorkloadRecord:
     prompt_tokens: int
     output_tokens: int
     prompt_ids: tuple[tuple[int, ...], ...]
+    image: Image | None = None
+    """The picture in every prompt, whose tokens ``prompt_tokens`` counts too."""
+    thinking_tokens: int = 0
+    """How many of the output tokens come before the answer."""
+    conversation: Conversation | None = None
+    """The turns after the first; the other fields are those of the first."""
 
 
 @dataclass(frozen=True, slots=True)

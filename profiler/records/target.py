@@ -46,12 +46,22 @@ class Spoiler:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A later turn of a conversation: ``token_ns`` are offsets from ``start_ns``, when its ids were handed over."""
+
+    start_ns: int
+    token_ns: tuple[int, ...]
+    token_ids: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Repetition:
-    """The raw sample: one prefill and decode.
+    """The raw sample: one prefill and decode, and in a conversation the turns after that.
 
     ``start_ns`` is monotonic (shared by all processes of the machine until it reboots); ``token_ns`` are offsets from
     it, one per output token. ``token_ids`` is ``[batch][output_tokens]``. ``clock_gap_ns`` is given where a device's
-    clock timed the tokens: how far the host's clock was from it over the whole repetition.
+    clock timed the tokens: how far the host's clock was from it over the whole repetition. ``image_ns`` is the part of
+    the time to the first token in which the vision tower ran.
     """
 
     start_ns: int
@@ -60,6 +70,8 @@ class Repetition:
     warmup: bool = False
     spoilers: tuple[Spoiler, ...] = ()
     clock_gap_ns: int | None = None
+    image_ns: int | None = None
+    turns: tuple[Turn, ...] = ()
 
 
 def counted(repetitions: Iterable[Repetition]) -> tuple[Repetition, ...]:
@@ -73,6 +85,13 @@ def decode_rate(repetition: Repetition) -> float | None:
     if steps < 1:
         return None
     return steps * len(repetition.token_ids) / ((repetition.token_ns[-1] - repetition.token_ns[0]) / 1e9)
+
+
+def conversation_ns(repetition: Repetition) -> int:
+    """Return the time from handing over the first prompt to the last token of the last turn."""
+    if not repetition.turns:
+        return repetition.token_ns[-1]
+    return repetition.turns[-1].start_ns + repetition.turns[-1].token_ns[-1] - repetition.start_ns
 
 
 @dataclass(frozen=True, slots=True)

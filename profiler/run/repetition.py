@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from backends.contract.backend import Backend, Generation
-from backends.contract.workload import Workload
+from backends.contract.workload import Conversation, Workload
 from profiler.disturbance.host import Counters, mark_frequency_drift, read_counters, spoilers_between
-from profiler.records.target import Repetition, decode_rate
+from profiler.records.target import Repetition, Turn, conversation_ns, decode_rate
 from profiler.run.plan import Event
 from profiler.statistics.intervals import MIN_FOR_INTERVAL, relative_half_width
 from profiler.statistics.medians import median
@@ -50,7 +50,9 @@ def measure(
     emit: Callable[[Event], None],
     pause: Callable[[], None],
 ) -> Measured:
-    """Run the workload until its decode rate (TTFT, if it generates one token) is known within ``precision_wanted``.
+    """Run the workload until its decode rate is known within ``precision_wanted``: with one token, its TTFT.
+
+    Of a conversation it is the time of the whole.
 
     ``pause`` is called before each counted repetition and after the last: the moment to measure the machine itself.
     """
@@ -64,11 +66,11 @@ def measure(
     began = time.perf_counter()
     pause()
     while True:
-        repetition, after = _repeat(backend, prompt, workload.output_tokens, warmup=False)
+        repetition, after = _repeat(backend, prompt, workload.output_tokens, workload.conversation)
         counted.append(repetition)
         ended.append(after)
         pause()
-        rates.append(decode_rate(counted[-1]) or 1e9 / counted[-1].token_ns[0])
+        rates.append(_rate(counted[-1]))
         elapsed = time.perf_counter() - began
         reason = _stop_reason(rates, elapsed, left_s, precision_wanted)
         emit(Event("measure", _estimate(rates, workload), _time_left(rates, elapsed, left_s, precision_wanted)))
@@ -83,7 +85,8 @@ def _warm_up(
     done: list[Repetition] = []
     began = time.perf_counter()
     for number in range(1, WARMUP_LIMIT + 1):
-        done.append(_repeat(backend, prompt, min(WARMUP_TOKENS, workload.output_tokens), warmup=True)[0])
+        warm, _ = _repeat(backend, prompt, min(WARMUP_TOKENS, workload.output_tokens))
+        done.append(replace(warm, warmup=True))
         emit(Event("warm-up", f"run {number}: {done[-1].token_ns[-1] / 1e9:.2f} s"))
         if number > 1:
             last, before = done[-1].token_ns[-1], done[-2].token_ns[-1]
@@ -94,14 +97,33 @@ def _warm_up(
     return done, False
 
 
-def _repeat(backend: Backend, prompt: np.ndarray, output_tokens: int, *, warmup: bool) -> tuple[Repetition, Counters]:
-    """Run one generation; return it with what disturbed it, and the machine's counters right after it."""
+def _repeat(
+    backend: Backend, prompt: np.ndarray, output_tokens: int, conversation: Conversation | None = None
+) -> tuple[Repetition, Counters]:
+    """Run one generation or conversation; return it with what disturbed it, and the machine's counters after it."""
     before = read_counters()
-    run: Generation = backend.generate(prompt, output_tokens)
-    offsets = tuple(at - run.start_ns for at in run.token_ns)
+    if conversation is None:
+        answers: tuple[Generation, ...] = (backend.generate(prompt, output_tokens),)
+    else:
+        ids = [np.asarray(rows, dtype=np.int64) for rows in conversation.later_ids]
+        answers = backend.converse(prompt, ids, output_tokens, keep=conversation.prefix_cache)
     after = read_counters()
+    run, *later = answers
+    turns = tuple(Turn(turn.start_ns, _offsets(turn), turn.token_ids) for turn in later)
     spoilers = spoilers_between(before, after)
-    return Repetition(run.start_ns, offsets, run.token_ids, warmup, spoilers, run.clock_gap_ns), after
+    gap, image = run.clock_gap_ns, run.image_ns
+    return Repetition(run.start_ns, _offsets(run), run.token_ids, False, spoilers, gap, image, turns), after
+
+
+def _offsets(run: Generation) -> tuple[int, ...]:
+    return tuple(at - run.start_ns for at in run.token_ns)
+
+
+def _rate(repetition: Repetition) -> float:
+    """Return what has to become precise: conversations, decoded tokens, or, with one token, prompts per second."""
+    if repetition.turns:
+        return 1e9 / conversation_ns(repetition)
+    return decode_rate(repetition) or 1e9 / repetition.token_ns[0]
 
 
 def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: float) -> str:
@@ -119,7 +141,7 @@ def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: 
 
 
 def _estimate(rates: list[float], workload: Workload) -> str:
-    unit = "tok/s" if workload.output_tokens > 1 else "prompts/s"
+    unit = "conversations/s" if workload.conversation else "tok/s" if workload.output_tokens > 1 else "prompts/s"
     width = relative_half_width(rates)
     spread = f" ± {100 * width:.1f} %" if width is not None else ""
     return f"repetition {len(rates)}: {median(rates):.2f} {unit}{spread}"

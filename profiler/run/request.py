@@ -9,6 +9,7 @@ from backends.common.errors import MemoryFitError, UnavailableError
 from backends.contract.backend import Availability
 from backends.contract.registry import Target, is_compiler, load_backend
 from backends.contract.workload import Workload
+from backends.qwen.images import image_bytes
 from backends.qwen.model import Model
 from profiler.host.memory import available_bytes
 
@@ -37,26 +38,49 @@ class Request:
 
 def hindrance(target: Target, request: Request) -> UnavailableError | None:
     """Return why ``target`` cannot run here at all; nothing is loaded to find out."""
-    backend, spec = load_backend(target.backend), request.model.spec
-    if spec.architecture not in backend.architectures:
-        return UnavailableError(
-            f"{target.backend} has no path for {spec.architecture}, the architecture of {spec.name}; it runs "
-            f"{', '.join(backend.architectures)}"
-        )
-    if spec.long_context and not backend.long_context:
-        return UnavailableError(
-            f"{target.backend} does not compute {' and '.join(spec.long_context)} of {spec.name}; torch-cpu does"
-        )
-    if request.model.routing and not backend.replays_routing:
-        return UnavailableError(
-            f"{target.backend} cannot replay a routing: its engine chooses the experts; torch-cpu can"
-        )
+    backend = load_backend(target.backend)
+    if refusal := _lacks(target, request.model) or _beyond(target, request.workload):
+        return UnavailableError(refusal)
     here: Availability = backend.probe(target.device)
     if not here.available:
         return UnavailableError(f"{target.id} is unavailable: {here.reason}; {here.remedy}")
     if refusal := backend.refuses(target.device, target.precision):
         return UnavailableError(f"{target.id} is unavailable: {refusal}")
     return _shortage(target, request)
+
+
+def _lacks(target: Target, model: Model) -> str:
+    """Return what the path cannot compute of the model, and what it can; "" if it can compute all of it."""
+    backend, spec = load_backend(target.backend), model.spec
+    if spec.architecture not in backend.architectures:
+        return (
+            f"{target.backend} has no path for {spec.architecture}, the architecture of {spec.name}; it runs "
+            f"{', '.join(backend.architectures)}"
+        )
+    if spec.long_context and not backend.long_context:
+        return f"{target.backend} does not compute {' and '.join(spec.long_context)} of {spec.name}; torch-cpu does"
+    if model.routing and not backend.replays_routing:
+        return f"{target.backend} cannot replay a routing: its engine chooses the experts; torch-cpu can"
+    return ""
+
+
+def _beyond(target: Target, workload: Workload) -> str:
+    """Return which part of the workload the path cannot run, and what to do; "" if it can run all of it."""
+    can = load_backend(target.backend).abilities
+    if workload.image is not None and "image" not in can:
+        return f"{target.backend} takes no pictures, only text; run {workload.name} on torch-cpu"
+    if workload.conversation is None:
+        return ""
+    if workload.conversation.prefix_cache and "kept turns" not in can:
+        if "kept turns of one sequence" not in can:
+            return f"{target.backend} keeps no cache from turn to turn; use --prefix-cache off, or torch-cpu"
+        if workload.batch > 1:
+            return (
+                f"{target.backend} keeps a cache from turn to turn for one sequence only; use --batch 1, or torch-cpu"
+            )
+    if not workload.conversation.prefix_cache and "turns" not in can:
+        return f"{target.backend} runs one prompt of one length, and {workload.name} has several turns; use torch-cpu"
+    return ""
 
 
 def _shortage(target: Target, request: Request) -> MemoryFitError | None:
@@ -73,7 +97,11 @@ def _shortage(target: Target, request: Request) -> MemoryFitError | None:
             f"({weights}), {free_there / 1e9:.1f} GB are free; {advice}"
         )
     runs = not is_compiler(target.backend)
-    reference = 0 if request.reference_device or not runs else spec.weight_bytes("float32") + 10**9
+    reference = 0
+    if runs and not request.reference_device:
+        picture, batch = request.workload.image, request.workload.batch
+        reference = spec.weight_bytes("float32") + 10**9
+        reference += image_bytes(spec, "float32", picture, batch) if picture else 0
     needed_here = max(0 if accelerator else needed, reference)
     free = available_bytes()
     if needed_here <= free:

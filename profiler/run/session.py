@@ -293,8 +293,8 @@ class _Session:
             measured = msgspec.structs.replace(observed(worker, watch, accelerator), preparation=preparation)
         if self.request.modelled_energy and not any(measured.reading(role).energy for role in (TARGET, WALL)):
             measured = _with_model(measured, accelerator)
-        spec, prompt_tokens = self.request.model.spec, self.request.workload.prompt_tokens
-        context = Context(spec, prompt_tokens, target.precision, probe.ceilings(), accelerator)
+        spec, work = self.request.model.spec, self.request.workload
+        context = Context.of(spec, work, target.precision, probe.ceilings(), accelerator)
         return msgspec.structs.replace(measured, metrics=compute_metrics(measured, context))
 
     def _examine(self, target: Target) -> Examined:
@@ -359,6 +359,9 @@ def _index(request: Request) -> BundleIndex:
         "decode_flops_per_token": spec.decode_flops(workload.total_tokens),
         "prefill_flops": spec.prefill_flops(workload.prompt_tokens),
     }
+    if workload.image:
+        facts["vision_parameters"] = spec.vision_parameters
+        facts["image_flops"] = spec.image_flops(workload.image.height, workload.image.width)
     for precision in precisions:
         facts[f"weight_bytes_{precision}"] = spec.weight_bytes(precision)
     return BundleIndex(
@@ -377,6 +380,9 @@ def _index(request: Request) -> BundleIndex:
             prompt_tokens=workload.prompt_tokens,
             output_tokens=workload.output_tokens,
             prompt_ids=workload.prompt_ids,
+            image=workload.image,
+            thinking_tokens=workload.thinking_tokens,
+            conversation=workload.conversation,
         ),
         target_ids=tuple(target.id for target in request.targets),
         files={},

@@ -109,6 +109,7 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
         plan.threads,
         lambda text: channel.send(Event("reference", text)),
         plan.device or CPU,
+        plan.workload.image,
     )
     assert plan.reference_path is not None
     arrays: dict[str, Any] = {
@@ -203,6 +204,7 @@ def _execution(plan: Plan) -> Execution:
         workload.total_tokens,
         plan.device,
         workload.prompt_tokens,
+        workload.image,
     )
 
 

@@ -49,6 +49,18 @@ class _WorkloadOption(click.Option):
 @click.option("--prompt-tokens", type=click.IntRange(min=1), help="Length of the prompt, instead of the workload's.")
 @click.option("--output-tokens", type=click.IntRange(min=1), help="Tokens to generate, instead of the workload's.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Sequences run side by side.")
+@click.option("--image", metavar="WxH", help="Size of a picture in the prompt: 1024x768.")
+@click.option(
+    "--thinking-tokens",
+    type=click.IntRange(min=0),
+    help="How many of the output tokens are thought before the answer, instead of the workload's.",
+)
+@click.option("--turns", type=click.IntRange(min=2), help="Turns of the workload agent, instead of its own number.")
+@click.option(
+    "--prefix-cache",
+    type=click.Choice(["on", "off"]),
+    help="For the workload agent: keep the cache from turn to turn, or prefill all again. Default: off.",
+)
 @click.option("--layers", type=click.IntRange(min=1), help="Cut a preset to this many layers.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the synthetic weights.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU; default: physical cores.")
@@ -114,6 +126,10 @@ def profile(
     prompt_tokens: int | None,
     output_tokens: int | None,
     batch: int,
+    image: str | None,
+    thinking_tokens: int | None,
+    turns: int | None,
+    prefix_cache: str | None,
     layers: int | None,
     seed: int,
     threads: int | None,
@@ -140,7 +156,7 @@ def profile(
     from profiler.devices.wall import check_wall_meter
     from profiler.host.machine import physical_cores
     from profiler.models.presets import find_model
-    from profiler.models.workloads import make_workload
+    from profiler.models.workloads import image_size, make_workload
     from profiler.records.bundle import check_destination, read_bundle
     from profiler.run.progress import Progress
     from profiler.run.request import Request
@@ -152,7 +168,17 @@ def profile(
     parsed = _targets(targets, dtype)
     check_destination(out, overwrite=overwrite)
     found = find_model(model, layers, seed)
-    work = make_workload(workload, found, prompt_tokens, output_tokens, batch)
+    work = make_workload(
+        workload,
+        found,
+        prompt_tokens,
+        output_tokens,
+        batch,
+        image=image_size(image) if image else None,
+        thinking_tokens=thinking_tokens,
+        turns=turns,
+        prefix_cache=prefix_cache == "on" if prefix_cache else None,
+    )
     if record_routing is not None and found.spec.experts is None:
         raise InputError(f"--record-routing: {found.spec.name} has no experts")
     if routing is not None:

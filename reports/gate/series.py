@@ -152,7 +152,7 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
     kept = tuple(quiet) if len(quiet) >= FEWEST_UNDISTURBED else runs
     index = bundle.index
     worker, ceilings = measured.worker, bundle.ceilings_of(record)
-    context = Context(index.model.spec, index.workload.prompt_tokens, record.precision, ceilings, record.accelerator)
+    context = Context.of(index.model.spec, index.workload, record.precision, ceilings, record.accelerator)
     return TargetSeries(
         status=record.status,
         reason=reason,
@@ -161,7 +161,7 @@ def _target(bundle: Bundle, record: TargetRecord) -> TargetSeries:
         repetitions=len(runs),
         disturbed=disturbed,
         detectors=dict(sorted(detectors.items())),
-        figures={metric.name: _figure(metric, measured, context, kept) for metric in METRICS},
+        figures={metric.name: _figure(metric, measured, context, kept) for metric in METRICS if context.has(metric)},
         parity_top1=worker.parity.top1_agreement,
         read_bandwidth=_best_bandwidth(ceilings),
         instruments={metric.name: name for metric in METRICS if (name := metric.instrument(measured))},

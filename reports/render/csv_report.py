@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from profiler.metrics.catalogue import METRICS
+from profiler.metrics.catalogue import COMMON
 from profiler.records.quantity import Quantity
 from reports.judge.comparison.comparison import Row
 from reports.judge.dependence import Study
@@ -51,7 +51,7 @@ def report_frame(judgement: Judgement) -> pd.DataFrame:
 
 def figures(row: Row, study: Study) -> Iterator[tuple[str, Quantity]]:
     """Every figure of a target by its name: metrics, then utilisations of a target that ran."""
-    for name in dict.fromkeys([metric.name for metric in METRICS] + list(row.record.metrics)):
+    for name in dict.fromkeys([metric.name for metric in COMMON] + list(row.record.metrics)):
         yield name, row.metric(name)
     for phase in PHASES:
         place = study.positions.get((row.place, phase))

@@ -13,8 +13,9 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from profiler.metrics.catalogue import METRICS
+from profiler.metrics.catalogue import COMMON, METRICS
 from profiler.records.bundle import Bundle, target_file
+from profiler.records.index import WorkloadRecord
 from profiler.records.target import ParityScore
 from reports.document import notation
 from reports.document.language import ENGLISH
@@ -86,6 +87,7 @@ def _group(judged: GroupJudgement) -> dict[str, Any]:
         "workload": {
             "name": work.name, "digest": work.digest, "token_source": work.token_source, "batch": work.batch,
             "prompt_tokens": work.prompt_tokens, "output_tokens": work.output_tokens,
+            **_inputs(work),
         },
         "targets": [_target(row, judged) for row in group.rows],
         "unfinished_targets": [{"machine": machine, "id": name} for machine, name in group.unfinished],
@@ -100,6 +102,18 @@ def _group(judged: GroupJudgement) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _inputs(work: WorkloadRecord) -> dict[str, Any]:
+    """Return the picture, the thought and the turns of a workload, as far as it has them."""
+    found: dict[str, Any] = {}
+    if work.image:
+        found["image"] = to_builtins(work.image)
+    if work.thinking_tokens:
+        found["thinking_tokens"] = work.thinking_tokens
+    if work.conversation:
+        found |= {"turns": 1 + len(work.conversation.later_ids), "prefix_cache": work.conversation.prefix_cache}
+    return found
+
+
 def _target(row: Row, judged: GroupJudgement) -> dict[str, Any]:
     record = row.record
     worker = record.worker
@@ -107,7 +121,7 @@ def _target(row: Row, judged: GroupJudgement) -> dict[str, Any]:
     group, study = judged.group, judged.study
     found = study.standings[row.place]
     runs = counted(record)
-    names = dict.fromkeys([metric.name for metric in METRICS] + list(record.metrics))
+    names = dict.fromkeys([metric.name for metric in COMMON] + list(record.metrics))
     return {
         "id": record.id,
         "label": row.label,

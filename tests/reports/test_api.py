@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backends.common.errors import InputError
-from profiler.metrics.catalogue import METRICS
+from profiler.metrics.catalogue import COMMON
 from reports.api import frames, judge, read_bundles
 from tests.reports.bundles import h200_bundle, kunpeng_bundle
 
@@ -20,7 +20,7 @@ def tables():
 
 def test_every_figure_of_every_target_is_one_row(tables):
     figures = tables.figures
-    assert len(figures) == 2 * len(METRICS) == len(figures.drop_duplicates(["target", "metric"]))
+    assert len(figures) == 2 * len(COMMON) == len(figures.drop_duplicates(["target", "metric"]))
     measured = figures[figures.grade != "unavailable"]
     assert measured.value.notna().all()
 

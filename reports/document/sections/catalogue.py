@@ -20,6 +20,7 @@ from reports.document.sections.dependence_tables import dependence_tables
 from reports.document.sections.difference import difference
 from reports.document.sections.gaps import gaps
 from reports.document.sections.grounds import grounds
+from reports.document.sections.inputs import answer, picture, turns
 from reports.document.sections.mixture import mixtures
 from reports.document.sections.modelled import modelled
 from reports.document.sections.not_measured import not_measured
@@ -36,8 +37,8 @@ from reports.judge.judgement import GroupJudgement, Judgement
 Maker = Callable[[GroupView, Words], Section | None]
 
 SECTIONS: list[Maker] = [
-    verdict, grounds, comparison, dependence_tables, gaps, rooflines, mixtures, speed_charts, power_charts, placement,
-    parity, not_measured, origins, operators, modelled, projection, how_ran, what_ran,
+    verdict, grounds, picture, answer, turns, comparison, dependence_tables, gaps, rooflines, mixtures, speed_charts,
+    power_charts, placement, parity, not_measured, origins, operators, modelled, projection, how_ran, what_ran,
 ]  # fmt: skip
 """Makers of the sections of a group, in the order they are shown."""
 

@@ -39,7 +39,12 @@ TERMS = (
 
 def closing(comparison: Comparison, parts: tuple[Part, ...], say: Words) -> tuple[Section, ...]:
     """Return the closing sections in their order."""
-    return (_machines(comparison, say), _again(comparison, say), _terms(parts, say), _limits(comparison, say))
+    return (
+        _machines(comparison, say),
+        _again(comparison, say),
+        _terms(comparison, parts, say),
+        _limits(comparison, say),
+    )
 
 
 def _machines(comparison: Comparison, say: Words) -> Section:
@@ -135,14 +140,16 @@ def _again(comparison: Comparison, say: Words) -> Section:
     return Section("again", say("page.again"), (Several(commands, MOST_OPEN, "page.again_more"),))
 
 
-def _terms(parts: tuple[Part, ...], say: Words) -> Section:
+def _terms(comparison: Comparison, parts: tuple[Part, ...], say: Words) -> Section:
     named = [name for part in parts for section in part.sections for name in section.terms]
     terms = dict.fromkeys([*TERMS, *named])
+    recorded = {name for group in comparison.groups for row in group.rows for name in row.record.metrics}
+    shown = [metric for metric in METRICS if not metric.about or metric.name in recorded]
     metrics = [(say.title(metric), f"{say.definition(metric)} {say(f'page.better.{metric.better}')}")
-               for metric in METRICS]  # fmt: skip
+               for metric in shown]  # fmt: skip
     pairs = (*metrics, *((say(f"term.{name}.name"), term_text(name, say)) for name in terms))
-    anchors = (*(metric.name for metric in METRICS), *terms)
-    short = tuple((say.title(metric), say.definition(metric)) for metric in METRICS)
+    anchors = (*(metric.name for metric in shown), *terms)
+    short = tuple((say.title(metric), say.definition(metric)) for metric in shown)
     blocks = (Facts(pairs, "terms", anchors, formats=HTML), Facts(short, "terms", formats=MARKDOWN))
     return Section("terms", say("page.meanings"), blocks)
 

@@ -34,7 +34,10 @@ from reports.document.sections.summary import disturbed_text
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.samples import counted
 
-COLUMN_ORDER = ("decode_throughput", "prefill_throughput", "ttft", "tpot_p50", "tpot_p99", "mbu", "mfu", "peak_memory")
+COLUMN_ORDER = (
+    "decode_throughput", "prefill_throughput", "ttft", "image_encode", "time_to_answer", "turn_ttft",
+    "conversation_time", "tpot_p50", "tpot_p99", "mbu", "mfu", "peak_memory",
+)  # fmt: skip
 """Metrics in the order readers ask for them; any other metric follows."""
 SPEED = frozenset(COLUMN_ORDER) - {"peak_memory"}
 """Metrics of speed; the others, of memory and energy, make a second table where one is too wide."""

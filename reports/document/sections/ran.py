@@ -8,6 +8,7 @@ from backends.contract.backend import Trial
 from profiler.disturbance.verdict import disturbance
 from profiler.metrics.catalogue import METRICS
 from profiler.records.bundle import Bundle
+from profiler.records.index import WorkloadRecord
 from profiler.records.quantity import Quantity
 from profiler.records.readings import WALL, Telemetry
 from profiler.records.target import Measured
@@ -21,7 +22,10 @@ from reports.document.sections.summary import disturbed_text
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.samples import counted
 
-_SIZES = ("parameters", "non_embedding_parameters", "decode_flops_per_token", "prefill_flops")
+_SIZES = (
+    "parameters", "non_embedding_parameters", "decode_flops_per_token", "prefill_flops", "vision_parameters",
+    "image_flops",
+)  # fmt: skip
 _UNITS = {"hz": (1e-6, "MHz"), "c": (1.0, "°C"), "w": (1.0, "W"), "bytes": (1e-9, "GB")}
 
 
@@ -78,9 +82,26 @@ def workload_facts(group: Group, say: Words) -> list[tuple[str, str]]:
         (say("facts.batch"), str(work.batch)),
         (say("facts.prompt_tokens"), str(work.prompt_tokens)),
         (say("facts.output_tokens"), str(work.output_tokens)),
+        *_input_facts(work, say),
         (say("facts.token_source"), say(f"facts.token_source.{work.token_source}")),
         (say("facts.workload_digest"), work.digest),
     ]
+
+
+def _input_facts(work: WorkloadRecord, say: Words) -> list[tuple[str, str]]:
+    """Return the picture, the thought and the further turns of a workload that has them."""
+    facts = []
+    if image := work.image:
+        size = say("facts.image_text", width=image.width, height=image.height, count=image.tokens, digest=image.sha256)
+        facts.append((say("facts.image"), size))
+    if work.thinking_tokens:
+        facts.append((say("facts.thinking_tokens"), str(work.thinking_tokens)))
+    if talk := work.conversation:
+        cache = say("facts.prefix_cache.on" if talk.prefix_cache else "facts.prefix_cache.off")
+        added = len(talk.later_ids[0][0])
+        facts.append((say("facts.turns"), say("facts.turns_text", count=1 + len(talk.later_ids), added=added)))
+        facts.append((say("facts.prefix_cache"), cache))
+    return facts
 
 
 def run_facts(row: Row, say: Words) -> list[tuple[str, str]]:

@@ -41,7 +41,9 @@ def _observations(bundle: Bundle, record: TargetRecord, number_format: Format) -
     )  # fmt: skip
     figures: list[tuple[Figure, str, str]] = [("memory", "peak_memory", "B")]
     if situation.device.missing is None:
-        figures += [("prefill", "ttft", "s"), ("step", "decode_throughput", "tok/s")]
+        if work.image is None:  # what a picture takes is no prefill of text
+            figures.append(("prefill", "ttft", "s"))
+        figures.append(("step", "decode_throughput", "tok/s"))
     found = []
     for figure, metric, unit in figures:
         measured = record.metrics.get(metric)

@@ -8,9 +8,10 @@ attention causally; logits of the last position only.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from backends.qwen.images import Image
 from backends.qwen.mixers import CHUNK_TOKENS
 from backends.qwen.model import ModelSpec
 
@@ -24,7 +25,7 @@ class PhaseWork:
 
     ``tokens`` are those its throughput counts: all prompt tokens in prefill, one per sequence in decode. ``flops`` by
     ``projections``, ``attention`` (whatever mixes tokens), ``logits``; ``bytes_moved`` by ``weights``, ``kv_cache`` and
-    the recurrent ``state`` of models that have one.
+    the recurrent ``state`` of models that have one. A picture adds ``vision_tower`` to both.
     """
 
     phase: Phase
@@ -64,6 +65,12 @@ def prefill_work(
     if state := spec.state_bytes(cache_precision):
         moved["state"] = 2.0 * state * batch * math.ceil(prompt_tokens / CHUNK_TOKENS)
     return PhaseWork("prefill", tokens, _flops(spec, tokens, mixing, batch), moved)
+
+
+def with_image(work: PhaseWork, spec: ModelSpec, precision: str, image: Image, batch: int) -> PhaseWork:
+    """Return a prefill with the vision tower before it: its operations, and its weights read once."""
+    flops = {**work.flops, "vision_tower": float(batch * spec.image_flops(image.height, image.width))}
+    return replace(work, flops=flops, bytes_moved={**work.bytes_moved, "vision_tower": spec.tower_bytes(precision)})
 
 
 def decode_work(

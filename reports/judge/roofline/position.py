@@ -20,7 +20,7 @@ from profiler.statistics.medians import median
 from reports.judge.comparison.comparison import Group, Row
 from reports.judge.comparison.samples import counted
 from reports.judge.comparison.standing import Standing
-from reports.judge.roofline.arithmetic import Phase, PhaseWork, decode_work, prefill_work
+from reports.judge.roofline.arithmetic import Phase, PhaseWork, decode_work, prefill_work, with_image
 from reports.judge.roofline.ceilings import Basis, Roof, arithmetic_of, roofs
 
 Bound = Literal["bandwidth", "compute"]
@@ -123,7 +123,8 @@ def work_of(row: Row, group: Group, phase: Phase, precision: str | None = None) 
     if cache not in BITS_PER_WEIGHT or (weights is None and chosen not in BITS_PER_WEIGHT):
         return None
     if phase == "prefill":
-        return prefill_work(spec, chosen, cache, work.prompt_tokens, work.batch, step_weight_bytes=weights)
+        made = prefill_work(spec, chosen, cache, work.prompt_tokens, work.batch, step_weight_bytes=weights)
+        return made if work.image is None else with_image(made, spec, chosen, work.image, work.batch)
     context = work.prompt_tokens + work.output_tokens / 2
     read = worker.step_weight_bytes(spec, chosen, work.batch) if own else None
     return decode_work(spec, chosen, cache, context, work.batch, step_weight_bytes=read)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from backends.contract.backend import DeviceMemory, ExpertUse
-from profiler.metrics.catalogue import METRICS, decode_step_bytes
+from profiler.metrics.catalogue import COMMON, decode_step_bytes
 from profiler.records.readings import EnergyReading, PowerSample, Telemetry
 from profiler.records.target import decode_rate
 from tests.backends.qwen.families import TINY
@@ -269,8 +269,8 @@ def test_power_that_was_integrated_is_derived_and_says_from_what(make_case, make
 
 def test_every_metric_says_what_it_is(make_case, make_repetition):
     figures = make_case([make_repetition()]).figures
-    assert list(figures) == [metric.name for metric in METRICS]
-    for metric in METRICS:
+    assert list(figures) == [metric.name for metric in COMMON]
+    for metric in COMMON:
         assert metric.definition.endswith(".") and metric.title and metric.better in ("higher", "lower")
         assert figures[metric.name].unit == metric.unit
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from backends.contract.compiled import Compiled, CompiledGraph
 from backends.contract.workload import Workload
 from backends.qwen.model import ModelSpec
-from profiler.metrics.catalogue import METRICS
+from profiler.metrics.catalogue import COMMON
 from profiler.metrics.modelled import NO_DECODE, NO_SPREAD, NOT_RUN, modelled_metrics
 
 SPEC = ModelSpec("m", "qwen3", 64, 128, 4, 4, 2, 16, 512, True, 1e6, 1e-6, 512)
@@ -67,8 +67,8 @@ def test_a_batch_makes_more_tokens_in_the_same_time(batch):
 
 def test_every_metric_is_there_and_none_claims_to_be_measured():
     found = figures(compiled())
-    assert set(found) == {metric.name for metric in METRICS}
-    for metric in METRICS:
+    assert set(found) == {metric.name for metric in COMMON}
+    for metric in COMMON:
         figure = found[metric.name]
         assert figure.unit == metric.unit and figure.ci95 is None
         assert figure.grade == ("unavailable" if figure.value is None else "modelled")

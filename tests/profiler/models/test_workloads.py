@@ -9,7 +9,8 @@ from backends.contract.workload import Workload
 from backends.qwen.checkpoint import read_checkpoint
 from backends.qwen.synthetic import synthetic_model
 from profiler.models.presets import presets
-from profiler.models.workloads import ORDINARY_TOKENS, make_workload, workload_entries
+from profiler.models.workloads import ORDINARY_TOKENS, image_size, make_workload, workload_entries
+from tests.backends.qwen.families import TINY
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +58,9 @@ def test_lengths_come_from_the_workload_unless_they_are_given(model):
 
 
 def test_workloads_differ_in_their_tokens(model):
-    rows = {make_workload(name, model, prompt_tokens=8).prompt_ids for name in workload_entries()}
-    assert len(rows) == len(workload_entries())
+    names = [name for name, entry in workload_entries().items() if not entry.image]
+    rows = {make_workload(name, model, prompt_tokens=8).prompt_ids for name in names}
+    assert len(rows) == len(names)
 
 
 @pytest.mark.parametrize(
@@ -121,3 +123,68 @@ def test_a_broken_tokenizer_is_one_line(tmp_path, make_spec, write_checkpoint, c
     with pytest.raises(InputError, match=r"tokenizer\.json is not a readable tokenizer: .*; download") as error:
         make_workload("chat", read_checkpoint(folder), 8, 2)
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def seeing():
+    return synthetic_model(TINY["qwen3_vl"])
+
+
+def test_a_picture_stands_between_its_tokens_after_the_first_of_the_text(seeing):
+    workload = make_workload("vision", seeing, 6, 2, batch=2, image=(300, 200))
+    begin, place, end = seeing.spec.image_tokens
+    image = workload.image
+    assert (image.width, image.height) == (320, 224)
+    assert image.tokens == 320 * 224 // 16**2
+    for row in workload.prompt_ids:
+        assert row.count(place) == image.tokens
+        assert row[image.start - 1] == begin
+        assert set(row[image.start : image.start + image.tokens]) == {place}
+        assert row[image.start + image.tokens] == end
+        assert len(row) == 6 + image.tokens + 2
+    assert {row[0] for row in workload.prompt_ids} == {
+        row[0] for row in make_workload("vision", seeing, 6, 2, 2).prompt_ids
+    }
+
+
+def test_the_size_of_a_picture_is_part_of_the_digest(seeing):
+    sizes = {make_workload("vision", seeing, 6, 2, image=size).digest() for size in ((256, 256), (512, 128))}
+    assert len(sizes) == 2, "both take as many tokens"
+
+
+def test_a_model_of_text_is_told_that_it_takes_no_picture(model):
+    for name, image in (("vision", None), ("chat", (64, 64))):
+        with pytest.raises(InputError, match="tiny takes no pictures: qwen3 has no vision tower; use"):
+            make_workload(name, model, image=image)
+
+
+@pytest.mark.parametrize("text", ["", "10", "0x5", "10x", "99999x2", "axb", "-1x2"])
+def test_what_is_no_size_of_a_picture_is_told(text):
+    with pytest.raises(InputError, match="an image size is WIDTHxHEIGHT"):
+        image_size(text)
+    assert image_size(" 1024X768 ") == (1024, 768)
+
+
+def test_a_longer_thought_leaves_the_answer_its_length(model):
+    entry = workload_entries()["reasoning"]
+    assert make_workload("reasoning", model).thinking_tokens == entry.thinking_tokens > 0
+    longer = make_workload("reasoning", model, thinking_tokens=1000)
+    assert longer.output_tokens - longer.thinking_tokens == entry.output_tokens - entry.thinking_tokens
+    assert longer.digest() != make_workload("reasoning", model, output_tokens=longer.output_tokens).digest()
+    with pytest.raises(InputError, match="20 tokens of thought leave no answer within 20 output tokens of chat; lower"):
+        make_workload("chat", model, output_tokens=20, thinking_tokens=20)
+
+
+def test_a_conversation_counts_every_turn(model):
+    workload = make_workload("agent", model, 100, 4, batch=2, turns=3, prefix_cache=True)
+    added = workload_entries()["agent"].turn_tokens
+    assert [len(rows) for rows in workload.conversation.later_ids] == [2, 2]
+    assert {len(ids) for rows in workload.conversation.later_ids for ids in rows} == {added}
+    assert len({ids for rows in workload.conversation.later_ids for ids in rows}) == 4
+    assert workload.total_tokens == 100 + 3 * 4 + 2 * added
+    assert workload.conversation.prefix_cache
+    assert not make_workload("agent", model, 100, 4).conversation.prefix_cache
+    digests = {make_workload("agent", model, 100, 4, prefix_cache=cache).digest() for cache in (True, False)}
+    assert len(digests) == 2
+    with pytest.raises(InputError, match="chat has one turn; --turns and --prefix-cache are for"):
+        make_workload("chat", model, turns=3)

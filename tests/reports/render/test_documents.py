@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from profiler.metrics.catalogue import METRICS
+from profiler.metrics.catalogue import COMMON
 from profiler.records.quantity import Quantity
 from reports.document.charts.svg import inline_svg
 from reports.judge.comparison.comparison import compare
@@ -115,12 +115,12 @@ def test_a_logit_error_that_is_not_a_number_is_null():
 def test_csv_reads_back_every_digit(comparison):
     lines = list(csv.DictReader(io.StringIO(render_csv(judge(comparison)))))
     ran = sum(row.record.worker is not None for row in comparison.rows)
-    assert len(lines) == len(comparison.rows) * len(METRICS) + ran * UTILISATIONS
+    assert len(lines) == len(comparison.rows) * len(COMMON) + ran * UTILISATIONS
     assert all(tuple(line) == COLUMNS for line in lines)
     for row in comparison.rows:
         key = (row.record.id, row.machine, row.bundle.path.name)
         mine = {one["metric"]: one for one in lines if (one["target"], one["machine"], one["bundle"]) == key}
-        for metric in METRICS:
+        for metric in COMMON:
             line, figure = mine[metric.name], row.metric(metric.name)
             assert (line["unit"], line["method"], int(line["n"])) == (figure.unit, figure.method, figure.n)
             assert (float(line["value"]) if line["value"] else None) == figure.value
