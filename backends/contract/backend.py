@@ -224,6 +224,9 @@ class ExecutionPath(ABC):
 class Backend(ExecutionPath):
     """One engine on one kind of device."""
 
+    segmented: ClassVar[bool] = False
+    """Whether its host chooses each token, so that it can stand still between two: see :meth:`generate_in_segments`."""
+
     @classmethod
     def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:
         """Build what ``load`` needs (an export, a compilation) unless it exists; return a record of what was done."""
@@ -270,6 +273,16 @@ class Backend(ExecutionPath):
             said = np.concatenate([said, np.asarray(answers[-1].token_ids), added], axis=1)
             answers.append(self.generate(said, output_tokens))
         return tuple(answers)
+
+    def generate_in_segments(
+        self, prompt_ids: np.ndarray, output_tokens: int, known: Callable[[int], None]
+    ) -> None:  # fmt: skip
+        """Do what :meth:`generate` does, and call ``known`` with the number of tokens known after each.
+
+        The call may stand still for long, and an exception that it raises ends the generation. Only engines that are
+        :attr:`segmented` have this.
+        """
+        raise NotImplementedError(self.name)
 
     @abstractmethod
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:

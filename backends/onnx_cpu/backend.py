@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from backends.contract.backend import (
@@ -33,6 +33,7 @@ class OnnxCpu(Backend):
     name = "onnx-cpu"
     summary = "ONNX Runtime on the CPU (portable export, IO binding)"
     precisions = ("float32", "int8", "int4")
+    segmented = True
     architectures = tuple(name for name in get_args(Architecture) if name not in ("qwen3_next", "qwen4_exp"))
 
     abilities = frozenset({"turns", "kept turns of one sequence"})
@@ -114,6 +115,12 @@ class OnnxCpu(Backend):
             new = np.concatenate([np.asarray(answers[-1].token_ids)[:, -1:], added], axis=1)
             answers.append(Generation(*greedy.generate(step, step, new, output_tokens)))
         return tuple(answers)
+
+    def generate_in_segments(
+        self, prompt_ids: np.ndarray, output_tokens: int, known: Callable[[int], None]
+    ) -> None:  # fmt: skip
+        """Greedy decoding that stands still where it is told to."""
+        self._decoder.generate(prompt_ids, output_tokens, known)
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
         """Teacher-forced logits through the shared loop."""

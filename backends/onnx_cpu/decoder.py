@@ -8,6 +8,7 @@ nothing; logits are those of the last token only. Convolution and recurrent stat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,11 @@ class OnnxDecoder:
         self.session.run_with_iobinding(binding)
         return self._logits.numpy()[:, 0]
 
-    def generate(self, prompt_ids: np.ndarray, output_tokens: int) -> Generated:
+    def generate(
+        self, prompt_ids: np.ndarray, output_tokens: int, known: Callable[[int], None] = lambda _: None
+    ) -> Generated:  # fmt: skip
         """Decode greedily; see :func:`backends.qwen.greedy.generate`."""
-        return greedy.generate(self.start, self.step, prompt_ids, output_tokens)
+        return greedy.generate(self.start, self.step, prompt_ids, output_tokens, known)
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:
         """Return teacher-forced logits at ``positions``: float32 ``[batch, len(positions), vocab_size]``."""

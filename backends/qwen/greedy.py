@@ -20,8 +20,14 @@ Generated = tuple[tuple[tuple[int, ...], ...], int, tuple[int, ...]]
 """The tokens of each sequence, and the host's clock in ns: at the start, and as each token was known."""
 
 
-def generate(start: Step, step: Step, prompt_ids: Any, output_tokens: int) -> Generated:
-    """Take the most likely token ``output_tokens`` times."""
+def _nothing(_tokens: int) -> None:
+    pass
+
+
+def generate(
+    start: Step, step: Step, prompt_ids: Any, output_tokens: int, known: Callable[[int], None] = _nothing
+) -> Generated:  # fmt: skip
+    """Take the most likely token ``output_tokens`` times; ``known`` is called with the number of tokens after each."""
     token_ids: list[list[int]] = []
     token_ns: list[int] = []
     start_ns = time.perf_counter_ns()
@@ -29,6 +35,7 @@ def generate(start: Step, step: Step, prompt_ids: Any, output_tokens: int) -> Ge
     while True:
         token_ids.append(chosen.tolist())
         token_ns.append(time.perf_counter_ns())
+        known(len(token_ns))
         if len(token_ns) == output_tokens:
             return tuple(zip(*token_ids, strict=True)), start_ns, tuple(token_ns)
         chosen = step(chosen[:, None]).argmax(-1)

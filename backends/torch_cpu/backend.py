@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from backends.contract.backend import (
@@ -32,6 +32,7 @@ class TorchCpu(Backend):
     name = "torch-cpu"
     summary = "PyTorch on the CPU (transformers' Qwen classes, oneDNN packed weights)"
     precisions = ("float32", "bfloat16")
+    segmented = True
     architectures = get_args(Architecture)
     long_context = True
     replays_routing = True
@@ -101,6 +102,16 @@ class TorchCpu(Backend):
             self._reset()
             done = greedy.generate(self._prefill, self._logits, torch.from_numpy(prompt_ids), output_tokens)
         return Generation(*done, image_ns=self._tower.taken_ns if self._tower else None)
+
+    def generate_in_segments(
+        self, prompt_ids: np.ndarray, output_tokens: int, known: Callable[[int], None]
+    ) -> None:  # fmt: skip
+        """Greedy decoding that stands still where it is told to."""
+        import torch
+
+        with torch.inference_mode():
+            self._reset()
+            greedy.generate(self._prefill, self._logits, torch.from_numpy(prompt_ids), output_tokens, known)
 
     def converse(
         self, prompt_ids: np.ndarray, later_ids: Sequence[np.ndarray], output_tokens: int, *, keep: bool

@@ -164,6 +164,23 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of one generation that ran in turn with other targets of the same host.
+
+    ``heat`` counts the generations, ``at`` the output tokens known before it: 0 is the prefill, which gives the first
+    token. It gave ``tokens`` tokens of every sequence in ``duration_ns`` from ``begin_ns``, both by the host's clock.
+    Segments of two targets with the same ``heat`` and ``at`` are neighbours in time, and did the same work.
+    """
+
+    heat: int
+    at: int
+    tokens: int
+    begin_ns: int
+    duration_ns: int
+    spoilers: tuple[Spoiler, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReport:
     """The one record that a ``measure`` worker sends when it is done: raw samples and facts, nothing derived."""
 
@@ -190,6 +207,8 @@ class WorkerReport:
     """Where each operator ran, read from the run; empty where the engine does not tell."""
     expert_use: ExpertUse | None = None
     """Experts that decode steps touched; None without experts, or where the engine hides them."""
+    segments: tuple[Segment, ...] = ()
+    """Stretches that ran in turn with other targets; ratios between targets are taken from them."""
 
     @property
     def counted(self) -> tuple[Repetition, ...]:

@@ -20,7 +20,8 @@ class Plan:
     ``reference_path`` is the ``.npz`` that the reference task writes and the measure task scores against.
     ``precision_wanted`` is the relative half-width of the 95 % interval of the median at which repetition stops;
     ``budget_s`` ends it earlier. ``scored_positions`` are the output positions that parity looks at.
-    ``energy_window_s`` is how long a stretch of work must be for the parent's meter; None where there is no meter.
+    ``energy_window_s`` is how long a stretch of work must be for the parent's meter; None where there is no meter. In a
+    ``race`` the worker takes turns with others: after its repetitions it runs segments of decoding.
     """
 
     task: Task
@@ -35,6 +36,7 @@ class Plan:
     reference_path: str | None = None
     scored_positions: tuple[int, ...] = ()
     energy_window_s: float | None = None
+    race: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="kind", tag="event"):
@@ -53,6 +55,16 @@ class Edge(msgspec.Struct, frozen=True, tag_field="kind", tag="edge"):
     """The worker waits for a newline on standard input: the parent reads its meters meanwhile, which takes less."""
 
 
+STOP = b"stop"
+"""The parent's answer to a :class:`Turn` once no more segments are run."""
+
+
+class Turn(msgspec.Struct, frozen=True, tag_field="kind", tag="turn"):
+    """The worker waits for its turn in a race: for a segment, or to go on alone; ``stop`` ends the segments."""
+
+    what: Literal["segment", "alone"]
+
+
 class Result(msgspec.Struct, frozen=True, tag_field="kind", tag="result"):
     """The one result of the plan's task."""
 
@@ -66,5 +78,5 @@ class Refusal(msgspec.Struct, frozen=True, tag_field="kind", tag="refusal"):
     error: Literal["input", "unavailable", "failed"] = "failed"
 
 
-Message = Event | Pause | Edge | Result | Refusal
+Message = Event | Pause | Edge | Turn | Result | Refusal
 """One line of a worker's standard output."""

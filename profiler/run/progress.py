@@ -40,8 +40,10 @@ class Progress:
         self._stage = ""
         self.event(Event(stage))
 
-    def event(self, event: Event) -> None:
-        """Show one event of a worker."""
+    def event(self, event: Event, subject: str = "") -> None:
+        """Show one event of a worker; ``subject`` is its target where several take turns."""
+        if subject and subject != self._subject:
+            self._subject, self._stage = subject, ""
         left = f", about {_duration(event.left_s)} left" if event.left_s else ""
         text = f"{event.stage}: {event.text}{left}" if event.text else event.stage
         if self._status:
@@ -53,9 +55,9 @@ class Progress:
             self._line(f"{self._subject}  {text}")
         self._stage = event.stage
 
-    def done(self, text: str) -> None:
+    def done(self, text: str, subject: str = "") -> None:
         """Print a lasting line: something finished."""
-        self._line(f"{self._subject}  {text}")
+        self._line(f"{subject or self._subject}  {text}")
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

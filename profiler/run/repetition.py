@@ -48,13 +48,14 @@ def measure(
     budget_s: float,
     precision_wanted: float,
     emit: Callable[[Event], None],
-    pause: Callable[[], None],
+    pause: Callable[[], float],
 ) -> Measured:
     """Run the workload until its decode rate is known within ``precision_wanted``: with one token, its TTFT.
 
     Of a conversation it is the time of the whole.
 
-    ``pause`` is called before each counted repetition and after the last: the moment to measure the machine itself.
+    ``pause`` is called before each counted repetition and after the last: the moment to measure the machine itself. It
+    returns for how many seconds other targets ran meanwhile, which the budget does not count.
     """
     prompt = np.asarray(workload.prompt_ids, dtype=np.int64)
     began = time.perf_counter()
@@ -64,14 +65,14 @@ def measure(
     rates: list[float] = []
     left_s = max(0.0, budget_s - (time.perf_counter() - began))
     began = time.perf_counter()
-    pause()
+    others_s = pause()
     while True:
         repetition, after = _repeat(backend, prompt, workload.output_tokens, workload.conversation)
         counted.append(repetition)
         ended.append(after)
-        pause()
+        others_s += pause()
         rates.append(_rate(counted[-1]))
-        elapsed = time.perf_counter() - began
+        elapsed = time.perf_counter() - began - others_s
         reason = _stop_reason(rates, elapsed, left_s, precision_wanted)
         emit(Event("measure", _estimate(rates, workload), _time_left(rates, elapsed, left_s, precision_wanted)))
         if reason:

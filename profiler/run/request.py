@@ -32,6 +32,8 @@ class Request:
     """Whether a model may stand in where nothing can be metered."""
     wall_meter: str = ""
     """The file or address of a meter at the wall socket, as the user named it; empty for none."""
+    one_by_one: bool = False
+    """Whether targets run one after the other, although they fit this host together."""
     record_routing: Path | None = None
     """Where to write which experts the reference's tokens chose; None for nowhere."""
 

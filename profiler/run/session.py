@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import datetime
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
-
-import msgspec
 
 from backends.common.cache import cached_folder
 from backends.common.errors import (
@@ -22,19 +17,12 @@ from backends.common.errors import (
     UnavailableError,
     WorkerError,
 )
-from backends.contract.backend import WorkerCommand
 from backends.contract.registry import Target, asked_chip, is_compiler, load_backend
 from backends.qwen.routing import write_routing
-from profiler.ceilings.candidate import shape_like
-from profiler.ceilings.probe import CeilingProbe, NoProbe
-from profiler.energy.power_model import power_model
 from profiler.inventory import take_inventory
-from profiler.metrics.catalogue import Context, compute_metrics
 from profiler.metrics.modelled import modelled_metrics
 from profiler.records.bundle import CPU, BundleWriter, ceilings_file, target_file
 from profiler.records.codec import decode, encode
-from profiler.records.index import BUNDLE_SCHEMA, BundleIndex, WorkloadRecord
-from profiler.records.readings import TARGET, WALL, PowerModel, Reading
 from profiler.records.reference import ReferenceRecord
 from profiler.records.target import (
     RECORD_SCHEMA,
@@ -46,16 +34,15 @@ from profiler.records.target import (
     Measured,
     TargetRecord,
     Unavailable,
-    WorkerReport,
 )
-from profiler.run.parity import scored_positions
-from profiler.run.plan import Event, Plan, Task
+from profiler.run.index import index_of
+from profiler.run.measuring import Measuring
 from profiler.run.progress import Progress
+from profiler.run.race import AnyLane, Race
 from profiler.run.request import Request, hindrance
-from profiler.run.supervisor import PROGRAM, WORKER, WorkerFailedError, run_worker, worker_environment
-from profiler.sampling.attach import observed
-from profiler.sampling.instruments import open_instruments
-from profiler.sampling.watch import Watch
+from profiler.run.supervisor import WorkerFailedError
+from profiler.run.together import segments_s, together
+from profiler.run.workers import Workers
 
 T = TypeVar("T")
 
@@ -93,11 +80,11 @@ class _Session:
         self.request = request
         self.progress = progress
         self.hindrances = hindrances
-        self.positions = scored_positions(request.workload.output_tokens, request.workload.batch)
-        self.writer = BundleWriter(out, _index(request))
+        self.writer = BundleWriter(out, index_of(request))
         self.running = [target for target in request.targets if not is_compiler(target.backend)]
         self.finished: list[TargetRecord] = []
-        self.probes: dict[str, CeilingProbe | NoProbe] = {}
+        self.workers = Workers(request, self.writer.folder, progress)
+        self.measuring = Measuring(self.workers, self.running)
 
     def run(self) -> Outcome:
         interrupted = False
@@ -112,8 +99,7 @@ class _Session:
                 raise
             interrupted = True
         finally:
-            for probe in self.probes.values():
-                probe.close()
+            self.measuring.close()
         path = self.writer.finish("interrupted" if interrupted else "complete")
         return Outcome(path, interrupted, tuple(self.finished))
 
@@ -128,66 +114,51 @@ class _Session:
     def _run(self) -> None:
         self.writer.put("host.json", take_inventory(engines=False))
         reference = self._reference() if any(not self.hindrances[target.id] for target in self.running) else Path()
+        raced = self._race(reference)
         for target in self.request.targets:
-            record = self._target(target, reference)
+            record = raced.get(target.id) or self._target(target, reference)
             device = record.accelerator or CPU
-            if device in self.probes:
-                self.writer.put(ceilings_file(device), self.probes[device].ceilings())
+            if (ceilings := self.measuring.ceilings(device)) is not None:
+                self.writer.put(ceilings_file(device), ceilings)
             self.writer.put(target_file(target.id), record)
             self.finished.append(record)
 
-    def _plan(self, task: Task, **changes: Any) -> Plan:
-        base = Plan(
-            task=task,
-            backend="",
-            device="",
-            precision="float32",
-            model=self.request.model,
-            workload=self.request.workload,
-            threads=self.request.threads,
-            budget_s=self.request.budget_s,
-            precision_wanted=self.request.precision_wanted,
-            scored_positions=self.positions,
-        )
-        return dataclasses.replace(base, **changes)
+    def _race(self, reference: Path) -> dict[str, TargetRecord]:
+        """Measure the targets that fit this host together in turns; none if fewer than two do."""
+        able = [target for target in self.running if not self.hindrances[target.id]]
+        racers = together(able, self.request)
+        prepared: dict[str, dict[str, Any]] = {}
 
-    def _probe(self, device: str) -> CeilingProbe | NoProbe:
-        """Return the probe of a device, started when its first target is about to be measured."""
-        if device not in self.probes:
-            targets = [target for target in self.running if _device(target) == device]
-            if unmeasured := next(filter(None, map(_unmeasured, targets)), ""):
-                self.probes[device] = NoProbe(self.request.threads, device, unmeasured)
-                return self.probes[device]
-            arithmetic = sorted({load_backend(target.backend).arithmetic(target.precision) for target in targets})
-            environment = worker_environment(self.request.threads)
-            spec = self.request.model.spec
-            shape = shape_like(spec.hidden_size, spec.channel_width)
-            self.probes[device] = CeilingProbe(self.request.threads, arithmetic, environment, device, shape)
-            self.progress.event(Event("ceilings", "choosing the fastest library for each arithmetic"))
-            self.probes[device].choose()
-        return self.probes[device]
+        def prepare(target: Target) -> AnyOutcome | None:
+            self.progress.begin(target.id, "preparing")
+            prepared[target.id] = self.measuring.prepare(target)
+            return None
 
-    def _work(
-        self,
-        plan: Plan,
-        kind: type[T],
-        log: str,
-        on_pause: Callable[[], None] = lambda: None,
-        on_edge: Callable[[], None] = lambda: None,
-        elsewhere: WorkerCommand | None = None,
-    ) -> T:
-        path = self.writer.folder / "logs" / f"{log.replace(':', '_')}.txt"
-        return run_worker(
-            plan,
-            kind,
-            log=path,
-            timeout_s=self.request.timeout_s,
-            on_event=self.progress.event,
-            on_pause=on_pause,
-            on_edge=on_edge,
-            command=elsewhere.command if elsewhere else WORKER,
-            variables=elsewhere.variables if elsewhere else {},
-        )
+        failed = {target.id: record for target in racers if (record := self._attempt(target, prepare)) is not None}
+        racers = [target for target in racers if target.id in prepared]
+        if len(racers) < 2:
+            return failed
+        self.progress.begin("race", f"{', '.join(target.id for target in racers)} take turns")
+        race = Race([target.id for target in racers], segments_s(self.request, len(racers)))
+        lanes = race.lanes()
+
+        def run(target: Target) -> TargetRecord | None:
+            lane = lanes[target.id]
+            try:
+                return self._attempt(target, lambda it: self._measure(it, reference, prepared[it.id], lane))
+            finally:
+                lane.leave()
+
+        with ThreadPoolExecutor(len(racers)) as threads:
+            running = {target.id: threads.submit(run, target) for target in racers}
+            try:
+                ended = {name: future.result() for name, future in running.items()}
+            except BaseException:
+                race.stop()
+                for lane in lanes.values():
+                    lane.end()
+                raise
+        return failed | {name: record for name, record in ended.items() if record is not None}
 
     def _reference(self) -> Path:
         """Return a copy of the float32 reference in the bundle: from the user cache, or computed now and cached."""
@@ -196,17 +167,21 @@ class _Session:
         self.progress.begin("reference", "float32, computed once per model and workload")
         device = self.request.reference_device
         digests = f"{self.request.model.digest[:24]}-{self.request.workload.digest()[:24]}"
-        key = f"{REFERENCE_FORM}-{digests}-{len(self.positions)}{'-' if device else ''}{device.partition(':')[0]}"
+        key = (
+            f"{REFERENCE_FORM}-{digests}-{len(self.workers.positions)}{'-' if device else ''}{device.partition(':')[0]}"
+        )
 
         def build(folder: Path) -> None:
-            plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)
+            plan = self.workers.plan("reference", reference_path=str(folder / "reference.npz"), device=device)
             try:
-                facts = self._work(plan, dict[str, str], "reference")
+                facts = self.workers.run(plan, dict[str, str], "reference")
             except WorkerFailedError as error:
                 raise WorkerFailedError(f"the float32 reference failed: {error}", error.stderr_tail) from error
             (folder / "said.json").write_bytes(encode(facts))
 
-        logits_bytes = 4 * self.request.model.spec.vocab_size * len(self.positions) * self.request.workload.batch
+        logits_bytes = (
+            4 * self.request.model.spec.vocab_size * len(self.workers.positions) * self.request.workload.batch
+        )
         folder, was_cached = cached_folder("reference", key, build, 2 * logits_bytes)
         copy = self.writer.copy(folder / "reference.npz", "reference.npz")
         with np.load(copy) as arrays:
@@ -216,7 +191,7 @@ class _Session:
         facts = decode((folder / "said.json").read_bytes(), dict[str, str], folder / "said.json")
         record = ReferenceRecord(
             token_ids=tokens,
-            positions=self.positions,
+            positions=self.workers.positions,
             logits_file="reference.npz",
             sha256=self.writer.index.files["reference.npz"],
             engine=facts["engine"],
@@ -229,15 +204,29 @@ class _Session:
         return copy
 
     def _target(self, target: Target, reference: Path) -> TargetRecord:
-        """Run one target; every way it can go wrong becomes its outcome, and the others go on."""
-        self.progress.begin(target.id, "starting")
-        accelerator = load_backend(target.backend).accelerator(target.device)
-        try:
+        """Run one target alone."""
+
+        def run(target: Target) -> AnyOutcome:
             if (error := self.hindrances[target.id]) is not None:
                 raise error
-            outcome: AnyOutcome = (
-                self._examine(target) if is_compiler(target.backend) else self._measure(target, reference)
-            )
+            if is_compiler(target.backend):
+                return self._examine(target)
+            return self._measure(target, reference, self.measuring.prepare(target))
+
+        self.progress.begin(target.id, "starting")
+        record = self._attempt(target, run)
+        assert record is not None
+        return record
+
+    def _measure(
+        self, target: Target, reference: Path, preparation: dict[str, Any], lane: AnyLane | None = None
+    ) -> Measured:  # fmt: skip
+        return self.measuring.measure(target, preparation, reference, self.weights_digest, lane)
+
+    def _attempt(self, target: Target, run: Callable[[Target], AnyOutcome | None]) -> TargetRecord | None:
+        """Return what came of ``run``; every way it can go wrong becomes its outcome, and the others go on."""
+        try:
+            outcome = run(target)
         except UnavailableError as error:
             outcome = Unavailable(str(error))
         except WorkerFailedError as error:
@@ -245,10 +234,12 @@ class _Session:
         except InputError as error:
             outcome = Failed(Failure(str(error)))
         except WorkerError as error:
-            # The probe of the device's ceilings died; the next target on the device gets a fresh one.
-            self.probes.pop(_device(target)).close()
+            # The probe of the device's ceilings died.
+            self.measuring.forget(target)
             outcome = Failed(Failure(str(error)))
-        self.progress.done(_summary(outcome))
+        if outcome is None:
+            return None
+        self.progress.done(_summary(outcome), target.id)
         return TargetRecord(
             schema=RECORD_SCHEMA,
             id=target.id,
@@ -259,80 +250,15 @@ class _Session:
             model_digest=self.request.model.digest,
             workload_digest=self.request.workload.digest(),
             outcome=outcome,
-            accelerator=accelerator,
+            accelerator=load_backend(target.backend).accelerator(target.device),
             chip_id=asked_chip(target),
         )
 
-    def _measure(self, target: Target, reference: Path) -> Measured:
-        """Prepare and measure a target in worker processes, watched from here, and compute its figures."""
-        common = {"backend": target.backend, "device": target.device, "precision": target.precision}
-        preparation = self._work(self._plan("prepare", **common), dict[str, Any], f"{target.id}.prepare")
-        backend, probe = load_backend(target.backend), self._probe(_device(target))
-        accelerator = backend.accelerator(target.device)
-        environment = worker_environment(self.request.threads)
-        instruments = open_instruments(accelerator, environment, self.request.wall_meter)
-        with closing(Watch(instruments)) as watch:
-            if reason := instruments.channel(WALL).reason:
-                self.progress.done(f"goes on without the wall meter: {reason}")
-            if instruments.metered:
-                # The probe is at rest, and on an accelerator holds a context, in the idle windows of every target.
-                probe.sample()
-
-            def pause() -> None:
-                watch.edge()
-                probe.sample()
-                watch.edge()
-
-            with watch.watching():
-                plan = self._plan(
-                    "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, **common
-                )
-                elsewhere = backend.worker(target.device, PROGRAM)
-                worker = self._work(plan, WorkerReport, target.id, pause, watch.edge, elsewhere)
-            self._check_weights(worker)
-            measured = msgspec.structs.replace(observed(worker, watch, accelerator), preparation=preparation)
-        if self.request.modelled_energy and not any(measured.reading(role).energy for role in (TARGET, WALL)):
-            measured = _with_model(measured, accelerator)
-        spec, work = self.request.model.spec, self.request.workload
-        context = Context.of(spec, work, target.precision, probe.ceilings(), accelerator)
-        return msgspec.structs.replace(measured, metrics=compute_metrics(measured, context))
-
     def _examine(self, target: Target) -> Examined:
         """Ask a vendor's tools about a chip that is not here: nothing is run, nothing is metered."""
-        plan = self._plan("examine", backend=target.backend, device=target.device, precision=target.precision)
-        report = self._work(plan, ExamineReport, target.id)
+        plan = self.workers.plan("examine", backend=target.backend, device=target.device, precision=target.precision)
+        report = self.workers.run(plan, ExamineReport, target.id)
         return Examined(report, modelled_metrics(report.compiled, self.request.model.spec, self.request.workload))
-
-    def _check_weights(self, worker: WorkerReport) -> None:
-        """Synthetic weights are the same values everywhere; a checkpoint's may be rounded on the way to a precision."""
-        own = worker.engine.weights_digest
-        if own and self.request.model.weights_kind == "synthetic" and own != self.weights_digest:
-            raise WorkerFailedError(
-                f"its weights are not the reference's: their digest begins {own[:16]}, the reference's "
-                f"{self.weights_digest[:16]}; the device, or its PyTorch, computes integers wrongly"
-            )
-
-
-def _with_model(measured: Measured, accelerator: str | None) -> Measured:
-    """Return ``measured`` with the power model of its hardware, or with the reason why it has none."""
-    worker = measured.worker
-    components = worker.inventory.components if worker.inventory else ()
-    model = power_model(components, accelerator, worker.engine.device)
-    if isinstance(model, PowerModel):
-        return msgspec.structs.replace(measured, power_model=model)
-    unmetered = Reading(TARGET, reason=f"{measured.reading(TARGET).reason}; and no model: {model}")
-    others = [reading for reading in measured.readings if reading.role != TARGET]
-    return msgspec.structs.replace(measured, readings=(unmetered, *others))
-
-
-def _device(target: Target) -> str:
-    """Return the device whose ceilings bound ``target``."""
-    return load_backend(target.backend).accelerator(target.device) or CPU
-
-
-def _unmeasured(target: Target) -> str:
-    """Return why the ceilings of the device of ``target`` are not measured, or nothing."""
-    return load_backend(target.backend).unmeasured_ceilings(target.device)
 
 
 def _summary(outcome: AnyOutcome) -> str:
@@ -348,42 +274,3 @@ def _summary(outcome: AnyOutcome) -> str:
         return f"{speed}; nothing was computed"
     verdict = "parity passed" if parity.passed else "NOT COMPARABLE, parity failed"
     return f"{speed}; {verdict} (top-1 {100 * parity.top1_agreement:.0f} %, KL {parity.kl_mean:.2g})"
-
-
-def _index(request: Request) -> BundleIndex:
-    spec, workload = request.model.spec, request.workload
-    precisions: Sequence[str] = sorted({target.precision for target in request.targets})
-    facts: dict[str, float] = {
-        "parameters": spec.parameters,
-        "non_embedding_parameters": spec.non_embedding_parameters,
-        "decode_flops_per_token": spec.decode_flops(workload.total_tokens),
-        "prefill_flops": spec.prefill_flops(workload.prompt_tokens),
-    }
-    if workload.image:
-        facts["vision_parameters"] = spec.vision_parameters
-        facts["image_flops"] = spec.image_flops(workload.image.height, workload.image.width)
-    for precision in precisions:
-        facts[f"weight_bytes_{precision}"] = spec.weight_bytes(precision)
-    return BundleIndex(
-        schema=BUNDLE_SCHEMA,
-        chipassay_version=version("chipassay"),
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        state="running",
-        command=request.command,
-        model=request.model,
-        model_facts=facts,
-        workload=WorkloadRecord(
-            name=workload.name,
-            digest=workload.digest(),
-            token_source=workload.token_source,
-            batch=workload.batch,
-            prompt_tokens=workload.prompt_tokens,
-            output_tokens=workload.output_tokens,
-            prompt_ids=workload.prompt_ids,
-            image=workload.image,
-            thinking_tokens=workload.thinking_tokens,
-            conversation=workload.conversation,
-        ),
-        target_ids=tuple(target.id for target in request.targets),
-        files={},
-    )

@@ -20,7 +20,8 @@ import psutil
 
 from backends.common.errors import ChipassayError, InputError, UnavailableError, WorkerError
 from backends.contract.backend import WorkerProgram
-from profiler.run.plan import Edge, Event, Message, Pause, Plan, Refusal, Result
+from profiler.run.plan import STOP, Edge, Event, Message, Pause, Plan, Refusal, Result, Turn
+from profiler.run.race import AnyLane, Kind, NoRace
 
 T = TypeVar("T")
 
@@ -77,10 +78,12 @@ def run_worker(
     on_edge: Callable[[], None] = lambda: None,
     command: tuple[str, ...] = WORKER,
     variables: Mapping[str, str] = MappingProxyType({}),
+    lane: AnyLane | None = None,
 ) -> T:
     """Run ``plan`` in a fresh process and return its result as ``kind``.
 
     ``command`` and ``variables`` start a worker in another Python environment.
+    ``lane`` is its place in a race: it stands still while others run, which its timeout does not count.
     Standard error goes to ``log``. ``on_pause`` and ``on_edge`` run while the worker stands still. Raises
     :class:`WorkerFailedError` when the worker dies, speaks rubbish or takes longer than ``timeout_s``, and the worker's
     own :class:`ChipassayError` when it explained itself. The process and all its children are gone when this returns,
@@ -99,8 +102,10 @@ def run_worker(
             )
         except OSError as error:
             raise WorkerFailedError(f"cannot be started: {command[0]}: {error.strerror}; install it again") from error
+    lane = lane or NoRace()
+    lane.process = process
     try:
-        return _converse(process, plan, kind, timeout_s, on_event, on_pause, on_edge, log, kills_before)
+        return _converse(process, plan, kind, timeout_s, on_event, on_pause, on_edge, log, kills_before, lane)
     finally:
         _end(process)
 
@@ -122,6 +127,7 @@ def _converse(
     on_edge: Callable[[], None],
     log: Path,
     kills_before: int | None,
+    lane: AnyLane,
 ) -> T:
     assert process.stdin is not None and process.stdout is not None
     lines: queue.Queue[bytes] = queue.Queue()
@@ -150,8 +156,14 @@ def _converse(
             case Event() as event:
                 on_event(event)
             case Pause():
+                waited_s = _wait(lane, "repetition")[1]
+                deadline += waited_s
                 on_pause()
-                _tell(process, b"")
+                _tell(process, f"{waited_s:.3f}".encode())
+            case Turn(what):
+                goes_on, waited_s = _wait(lane, what)
+                deadline += waited_s
+                _tell(process, b"" if goes_on else STOP)
             case Edge():
                 on_edge()
                 _tell(process, b"")
@@ -159,6 +171,13 @@ def _converse(
                 return _convert(result, kind, log)
             case Refusal() as refusal:
                 raise _failure(refusal, log)
+
+
+def _wait(lane: AnyLane, kind: Kind) -> tuple[bool, float]:
+    """Wait for the lane's turn; return whether the worker goes on, and how long that took, in seconds."""
+    began = time.monotonic()
+    goes_on = lane.turn(kind)
+    return goes_on, time.monotonic() - began
 
 
 def _tell(process: subprocess.Popen[bytes], line: bytes) -> None:

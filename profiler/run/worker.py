@@ -21,7 +21,7 @@ import msgspec
 from backends.common.errors import ChipassayError, in_one_line
 from backends.contract.backend import Execution
 from profiler.records.bundle import CPU
-from profiler.run.plan import Edge, Event, Message, Pause, Plan, Refusal, Result
+from profiler.run.plan import STOP, Edge, Event, Message, Pause, Plan, Refusal, Result, Turn
 
 REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
                       "CUDA_DEVICE_ORDER")  # fmt: skip
@@ -33,6 +33,7 @@ class Channel:
 
     def __init__(self) -> None:
         self._go = threading.Event()
+        self._answer = b""
         self._stream: BinaryIO = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
@@ -40,23 +41,34 @@ class Channel:
         """Write one line."""
         self._stream.write(msgspec.json.encode(message) + b"\n")
 
-    def pause(self) -> None:
-        """Stand still until the parent has measured the machine."""
-        self._wait(Pause())
+    def pause(self) -> float:
+        """Stand still until the parent has measured the machine; return for how many seconds others ran meanwhile."""
+        return float(self._wait(Pause()) or 0)
 
     def edge(self) -> None:
         """Stand still until the parent has read its meters: much shorter than :meth:`pause`."""
         self._wait(Edge())
 
-    def _wait(self, message: Message) -> None:
+    def segment(self) -> bool:
+        """Stand still until the next turn in a race; False once no more segments are run."""
+        return self._wait(Turn("segment")) != STOP
+
+    def alone(self) -> None:
+        """Stand still until this worker has the machine for itself."""
+        self._wait(Turn("alone"))
+
+    def _wait(self, message: Message) -> bytes:
+        """Send ``message`` and return the parent's answer, without its newline."""
         self._go.clear()
         self.send(message)
         self._go.wait()
+        return self._answer
 
     def listen(self) -> None:
         """Let :meth:`pause` return for every line from the parent, and end this process when the parent is gone."""
         # os.read, not the buffered stream: the interpreter could not take that stream's lock when it shuts down.
-        while os.read(sys.stdin.fileno(), 4096):
+        while answer := os.read(sys.stdin.fileno(), 4096):
+            self._answer = answer.strip()
             self._go.set()
         os._exit(1)
 
@@ -132,10 +144,11 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     from backends.contract.registry import load_running
     from profiler.host.memory import read_memory
     from profiler.inventory import take_inventory
-    from profiler.records.target import EnergyWindow, WorkerReport, counted
+    from profiler.records.target import EnergyWindow, Segment, WorkerReport, counted
     from profiler.run.energy_windows import make_windows
     from profiler.run.parity import score
     from profiler.run.repetition import measure
+    from profiler.run.segments import can_segment, run_segments
 
     assert plan.reference_path is not None
     backend = load_running(plan.backend)()
@@ -151,6 +164,12 @@ def _measure(plan: Plan, channel: Channel) -> Any:
 
     done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.send, channel.pause)
     memory, device_memory = read_memory(), backend.device_memory()
+    segments: tuple[Segment, ...] = ()
+    if plan.race:
+        if can_segment(type(backend), plan.workload):
+            channel.send(Event("race", "segments in turn with the other targets"))
+            segments = run_segments(backend, plan.workload, channel.segment)
+        channel.alone()
     windows: tuple[EnergyWindow, ...] = ()
     if plan.energy_window_s is not None:
         windows = make_windows(
@@ -175,6 +194,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         energy_windows=windows,
         operators=backend.operators(),
         expert_use=backend.expert_use(),
+        segments=segments,
     )
 
 

@@ -114,6 +114,12 @@ class _WorkloadOption(click.Option):
 @click.option(
     "--record-routing", type=click.Path(path_type=Path), help="Write which experts the reference chooses to this file."
 )
+@click.option(
+    "--one-by-one",
+    is_flag=True,
+    help="Run targets one after the other. By default those on the host's processor stay loaded together, as far as "
+    "memory allows, and take turns: what the machine does to one it does to the other.",
+)
 @click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Write the reports into this folder too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the bundle's index and figures as JSON.")
 def profile(
@@ -141,6 +147,7 @@ def profile(
     reference_device: str,
     routing: Path | None,
     record_routing: Path | None,
+    one_by_one: bool,
     report_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -196,6 +203,7 @@ def profile(
         wall_meter=check_wall_meter(wall_meter) if wall_meter else "",
         reference_device=_reference_device(reference_device),
         record_routing=record_routing,
+        one_by_one=one_by_one,
     )
     with Progress(Console(stderr=True)) as progress:
         outcome = run_session(request, out, progress)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiler.statistics.intervals import MIN_FOR_INTERVAL, resampled_together
+from profiler.disturbance.verdict import EXTERNAL
+from profiler.records.target import Segment, TargetRecord
+from profiler.statistics.intervals import MIN_FOR_INTERVAL, median_ci95, resampled_together
 from profiler.statistics.medians import median
 
 
@@ -14,7 +16,7 @@ class Ratio:
     """A ratio of medians.
 
     ``ci95`` is None where the repetitions cannot carry an interval; ``method`` then says why. ``samples`` are the
-    repetitions of numerator and denominator.
+    repetitions of numerator and denominator, or the segments of pairs.
     """
 
     value: float
@@ -48,3 +50,40 @@ def ratio_of_medians(numerator: Sequence[float], denominator: Sequence[float]) -
     above, below = resampled_together(numerator, denominator)
     low, high = np.percentile(above / below, [2.5, 97.5])
     return Ratio(value, (float(low), float(high)), counts, "ratio of medians; percentile bootstrap of both sides")
+
+
+FEWEST_PAIRS = 12
+"""Fewer pairs are no better than repetitions."""
+
+
+def ratio_of_pairs(pairs: Sequence[tuple[Segment, Segment]]) -> Ratio | None:
+    """Median of how many times as fast the first segment of each pair was, with its bootstrap 95 % interval.
+
+    Pairs that something from outside disturbed are left out while enough others remain. None with too few pairs.
+    """
+    quiet = [pair for pair in pairs if not any(_disturbed(segment) for segment in pair)]
+    kept = quiet if len(quiet) >= FEWEST_PAIRS else pairs
+    if len(kept) < FEWEST_PAIRS:
+        return None
+    ratios = [below.duration_ns / above.duration_ns for above, below in kept]
+    left_out = f"; {len(pairs) - len(kept)} disturbed pairs left out" if len(kept) < len(pairs) else ""
+    how = f"median of {len(kept)} pairs of segments run in turn; bootstrap of the pairs{left_out}"
+    return Ratio(median(ratios), median_ci95(ratios), (len(kept), len(kept)), how)
+
+
+def decode_pairs(above: TargetRecord, below: TargetRecord) -> list[tuple[Segment, Segment]]:
+    """Return the decode segments of two targets of one run that did the same work side by side."""
+    theirs = {(one.heat, one.at): one for one in _segments(below) if one.at}
+    return [
+        (one, other)
+        for one in _segments(above)
+        if one.at and (other := theirs.get((one.heat, one.at))) is not None and other.tokens == one.tokens
+    ]
+
+
+def _segments(record: TargetRecord) -> tuple[Segment, ...]:
+    return record.worker.segments if record.worker else ()
+
+
+def _disturbed(segment: Segment) -> bool:
+    return any(spoiler.detector in EXTERNAL for spoiler in segment.spoilers)

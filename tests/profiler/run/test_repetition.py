@@ -41,7 +41,7 @@ def run(monkeypatch, make_workload_of):
         backend = Clockwork(paces, monkeypatch)
         events, pauses = [], []
         workload = make_workload_of(4, output_tokens, batch)
-        done = measure(backend, workload, budget, wanted, events.append, lambda: pauses.append(backend.now_ns))
+        done = measure(backend, workload, budget, wanted, events.append, lambda: pauses.append(backend.now_ns) or 0.0)
         return done, backend, events, pauses
 
     return go

@@ -1,0 +1,70 @@
+"""The worker processes of one run: every task is a plan for a fresh process."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from backends.contract.backend import WorkerCommand
+from profiler.run.parity import scored_positions
+from profiler.run.plan import Plan, Task
+from profiler.run.progress import Progress
+from profiler.run.race import AnyLane
+from profiler.run.request import Request
+from profiler.run.supervisor import WORKER, run_worker
+
+T = TypeVar("T")
+
+
+class Workers:
+    """Makes plans from the request, and runs them; ``folder`` is the bundle's."""
+
+    def __init__(self, request: Request, folder: Path, progress: Progress) -> None:
+        self.request = request
+        self.folder = folder
+        self.progress = progress
+        self.positions = scored_positions(request.workload.output_tokens, request.workload.batch)
+
+    def plan(self, task: Task, **changes: Any) -> Plan:
+        """Return the plan of a task of this run."""
+        base = Plan(
+            task=task,
+            backend="",
+            device="",
+            precision="float32",
+            model=self.request.model,
+            workload=self.request.workload,
+            threads=self.request.threads,
+            budget_s=self.request.budget_s,
+            precision_wanted=self.request.precision_wanted,
+            scored_positions=self.positions,
+        )
+        return dataclasses.replace(base, **changes)
+
+    def run(
+        self,
+        plan: Plan,
+        kind: type[T],
+        log: str,
+        subject: str = "",
+        on_pause: Callable[[], None] = lambda: None,
+        on_edge: Callable[[], None] = lambda: None,
+        elsewhere: WorkerCommand | None = None,
+        lane: AnyLane | None = None,
+    ) -> T:
+        """Run one task in a worker process and return its result; its standard error goes to ``log`` of the bundle."""
+        path = self.folder / "logs" / f"{log.replace(':', '_')}.txt"
+        return run_worker(
+            plan,
+            kind,
+            log=path,
+            timeout_s=self.request.timeout_s,
+            on_event=lambda event: self.progress.event(event, subject),
+            on_pause=on_pause,
+            on_edge=on_edge,
+            command=elsewhere.command if elsewhere else WORKER,
+            variables=elsewhere.variables if elsewhere else {},
+            lane=lane,
+        )
