@@ -14,8 +14,16 @@ import numpy as np
 import torch
 
 from backends.qwen.model import Model
-from backends.qwen.torch_model import build_qwen
+from backends.qwen.streamed import streamed_qwen
+from backends.qwen.weights import Weights
 from backends.qwen.weights_digest import WeightsDigest
+
+
+KEEP_ALL = 1 << 62
+"""More bytes than any model has."""
+
+PART_ELEMENTS = 1 << 20
+"""Weights that are summed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +46,18 @@ def compute_reference(
     threads: int,
     progress: Callable[[str], None],
     device: str = "cpu",
+    keep_bytes: int = KEEP_ALL,
+    forced_ids: np.ndarray | None = None,
 ) -> Reference:
     """Decode ``[batch, prompt_tokens]`` greedily and keep the logits of ``positions``.
 
-    For another ``device`` than the processor the caller imports the package that adds it to PyTorch.
+    ``keep_bytes`` of weights stay in memory from one token to the next; the others are made again for each, which
+    changes no bit of the answer. ``forced_ids``, int64 ``[batch, output_tokens]``, are followed in place of the most
+    likely tokens. For another ``device`` than the processor the caller imports the package that adds it to PyTorch.
     """
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("highest")
-    network = build_qwen(model, "float32", progress, device)
-    digest = WeightsDigest()
-    for name in model.spec.tensor_shapes():
-        digest.add(name, network.get_parameter(name))
+    network = streamed_qwen(model, device, keep_bytes)
     prompt = torch.tensor(prompt_ids, dtype=torch.int64, device=device)
     wanted = set(positions)
     tokens: list[np.ndarray] = []
@@ -62,8 +71,18 @@ def compute_reference(
             logits = out.logits[:, -1].float()
             if position in wanted:
                 scored.append(logits.cpu().numpy().copy())
-            chosen = logits.argmax(-1)
+            chosen = logits.argmax(-1) if forced_ids is None else torch.from_numpy(forced_ids[:, position]).to(device)
             tokens.append(chosen.cpu().numpy().copy())
             step = chosen[:, None]
             progress(f"token {position + 1} of {output_tokens}")
-    return Reference(np.stack(tokens, axis=1), np.stack(scored, axis=1), digest.hexdigest())
+    return Reference(np.stack(tokens, axis=1), np.stack(scored, axis=1), _digest(model, progress))
+
+
+def _digest(model: Model, progress: Callable[[str], None]) -> str:
+    """Return the digest of the model's weights, made a part at a time."""
+    weights, digest = Weights(model), WeightsDigest()
+    names = list(model.spec.tensor_shapes())
+    for number, name in enumerate(names):
+        progress(f"digest of weights, {100 * number // len(names)} %")
+        digest.add_parts(name, weights.in_parts(name, PART_ELEMENTS))
+    return digest.hexdigest()

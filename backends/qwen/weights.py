@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,14 +47,30 @@ class Weights:
         else:
             self._copy(name, place, first)
 
-    def read(self, name: str, first: int = 0, rows: int | None = None) -> torch.Tensor:
+    def read(self, name: str, first: int = 0, rows: int | None = None, device: str = "cpu") -> torch.Tensor:
         """Return a weight in float32, or some rows of it."""
         import torch
 
         shape = self.shape(name)
-        tensor = torch.empty((shape[0] if rows is None else rows, *shape[1:]), dtype=torch.float32)
+        tensor = torch.empty((shape[0] if rows is None else rows, *shape[1:]), dtype=torch.float32, device=device)
         self.write(name, tensor, first)
         return tensor
+
+    def gather(self, name: str, rows: Sequence[int]) -> torch.Tensor:
+        """Return some rows of a matrix in float32, ``[len(rows), ...]``."""
+        import torch
+
+        place = torch.empty((len(rows), *self.shape(name)[1:]), dtype=torch.float32)
+        if self._model.checkpoint is None:
+            for at, row in enumerate(rows):
+                self._fill(name, place[at : at + 1], row)
+            return place
+        with ExitStack() as opened:
+            for piece in pieces(self.spec, self._weights[name], self._paths):
+                stored = self._slice(piece, opened)
+                for at, row in enumerate(rows):
+                    place[at].copy_(stored[row])
+        return place
 
     def in_parts(self, name: str, elements: int) -> Iterator[torch.Tensor]:
         """Yield a weight in float32, so many whole rows at a time that a part has about ``elements``."""
@@ -74,19 +90,19 @@ class Weights:
         place.view(-1).copy_(around[ahead:])
 
     def _copy(self, name: str, place: torch.Tensor, first: int) -> None:
-        from safetensors import safe_open
-
         last = first + place.shape[0]
         with ExitStack() as opened:
-            handles: dict[Path, Any] = {}
             for piece in pieces(self.spec, self._weights[name], self._paths):
-                if piece.expert is not None and not first <= piece.expert < last:
-                    continue
-                path = self._paths[piece.name]
-                if path not in handles:
-                    handles[path] = opened.enter_context(safe_open(path, framework="pt"))
-                stored = handles[path].get_slice(piece.name)
-                _part(place, piece, first).copy_(stored[first:last] if piece.expert is None else stored[:])
+                if piece.expert is None:
+                    _part(place, piece, first).copy_(self._slice(piece, opened)[first:last])
+                elif first <= piece.expert < last:
+                    _part(place, piece, first).copy_(self._slice(piece, opened)[:])
+
+    def _slice(self, piece: Piece, opened: ExitStack) -> Any:
+        """Return a stored tensor, read when it is indexed; ``opened`` closes its file."""
+        from safetensors import safe_open
+
+        return opened.enter_context(safe_open(self._paths[piece.name], framework="pt")).get_slice(piece.name)
 
 
 def weight_writer(model: Model) -> Callable[[str, torch.Tensor], None]:
