@@ -38,7 +38,7 @@ class ExternalData:
         wanted = math.prod(shape) * dtype.bitwidth // 8
         begin = self._aligned(_PAGE if wanted >= _LARGE else _SMALL_ALIGNMENT)
         for part in parts:
-            self._file.write(memoryview(np.ascontiguousarray(part)).cast("B") if part.size else b"")
+            self._file.write(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
         written = self._file.tell() - begin
         if written != wanted:
             raise ValueError(f"{name} has {written} bytes, not {wanted}")

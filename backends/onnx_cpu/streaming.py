@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -101,16 +102,16 @@ def streaming_class(family: Any) -> Any:
 
         def make_experts(self, names: dict[str, str], key: str, weight: Any, bits: int | None) -> None:
             """Write one projection of all experts, an expert at a time."""
-            experts = (part[0] for part in self.residence.parts(weight, 1))
-            if key == "gate_up":
-                experts = map(_interleaved, experts)
+            parts = (part[0] for part in self.residence.parts(weight, 1))
+            experts = map(_interleaved, parts) if key == "gate_up" else parts
             if self.moe_attrs["op_type"] == "MoE":
                 self.register(names[f"{key}_weight"], self.io_dtype, weight.shape, (one.numpy() for one in experts))
                 return
             scales: list[torch.Tensor] = []
 
             def packed() -> Iterator[np.ndarray]:
-                for quantised, scale in _in_threads(lambda one: self.make_qmoe_weights(one, bits), experts, self.threads):
+                quantise = partial(self.make_qmoe_weights, bits=bits)
+                for quantised, scale in _in_threads(quantise, experts, self.threads):
                     scales.append(scale)
                     yield quantised.to(torch.uint8).numpy()
 

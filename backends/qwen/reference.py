@@ -18,7 +18,6 @@ from backends.qwen.streamed import streamed_qwen
 from backends.qwen.weights import Weights
 from backends.qwen.weights_digest import WeightsDigest
 
-
 KEEP_ALL = 1 << 62
 """More bytes than any model has."""
 

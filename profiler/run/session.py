@@ -49,7 +49,7 @@ from profiler.run.ceilings import CeilingProbe, NoProbe
 from profiler.run.parity import scored_positions
 from profiler.run.plan import Plan, Task
 from profiler.run.progress import Progress
-from profiler.run.request import Request, hindrance
+from profiler.run.request import Request, hindrance, reference_keeps_bytes
 from profiler.run.supervisor import PROGRAM, WORKER, WorkerFailedError, run_worker, worker_environment
 from profiler.sampling.attach import observed
 from profiler.sampling.instruments import open_instruments
@@ -80,6 +80,20 @@ def run_session(request: Request, out: Path, progress: Progress) -> Outcome:
     if all(hindrances.values()):
         raise next(error for error in hindrances.values() if error is not None)
     return _Session(request, out, progress, hindrances).run()
+
+
+EXPORT_RATE, MAKING_RATE = 2e7, 1e8
+"""Weights per second that a slow and busy machine still quantises and writes, and makes."""
+
+
+def patience_s(plan: Plan) -> float:
+    """Return the seconds that preparing a plan's model may take: all weights once, or for every token."""
+    spec, tokens = plan.model.spec, plan.workload.output_tokens
+    if plan.task == "prepare":
+        return spec.language_parameters / EXPORT_RATE
+    if plan.task == "reference":
+        return (2 * spec.language_parameters + tokens * spec.active_parameters()) / MAKING_RATE
+    return 0.0
 
 
 class _Session:
@@ -175,7 +189,7 @@ class _Session:
             plan,
             kind,
             log=path,
-            timeout_s=self.request.timeout_s,
+            timeout_s=max(self.request.timeout_s, patience_s(plan)),
             on_event=self.progress.event,
             on_pause=on_pause,
             on_edge=on_edge,
@@ -193,7 +207,9 @@ class _Session:
         key = f"{REFERENCE_FORM}-{digests}-{len(self.positions)}{'-' if device else ''}{device.partition(':')[0]}"
 
         def build(folder: Path) -> None:
-            plan = self._plan("reference", reference_path=str(folder / "reference.npz"), device=device)
+            keeps = reference_keeps_bytes(self.request)
+            path = str(folder / "reference.npz")
+            plan = self._plan("reference", reference_path=path, device=device, keep_bytes=keeps)
             try:
                 facts = self._work(plan, dict[str, str], "reference")
             except WorkerFailedError as error:

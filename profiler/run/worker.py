@@ -97,7 +97,7 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from backends.qwen.reference import compute_reference
+    from backends.qwen.reference import KEEP_ALL, compute_reference
     from backends.torch_device.kinds import load_device_module
 
     load_device_module(plan.device or CPU)
@@ -109,6 +109,7 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
         plan.threads,
         lambda text: channel.send(Event("reference", text)),
         plan.device or CPU,
+        KEEP_ALL if plan.device else plan.keep_bytes,
     )
     assert plan.reference_path is not None
     with Path(plan.reference_path).open("wb") as handle:
