@@ -46,7 +46,7 @@ def reference_bytes(spec: ModelSpec, batch: int, prompt_tokens: int, total_token
     return layer_bytes(spec) + experts + head + cache + activation_bytes(spec, tokens) + ENGINE_BYTES
 
 
-def export_bytes(spec: ModelSpec, precision: str) -> int:
+def export_memory_bytes(spec: ModelSpec, precision: str) -> int:
     """Memory of writing a graph: one layer with a transposed matrix of it, or the float32 head and its transpose."""
     head = 2 * FLOAT32 * spec.embedding_parameters if precision == "float32" else 0
     return max(layer_bytes(spec) * 3 // 2 + 4 * expert_bytes(spec), head) + ENGINE_BYTES
