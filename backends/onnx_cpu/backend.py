@@ -52,14 +52,15 @@ class OnnxCpu(Backend):
 
     @classmethod
     def memory_needed_bytes(cls, spec: ModelSpec, precision: str, workload: Workload) -> int:
-        """Take the larger of exporting (the float32 model, and what is written from it) and running."""
-        exporting = spec.weight_bytes("float32") * (18 if precision == "float32" else 35) // 10
+        """Take the larger of writing the graph a layer at a time and running it."""
+        from backends.qwen.footprint import activation_bytes, export_memory_bytes
+
         head = spec.embedding_parameters * 4 if spec.tied_embeddings and precision == "float32" else 0
         cache = spec.kv_bytes_per_token("float32") * workload.total_tokens * workload.batch
         cache += 2 * spec.state_bytes("float32") * workload.batch
-        activations = 4 * workload.batch * workload.prompt_tokens * (3 * spec.channel_width + 4 * spec.hidden_size)
-        running = spec.weight_bytes(precision) + head + cache + activations
-        return max(exporting, running) + 500_000_000
+        activations = activation_bytes(spec, workload.batch * workload.prompt_tokens)
+        running = spec.weight_bytes(precision) + head + cache + activations + 500_000_000
+        return max(export_memory_bytes(spec, precision), running)
 
     @classmethod
     def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:

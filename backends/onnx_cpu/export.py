@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ GRAPH = "model.onnx"
 INT8_ACTIVATIONS = 4
 """``accuracy_level`` of MatMulNBits: activations are quantised to int8 per block, so products run on int8 dot units."""
 
-_RECIPE = 1
+_RECIPE = 2
 _BUILDER_PRECISION = {"float32": "FLOAT", "int8": "INT8", "int4": "INT4"}
 
 
@@ -61,42 +62,39 @@ def exported_graph(model: Model, precision: str, threads: int, progress: Progres
 def _export(model: Model, precision: str, threads: int, folder: Path, progress: Progress) -> None:
     import torch
 
-    from backends.qwen.torch_model import build_qwen
+    from backends.onnx_cpu.external_data import ExternalData
+    from backends.onnx_cpu.streaming import streaming_class
+    from backends.qwen.residence import Residence
 
     torch.set_num_threads(threads)
-    network: Any = build_qwen(model, "float32", progress)
-    progress("writing the graph")
+    residence = Residence(model)
     # The builder prints and draws a progress bar; nobody reads either.
     with (
         Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
     ):
-        builder = _builder(network, precision, folder)
+        builder = make_builder(residence.network.config, precision, folder, streaming_class)
+        builder.residence, builder.data = residence, ExternalData(folder, f"{GRAPH}.data")
+        builder.threads, builder.progress = threads, progress
         builder.make_model("")
         builder.save_model(str(folder))
 
 
-def _builder(network: Any, precision: str, folder: Path) -> Any:
-    """Return a builder that takes its weights from ``network`` instead of a folder on disk."""
+def make_builder(whole: Any, precision: str, folder: Path, derive: Callable[[Any], Any]) -> Any:
+    """Return a builder for transformers' configuration ``whole``: what ``derive`` makes of the builder's class."""
     import onnx_ir
 
-    architectures = network.config.architectures
-    family = builder_class(network.config.model_type)
-    config = getattr(network.config, "text_config", network.config)
+    architectures = whole.architectures
+    config = getattr(whole, "text_config", whole)
     config.architectures, config._name_or_path = architectures, ""
-    if network.config.model_type.startswith("qwen3_5") and "mrope_section" not in config.rope_parameters:
+    if whole.model_type.startswith("qwen3_5") and "mrope_section" not in config.rope_parameters:
         # The builder writes rotary sections only; a text token's three positions are equal, so any section is right.
         config.rope_parameters = {
             **config.rope_parameters,
             "mrope_section": _sections(config),
             "mrope_interleaved": True,
         }
-
-    class FromMemory(family):  # type: ignore[misc, valid-type]
-        def load_weights(self, input_path: str) -> Any:
-            return network
-
     options: dict[str, Any] = {"prune_lm_head": True}
     if precision != "float32":
         options["accuracy_level"] = INT8_ACTIVATIONS
@@ -106,7 +104,8 @@ def _builder(network: Any, precision: str, folder: Path) -> Any:
             layers = range(config.num_hidden_layers)
             options["nodes_to_exclude"] = [f"/model/layers.{n}/{gate}/MatMul" for n in layers for gate in gates]
     kind = getattr(onnx_ir.DataType, _BUILDER_PRECISION[precision])
-    return FromMemory(config, onnx_ir.DataType.FLOAT, kind, "cpu", str(folder / "scratch"), options)
+    family = derive(builder_class(whole.model_type))
+    return family(config, onnx_ir.DataType.FLOAT, kind, "cpu", str(folder / "scratch"), options)
 
 
 def _sections(config: Any) -> list[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from backends.common.errors import InputError
 from backends.qwen.quantised.form import Form, Header, Quantised
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 
 class Contents:
@@ -50,24 +51,20 @@ class Contents:
             found[name] = Header(self.headers[weight.parts["weight"]].path, weight.shape, "F32")
         return found
 
-    def reader(self) -> Callable[[str], torch.Tensor]:
-        """Return a function that reads one weight of :meth:`plain`; files stay open as long as it is held.
+    def part(self, name: str, opened: ExitStack) -> Any:
+        """Return one weight of :meth:`plain` to be indexed by rows; ``opened`` closes the files that it is read from.
 
-        A weight that is stored quantised is made float32 when it is read, alone.
+        A plain tensor is read when it is indexed. One that is stored quantised is made float32 here, alone.
         """
+        weight = self.quantised.get(name)
+        if weight is None or self.form is None:
+            return self._open(name, opened).get_slice(name)
+        return self.form.dequantise(weight, lambda stored: self._open(stored, opened).get_tensor(stored))
+
+    def _open(self, name: str, opened: ExitStack) -> Any:
         from safetensors import safe_open
 
-        handles: dict[Path, Any] = {path: safe_open(path, framework="pt") for path in self.files}
-
-        def stored(name: str) -> torch.Tensor:
-            tensor: torch.Tensor = handles[self.headers[name].path].get_tensor(name)
-            return tensor
-
-        def read(name: str) -> torch.Tensor:
-            weight = self.quantised.get(name)
-            return stored(name) if weight is None or self.form is None else self.form.dequantise(weight, stored)
-
-        return read
+        return opened.enter_context(safe_open(self.headers[name].path, framework="pt"))
 
     def values(self, name: str) -> Any:
         """Return a small stored tensor as a NumPy array."""

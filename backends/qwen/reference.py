@@ -16,9 +16,17 @@ import torch
 from backends.qwen.images import Image
 from backends.qwen.model import Model
 from backends.qwen.routers import Recorder
+from backends.qwen.streamed import streamed_qwen
 from backends.qwen.torch_images import image_arguments
 from backends.qwen.torch_model import build_qwen
+from backends.qwen.weights import Weights
 from backends.qwen.weights_digest import WeightsDigest
+
+KEEP_ALL = 1 << 62
+"""More bytes than any model has."""
+
+PART_ELEMENTS = 1 << 20
+"""Weights that are summed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +52,22 @@ def compute_reference(
     progress: Callable[[str], None],
     device: str = "cpu",
     image: Image | None = None,
+    keep_bytes: int = KEEP_ALL,
+    forced_ids: np.ndarray | None = None,
 ) -> Reference:
     """Decode ``[batch, prompt_tokens]`` greedily and keep the logits of ``positions``.
 
-    ``image`` is the picture in every prompt.
-
-    For another ``device`` than the processor the caller imports the package that adds it to PyTorch.
+    ``image`` is the picture in every prompt; a model with its tower stays in memory whole.
+    ``keep_bytes`` of weights stay in memory from one token to the next; the others are made again for each, which
+    changes no bit of the answer. ``forced_ids``, int64 ``[batch, output_tokens]``, are followed in place of the most
+    likely tokens. For another ``device`` than the processor the caller imports the package that adds it to PyTorch.
     """
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("highest")
-    network = build_qwen(model, "float32", progress, device, images=image is not None)
-    digest = WeightsDigest()
-    for name in model.spec.tensor_shapes():
-        digest.add(name, network.get_parameter(name))
+    if image is None:
+        network = streamed_qwen(model, device, keep_bytes)
+    else:
+        network = build_qwen(model, "float32", progress, device, images=True)
     recorder = Recorder(network, len(prompt_ids)) if model.spec.experts else None
     prompt = torch.tensor(prompt_ids, dtype=torch.int64, device=device)
     wanted = set(positions)
@@ -72,9 +83,20 @@ def compute_reference(
             logits = out.logits[:, -1].float()
             if position in wanted:
                 scored.append(logits.cpu().numpy().copy())
-            chosen = logits.argmax(-1)
+            chosen = logits.argmax(-1) if forced_ids is None else torch.from_numpy(forced_ids[:, position]).to(device)
             tokens.append(chosen.cpu().numpy().copy())
             step = chosen[:, None]
             progress(f"token {position + 1} of {output_tokens}")
     routing = recorder.chosen() if recorder else None
-    return Reference(np.stack(tokens, axis=1), np.stack(scored, axis=1), digest.hexdigest(), routing)
+    digest = _digest(model, progress)
+    return Reference(np.stack(tokens, axis=1), np.stack(scored, axis=1), digest, routing)
+
+
+def _digest(model: Model, progress: Callable[[str], None]) -> str:
+    """Return the digest of the model's weights, made a part at a time."""
+    weights, digest = Weights(model), WeightsDigest()
+    names = list(model.spec.tensor_shapes())
+    for number, name in enumerate(names):
+        progress(f"digest of weights, {100 * number // len(names)} %")
+        digest.add_parts(name, weights.in_parts(name, PART_ELEMENTS))
+    return digest.hexdigest()

@@ -67,11 +67,15 @@ class DeltaMixer(nn.Module):
 
     def _prompt(self, mixed: torch.Tensor, decay: torch.Tensor, beta: torch.Tensor, cache: Any) -> torch.Tensor:
         delta, (batch, tokens) = self._delta, mixed.shape[:2]
-        if cache.has_previous_state(self._number, 0):
-            raise ValueError("a prompt starts from an empty state: reset the cache first")
         channels = mixed.transpose(1, 2)
-        padded = nn.functional.pad(channels, (delta.taps, 0))
-        cache.update_conv_state(channels, self._number, conv_kernel_size=delta.taps)
+        state = None
+        if cache.has_previous_state(self._number, 0):  # a further turn of a conversation
+            before = self._ring.roll(-(self._newest + 1), dims=1).transpose(1, 2)
+            padded = torch.cat([before, channels], dim=-1)
+            state = cache.get_recurrent_state(self._number, state_idx=0)
+        else:
+            padded = nn.functional.pad(channels, (delta.taps, 0))
+            cache.update_conv_state(channels, self._number, conv_kernel_size=delta.taps)
         self._ring = padded[..., -delta.taps :].transpose(1, 2).contiguous()
         self._newest = delta.taps - 1
         convolved = silu(nn.functional.conv1d(padded[..., 1:], self._kernel, groups=delta.channels)).transpose(1, 2)
@@ -79,7 +83,9 @@ class DeltaMixer(nn.Module):
         query, key, value = convolved.split([keys, keys, delta.value_heads * delta.value_dim], dim=-1)
         heads = (one.reshape(batch, tokens, -1, width) for one, width in
                  ((query, delta.key_dim), (key, delta.key_dim), (value, delta.value_dim)))  # fmt: skip
-        out, state = self._chunk_rule(*heads, g=decay, beta=beta, output_final_state=True, use_qk_l2norm_in_kernel=True)
+        out, state = self._chunk_rule(
+            *heads, g=decay, beta=beta, initial_state=state, output_final_state=True, use_qk_l2norm_in_kernel=True
+        )
         cache.update_recurrent_state(state, self._number)
         return out.float()  # type: ignore[no-any-return]
 

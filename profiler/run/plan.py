@@ -20,6 +20,7 @@ class Plan:
     ``reference_path`` is the ``.npz`` that the reference task writes and the measure task scores against.
     ``precision_wanted`` is the relative half-width of the 95 % interval of the median at which repetition stops;
     ``budget_s`` ends it earlier. ``scored_positions`` are the output positions that parity looks at.
+    ``keep_bytes`` of float32 weights stay in memory while the reference runs; the others are made for every token.
     ``energy_window_s`` is how long a stretch of work must be for the parent's meter; None where there is no meter. In a
     ``race`` the worker takes turns with others: after its repetitions it runs segments of decoding.
     """
@@ -37,6 +38,7 @@ class Plan:
     scored_positions: tuple[int, ...] = ()
     energy_window_s: float | None = None
     race: bool = False
+    keep_bytes: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="kind", tag="event"):

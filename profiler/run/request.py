@@ -9,6 +9,7 @@ from backends.common.errors import MemoryFitError, UnavailableError
 from backends.contract.backend import Availability
 from backends.contract.registry import Target, is_compiler, load_backend
 from backends.contract.workload import Workload
+from backends.qwen.footprint import reference_bytes
 from backends.qwen.images import image_bytes
 from backends.qwen.model import Model
 from profiler.host.memory import available_bytes
@@ -36,6 +37,27 @@ class Request:
     """Whether targets run one after the other, although they fit this host together."""
     record_routing: Path | None = None
     """Where to write which experts the reference's tokens chose; None for nowhere."""
+
+
+BESIDE_WEIGHTS_BYTES = 10**9
+"""What preparing and running a target may take beyond its weights, as far as there is a choice."""
+
+
+def _reference_bytes(request: Request) -> int:
+    spec, work = request.model.spec, request.workload
+    if work.image is not None:  # a model with its tower stays in memory whole
+        return spec.weight_bytes("float32") + 10**9 + image_bytes(spec, "float32", work.image, work.batch)
+    return reference_bytes(spec, work.batch, work.prompt_tokens, work.total_tokens)
+
+
+def reference_keeps_bytes(request: Request) -> int:
+    """Return how many bytes of weights the reference may keep from one token to the next.
+
+    It takes no more memory than the largest target's weights do, and no more than there is.
+    """
+    spec, runs = request.model.spec, [target for target in request.targets if not is_compiler(target.backend)]
+    allowed = max((spec.weight_bytes(target.precision) for target in runs), default=0) + BESIDE_WEIGHTS_BYTES
+    return max(0, min(allowed, available_bytes() * 9 // 10) - _reference_bytes(request))
 
 
 def hindrance(target: Target, request: Request) -> UnavailableError | None:
@@ -99,11 +121,7 @@ def _shortage(target: Target, request: Request) -> MemoryFitError | None:
             f"({weights}), {free_there / 1e9:.1f} GB are free; {advice}"
         )
     runs = not is_compiler(target.backend)
-    reference = 0
-    if runs and not request.reference_device:
-        picture, batch = request.workload.image, request.workload.batch
-        reference = spec.weight_bytes("float32") + 10**9
-        reference += image_bytes(spec, "float32", picture, batch) if picture else 0
+    reference = 0 if request.reference_device or not runs else _reference_bytes(request)
     needed_here = max(0 if accelerator else needed, reference)
     free = available_bytes()
     if needed_here <= free:

@@ -39,7 +39,7 @@ from profiler.run.index import index_of
 from profiler.run.measuring import Measuring
 from profiler.run.progress import Progress
 from profiler.run.race import AnyLane, Race
-from profiler.run.request import Request, hindrance
+from profiler.run.request import Request, hindrance, reference_keeps_bytes
 from profiler.run.supervisor import WorkerFailedError
 from profiler.run.together import segments_s, together
 from profiler.run.workers import Workers
@@ -172,7 +172,9 @@ class _Session:
         )
 
         def build(folder: Path) -> None:
-            plan = self.workers.plan("reference", reference_path=str(folder / "reference.npz"), device=device)
+            keeps = reference_keeps_bytes(self.request)
+            path = str(folder / "reference.npz")
+            plan = self.workers.plan("reference", reference_path=path, device=device, keep_bytes=keeps)
             try:
                 facts = self.workers.run(plan, dict[str, str], "reference")
             except WorkerFailedError as error:

@@ -109,7 +109,7 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from backends.qwen.reference import compute_reference
+    from backends.qwen.reference import KEEP_ALL, compute_reference
     from backends.torch_device.kinds import load_device_module
 
     load_device_module(plan.device or CPU)
@@ -122,6 +122,7 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
         lambda text: channel.send(Event("reference", text)),
         plan.device or CPU,
         plan.workload.image,
+        KEEP_ALL if plan.device else plan.keep_bytes,
     )
     assert plan.reference_path is not None
     arrays: dict[str, Any] = {

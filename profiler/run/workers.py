@@ -18,6 +18,20 @@ from profiler.run.supervisor import WORKER, run_worker
 T = TypeVar("T")
 
 
+EXPORT_RATE, MAKING_RATE = 2e7, 1e8
+"""Weights per second that a slow and busy machine still quantises and writes, and makes."""
+
+
+def patience_s(plan: Plan) -> float:
+    """Return the seconds that preparing a plan's model may take: all weights once, or for every token."""
+    spec, tokens = plan.model.spec, plan.workload.output_tokens
+    if plan.task == "prepare":
+        return spec.language_parameters / EXPORT_RATE
+    if plan.task == "reference":
+        return (2 * spec.language_parameters + tokens * spec.active_parameters()) / MAKING_RATE
+    return 0.0
+
+
 class Workers:
     """Makes plans from the request, and runs them; ``folder`` is the bundle's."""
 
@@ -60,7 +74,7 @@ class Workers:
             plan,
             kind,
             log=path,
-            timeout_s=self.request.timeout_s,
+            timeout_s=max(self.request.timeout_s, patience_s(plan)),
             on_event=lambda event: self.progress.event(event, subject),
             on_pause=on_pause,
             on_edge=on_edge,

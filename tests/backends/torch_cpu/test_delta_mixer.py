@@ -58,10 +58,11 @@ def test_fused_projections_are_put_in_the_order_of_split_ones():
     torch.testing.assert_close(hidden @ joined_weight(theirs, spec.delta).T, expected)
 
 
-def test_a_prompt_upon_a_prompt_is_refused():
+def test_a_prompt_upon_a_prompt_goes_on_from_its_state():
     spec, _, ours = mixers_of("qwen3_5")
-    cache = preallocated_cache(spec, 100)
+    tokens = torch.randn(1, 9, spec.hidden_size)
     with torch.inference_mode():
-        ours(torch.randn(1, 5, spec.hidden_size), cache_params=cache)
-        with pytest.raises(ValueError, match="starts from an empty state"):
-            ours(torch.randn(1, 2, spec.hidden_size), cache_params=cache)
+        whole = ours(tokens, cache_params=preallocated_cache(spec, 100))
+        cache = preallocated_cache(spec, 100)
+        parts = [ours(part, cache_params=cache) for part in tokens.split([5, 1, 3], dim=1)]
+    assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-5)

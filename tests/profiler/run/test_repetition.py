@@ -156,7 +156,7 @@ def test_a_step_of_the_wall_clock_marks_its_repetition_and_changes_no_time(run, 
 
 WALL_CLOCK = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today")}
 ALLOWED = {
-    ("profiler/run/session.py", "now"): "the date a bundle was made",
+    ("profiler/run/index.py", "now"): "the date a bundle was made",
     ("backends/toolchains/installing.py", "now"): "the date a toolchain was installed",
     ("profiler/disturbance/host.py", "time"): "the step of this very clock",
     ("profiler/devices/wall/meter.py", "time_ns"): "how far the meter's clock is from this one, told and not used",
