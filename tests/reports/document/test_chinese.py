@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from backends.contract.backend import Trial
+from backends.contract.workload import Conversation
+from backends.qwen.images import Image
 from profiler.devices.metering.faults import FROZEN
+from profiler.metrics.catalogue import Context, compute_metrics
 from profiler.models.presets import presets
 from profiler.records.bundle import read_bundle
 from profiler.records.host import Component
 from profiler.records.readings import MeterFault
-from profiler.records.target import Spoiler
+from profiler.records.target import Spoiler, Turn
 from reports.document.language import words
 from reports.document.model import Code, Document, Figure
 from reports.document.sections import catalogue
@@ -92,7 +95,32 @@ def machine():
     )
 
 
+def inputs():
+    """One run with all that a workload may hold: a picture, a thought before the answer, a second turn."""
+    plain = bundle()
+    work = replace(
+        plain.index.workload, image=Image(256, 256, 4, 64, digest_of("picture")), thinking_tokens=16,
+        conversation=Conversation((((1, 2, 3),),), True),
+    )  # fmt: skip
+    spec = presets()["qwen3-vl-2b"].spec
+
+    def with_inputs(record):
+        if not record.measured:
+            return record
+        runs = tuple(
+            replace(run, image_ns=run.token_ns[0] // 4, turns=(Turn(run.start_ns, run.token_ns, run.token_ids),))
+            for run in record.worker.repetitions
+        )
+        record = altered(record, worker=replace(record.worker, repetitions=runs))
+        context = Context.of(spec, work, record.precision, plain.ceilings["cpu"], None)
+        return altered(record, metrics=compute_metrics(record.measured, context))
+
+    index = replace(plain.index, workload=work, model=replace(plain.index.model, spec=spec))
+    return compare([replace(plain, index=index, targets=tuple(map(with_inputs, plain.targets)))])
+
+
 CASES = {
+    "inputs": inputs,
     "recorded": recorded, "dependence": dependence, "boards": boards, "metered": metered, "machine": machine,
     "modelled": lambda: compare([modelled_bundle()]),
     "modelled alone": lambda: compare([modelled_bundle(measured=False)]),

@@ -46,7 +46,7 @@ def test_the_figure_is_marked_and_kept_raw(impossible):
 def test_every_format_says_so(impossible):
     assert "above_ceiling" in render_html(impossible)
     assert "above\\_ceiling" in render_markdown(impossible)
-    first = json.loads(render_json(impossible))["groups"][0]["targets"][0]["metrics"]["mfu"]
+    first = json.loads(render_json(impossible))["targets"][0]["metrics"]["mfu"]
     assert first["value"] is None and first["raw"] > 1 and first["method"].startswith("above_ceiling: ")
     frame = report_frame(impossible)
     row = frame[frame.metric == "mfu"].iloc[0]

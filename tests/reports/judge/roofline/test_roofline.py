@@ -129,10 +129,10 @@ def test_utilisation_agrees_with_the_recorded_metrics():
 
 
 def test_shares_by_hand_and_the_ceiling_that_binds():
-    # One device: 1e10 B/s and 1e11 FLOP/s. Each of 7 steps a repetition takes exactly 0.5 s.
+    # One device: 1e10 B/s and 2e11 FLOP/s. Each of 7 steps a repetition takes exactly 0.5 s.
     sample = CeilingSample(0, 1e10, 10**9), CeilingSample(10**15, 1e10, 10**9)
-    gemm = CeilingSample(0, 1e11, 10**9), CeilingSample(10**15, 1e11, 10**9)
-    limits = replace(ceilings(1e10, {"float32": 1e11}), read_samples=sample, gemm_samples={"float32": gemm})
+    gemm = CeilingSample(0, 2e11, 10**9), CeilingSample(10**15, 2e11, 10**9)
+    limits = replace(ceilings(1e10, {"float32": 2e11}), read_samples=sample, gemm_samples={"float32": gemm})
     record = target("torch-cpu", "float32", 1.0, 0.5, under=limits)
     runs = tuple(replace(run, token_ns=tuple(range(10**9, 10**9 + 64 * 5 * 10**8, 5 * 10**8)))
                  for run in repetitions(1.0, 0.5, 7, 1))  # fmt: skip
@@ -141,7 +141,7 @@ def test_shares_by_hand_and_the_ceiling_that_binds():
     place = study.positions[group.conclusive[0].place, "decode"]
     need_bytes = QWEN3_06B.decode_weight_bytes("float32") + QWEN3_06B.kv_bytes_per_token("float32") * 160
     assert place.measured.mbu.value == pytest.approx(need_bytes / 0.5 / 1e10)
-    assert place.measured.mfu.value == pytest.approx(QWEN3_06B.decode_flops(160) / 0.5 / 1e11)
+    assert place.measured.mfu.value == pytest.approx(QWEN3_06B.decode_flops(160) / 0.5 / 2e11)
     assert place.measured.bound == "bandwidth" and place.measured.share is place.measured.mbu
     assert study.positions[group.conclusive[0].place, "prefill"].measured.bound == "compute"
 
