@@ -32,10 +32,10 @@ def turns(count, waiting_s=0.0):
 @pytest.mark.parametrize(
     ("output_tokens", "stretches"),
     [
-        (33, [(0, 1), (1, 8), (9, 8), (17, 8), (25, 8)]),
-        (32, [(0, 1), (1, 8), (9, 8), (17, 8), (25, 7)]),
-        (11, [(0, 1), (1, 8)]),
-        (13, [(0, 1), (1, 8), (9, 4)]),
+        (28, [(0, 1), (2, 8), (11, 8), (20, 8)]),
+        (27, [(0, 1), (2, 8), (11, 8), (20, 7)]),
+        (12, [(0, 1), (2, 8)]),
+        (15, [(0, 1), (2, 8), (11, 4)]),
     ],
 )
 def test_a_generation_is_a_prefill_and_stretches_of_decoding(make_workload_of, output_tokens, stretches):
@@ -60,4 +60,4 @@ def test_only_engines_that_stand_still_between_tokens_have_segments(make_workloa
 
     assert can_segment(Stepper, make_workload_of(4, SEGMENT_TOKENS, 1))
     assert not can_segment(Whole, make_workload_of(4, SEGMENT_TOKENS, 1))
-    assert not can_segment(Stepper, make_workload_of(4, LEAST_TOKENS, 1))
+    assert not can_segment(Stepper, make_workload_of(4, 1 + LEAST_TOKENS, 1))
