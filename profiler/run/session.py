@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from backends.common.errors import (
     UnavailableError,
     WorkerError,
 )
+from backends.contract.backend import WorkerCommand
 from backends.contract.registry import Target, asked_chip, is_compiler, load_backend
 from backends.qwen.routing import write_routing
 from profiler.inventory import take_inventory
@@ -68,14 +69,19 @@ def run_session(request: Request, out: Path, progress: Progress) -> Outcome:
     hindrances = {target.id: hindrance(target, request) for target in request.targets}
     if all(hindrances.values()):
         raise next(error for error in hindrances.values() if error is not None)
-    return _Session(request, out, progress, hindrances).run()
+    return Session(request, out, progress, hindrances).run()
 
 
-class _Session:
+class Session:
     """The state of one run."""
 
     def __init__(
-        self, request: Request, out: Path, progress: Progress, hindrances: dict[str, UnavailableError | None]
+        self,
+        request: Request,
+        out: Path,
+        progress: Progress,
+        hindrances: dict[str, UnavailableError | None],
+        environment: WorkerCommand | None = None,
     ) -> None:
         self.request = request
         self.progress = progress
@@ -83,10 +89,11 @@ class _Session:
         self.writer = BundleWriter(out, index_of(request))
         self.running = [target for target in request.targets if not is_compiler(target.backend)]
         self.finished: list[TargetRecord] = []
-        self.workers = Workers(request, self.writer.folder, progress)
+        self.workers = Workers(request, self.writer.folder, progress, environment)
         self.measuring = Measuring(self.workers, self.running)
 
     def run(self) -> Outcome:
+        """Run every target and finish the bundle; an interrupt keeps the finished targets."""
         interrupted = False
         try:
             self._run()
@@ -111,54 +118,31 @@ class _Session:
         if isinstance(error, ChipassayError):
             error.args = (f"{error}; the finished targets are kept in {kept}",)
 
-    def _run(self) -> None:
+    def begin(self) -> Path:
+        """Write the inventory, and return the float32 reference's file if a target needs one."""
         self.writer.put("host.json", take_inventory(engines=False))
-        reference = self._reference() if any(not self.hindrances[target.id] for target in self.running) else Path()
+        needed = any(not self.hindrances[target.id] for target in self.running)
+        return self._reference() if needed else Path()
+
+    def _run(self) -> None:
+        reference = self.begin()
         raced = self._race(reference)
         for target in self.request.targets:
-            record = raced.get(target.id) or self._target(target, reference)
-            device = record.accelerator or CPU
-            if (ceilings := self.measuring.ceilings(device)) is not None:
-                self.writer.put(ceilings_file(device), ceilings)
-            self.writer.put(target_file(target.id), record)
-            self.finished.append(record)
+            self.keep(raced.get(target.id) or self._target(target, reference))
+
+    def keep(self, record: TargetRecord) -> None:
+        """Write a finished target, and what was measured of its device so far."""
+        device = record.accelerator or CPU
+        if (ceilings := self.measuring.ceilings(device)) is not None:
+            self.writer.put(ceilings_file(device), ceilings)
+        self.writer.put(target_file(record.id), record)
+        self.finished.append(record)
 
     def _race(self, reference: Path) -> dict[str, TargetRecord]:
         """Measure the targets that fit this host together in turns; none if fewer than two do."""
         able = [target for target in self.running if not self.hindrances[target.id]]
-        racers = together(able, self.request)
-        prepared: dict[str, dict[str, Any]] = {}
-
-        def prepare(target: Target) -> AnyOutcome | None:
-            self.progress.begin(target.id, "preparing")
-            prepared[target.id] = self.measuring.prepare(target)
-            return None
-
-        failed = {target.id: record for target in racers if (record := self._attempt(target, prepare)) is not None}
-        racers = [target for target in racers if target.id in prepared]
-        if len(racers) < 2:
-            return failed
-        self.progress.begin("race", f"{', '.join(target.id for target in racers)} take turns")
-        race = Race([target.id for target in racers], segments_s(self.request, len(racers)))
-        lanes = race.lanes()
-
-        def run(target: Target) -> TargetRecord | None:
-            lane = lanes[target.id]
-            try:
-                return self._attempt(target, lambda it: self._measure(it, reference, prepared[it.id], lane))
-            finally:
-                lane.leave()
-
-        with ThreadPoolExecutor(len(racers)) as threads:
-            running = {target.id: threads.submit(run, target) for target in racers}
-            try:
-                ended = {name: future.result() for name, future in running.items()}
-            except BaseException:
-                race.stop()
-                for lane in lanes.values():
-                    lane.end()
-                raise
-        return failed | {name: record for name, record in ended.items() if record is not None}
+        racers = [Racer(target.id, self, target, reference) for target in together(able, self.request)]
+        return in_turns(racers, segments_s(self.request, len(racers)))
 
     def _reference(self) -> Path:
         """Return a copy of the float32 reference in the bundle: from the user cache, or computed now and cached."""
@@ -213,19 +197,20 @@ class _Session:
                 raise error
             if is_compiler(target.backend):
                 return self._examine(target)
-            return self._measure(target, reference, self.measuring.prepare(target))
+            return self.measure(target, reference, self.measuring.prepare(target))
 
         self.progress.begin(target.id, "starting")
-        record = self._attempt(target, run)
+        record = self.attempt(target, run)
         assert record is not None
         return record
 
-    def _measure(
+    def measure(
         self, target: Target, reference: Path, preparation: dict[str, Any], lane: AnyLane | None = None
     ) -> Measured:  # fmt: skip
+        """Measure a prepared target against the reference of this run."""
         return self.measuring.measure(target, preparation, reference, self.weights_digest, lane)
 
-    def _attempt(self, target: Target, run: Callable[[Target], AnyOutcome | None]) -> TargetRecord | None:
+    def attempt(self, target: Target, run: Callable[[Target], AnyOutcome | None]) -> TargetRecord | None:
         """Return what came of ``run``; every way it can go wrong becomes its outcome, and the others go on."""
         try:
             outcome = run(target)
@@ -261,6 +246,59 @@ class _Session:
         plan = self.workers.plan("examine", backend=target.backend, device=target.device, precision=target.precision)
         report = self.workers.run(plan, ExamineReport, target.id)
         return Examined(report, modelled_metrics(report.compiled, self.request.model.spec, self.request.workload))
+
+
+@dataclass(frozen=True, slots=True)
+class Racer:
+    """One target in a race: ``name`` is unique in it, ``session`` keeps its record."""
+
+    name: str
+    session: Session
+    target: Target
+    reference: Path
+
+
+def in_turns(racers: Sequence[Racer], seconds: float) -> dict[str, TargetRecord]:
+    """Prepare all racers, then measure them in turns; return their records by name.
+
+    One that cannot be prepared has its record; if fewer than two are left, those have none. Segments take ``seconds``.
+    """
+    prepared: dict[str, dict[str, Any]] = {}
+
+    def prepare(racer: Racer) -> TargetRecord | None:
+        def run(target: Target) -> None:
+            racer.session.progress.begin(racer.name, "preparing")
+            prepared[racer.name] = racer.session.measuring.prepare(target)
+
+        return racer.session.attempt(racer.target, run)
+
+    failed = {racer.name: record for racer in racers if (record := prepare(racer)) is not None}
+    racers = [racer for racer in racers if racer.name in prepared]
+    if len(racers) < 2:
+        return failed
+    racers[0].session.progress.begin("race", f"{', '.join(racer.name for racer in racers)} take turns")
+    race = Race([racer.name for racer in racers], seconds)
+    lanes = race.lanes()
+
+    def run(racer: Racer) -> TargetRecord | None:
+        lane, session = lanes[racer.name], racer.session
+        try:
+            return session.attempt(
+                racer.target, lambda it: session.measure(it, racer.reference, prepared[racer.name], lane)
+            )
+        finally:
+            lane.leave()
+
+    with ThreadPoolExecutor(len(racers)) as threads:
+        running = {racer.name: threads.submit(run, racer) for racer in racers}
+        try:
+            ended = {name: future.result() for name, future in running.items()}
+        except BaseException:
+            race.stop()
+            for lane in lanes.values():
+                lane.end()
+            raise
+    return failed | {name: record for name, record in ended.items() if record is not None}
 
 
 def _summary(outcome: AnyOutcome) -> str:

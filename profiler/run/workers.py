@@ -33,9 +33,15 @@ def patience_s(plan: Plan) -> float:
 
 
 class Workers:
-    """Makes plans from the request, and runs them; ``folder`` is the bundle's."""
+    """Makes plans from the request, and runs them; ``folder`` is the bundle's.
 
-    def __init__(self, request: Request, folder: Path, progress: Progress) -> None:
+    Targets run in the Python ``environment``, if one is given; the reference is computed in this one.
+    """
+
+    def __init__(
+        self, request: Request, folder: Path, progress: Progress, environment: WorkerCommand | None = None
+    ) -> None:
+        self.environment = environment
         self.request = request
         self.folder = folder
         self.progress = progress
@@ -69,6 +75,8 @@ class Workers:
         lane: AnyLane | None = None,
     ) -> T:
         """Run one task in a worker process and return its result; its standard error goes to ``log`` of the bundle."""
+        if plan.task != "reference":
+            elsewhere = elsewhere or self.environment
         path = self.folder / "logs" / f"{log.replace(':', '_')}.txt"
         return run_worker(
             plan,

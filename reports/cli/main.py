@@ -13,7 +13,7 @@ from backends.common.errors import ChipassayError
 
 COMMANDS = (
     "devices", "doctor", "inspect", "models", "toolchain", "profile", "report",
-    "check", "baseline", "operators", "chips", "classify", "project",
+    "check", "baseline", "race", "operators", "chips", "classify", "project",
 )  # fmt: skip
 """Every command, in the order ``--help`` lists them."""
 
@@ -57,6 +57,10 @@ def _load(name: str) -> click.Command | None:  # noqa: PLR0911, PLR0912 - one ca
             from reports.cli.baseline import baseline
 
             return baseline
+        case "race":
+            from reports.cli.race import race
+
+            return race
         case "operators":
             from reports.cli.operators import operators
 

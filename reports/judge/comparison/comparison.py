@@ -25,7 +25,7 @@ from profiler.records.quantity import Quantity
 from profiler.records.target import TargetRecord
 from profiler.statistics.medians import median
 from reports.judge.comparison.processor import processor_of
-from reports.judge.comparison.ratio import Ratio, decode_pairs, ratio_of_medians, ratio_of_pairs
+from reports.judge.comparison.ratio import Ratio, pairs_of, ratio_of_medians, ratio_of_pairs
 from reports.judge.comparison.samples import decode_rates_tok_per_s
 
 
@@ -160,7 +160,7 @@ class Group:
             if above.place == below.place:
                 self._ratios[key] = Ratio(1.0, None, (len(samples[0]), len(samples[1])), "the fastest itself")
             else:
-                pairs = decode_pairs(above.record, below.record) if above.bundle.path == below.bundle.path else []
+                pairs = pairs_of(above.record, below.record) if above.bundle.path == below.bundle.path else []
                 self._ratios[key] = ratio_of_pairs(pairs) or ratio_of_medians(*samples)
         return self._ratios[key]
 

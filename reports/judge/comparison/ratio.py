@@ -61,8 +61,7 @@ def ratio_of_pairs(pairs: Sequence[tuple[Segment, Segment]]) -> Ratio | None:
 
     Pairs that something from outside disturbed are left out while enough others remain. None with too few pairs.
     """
-    quiet = [pair for pair in pairs if not any(_disturbed(segment) for segment in pair)]
-    kept = quiet if len(quiet) >= FEWEST_PAIRS else pairs
+    kept = undisturbed(pairs)
     if len(kept) < FEWEST_PAIRS:
         return None
     ratios = [below.duration_ns / above.duration_ns for above, below in kept]
@@ -71,13 +70,23 @@ def ratio_of_pairs(pairs: Sequence[tuple[Segment, Segment]]) -> Ratio | None:
     return Ratio(median(ratios), median_ci95(ratios), (len(kept), len(kept)), how)
 
 
-def decode_pairs(above: TargetRecord, below: TargetRecord) -> list[tuple[Segment, Segment]]:
-    """Return the decode segments of two targets of one run that did the same work side by side."""
-    theirs = {(one.heat, one.at): one for one in _segments(below) if one.at}
+def undisturbed(pairs: Sequence[tuple[Segment, Segment]]) -> Sequence[tuple[Segment, Segment]]:
+    """Return the pairs that nothing from outside disturbed; all of them if too few are left."""
+    quiet = [pair for pair in pairs if not any(_disturbed(segment) for segment in pair)]
+    return quiet if len(quiet) >= FEWEST_PAIRS else pairs
+
+
+def pairs_of(
+    above: TargetRecord, below: TargetRecord, *, prefill: bool = False
+) -> list[tuple[Segment, Segment]]:  # fmt: skip
+    """Return the decode segments, or the prefills, of two targets of one race that did the same work side by side."""
+    theirs = {(one.heat, one.at): one for one in _segments(below)}
     return [
         (one, other)
         for one in _segments(above)
-        if one.at and (other := theirs.get((one.heat, one.at))) is not None and other.tokens == one.tokens
+        if (one.at == 0) == prefill
+        and (other := theirs.get((one.heat, one.at))) is not None
+        and other.tokens == one.tokens
     ]
 
 

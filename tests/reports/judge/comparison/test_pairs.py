@@ -8,7 +8,7 @@ import pytest
 
 from profiler.records.target import Segment, Spoiler
 from reports.judge.comparison.comparison import compare
-from reports.judge.comparison.ratio import FEWEST_PAIRS, decode_pairs, ratio_of_medians, ratio_of_pairs
+from reports.judge.comparison.ratio import FEWEST_PAIRS, pairs_of, ratio_of_medians, ratio_of_pairs
 from tests.outcomes import altered
 from tests.reports.bundles import bundle, target
 
@@ -103,7 +103,7 @@ def test_only_segments_that_did_the_same_work_are_pairs():
     mine = (segment(0, 1.0, at=0, tokens=1), segment(0, 2.0), segment(0, 2.0, at=9, tokens=7), segment(1, 2.0))
     theirs = (segment(0, 0.5, at=0, tokens=1), segment(0, 1.0), segment(0, 1.0, at=9, tokens=8))
     one, other = with_segments(one, mine), with_segments(other, theirs)
-    assert [(a.heat, a.at) for a, _ in decode_pairs(one, other)] == [(0, 1)]
+    assert [(a.heat, a.at) for a, _ in pairs_of(one, other)] == [(0, 1)]
 
 
 def test_targets_of_one_run_are_compared_by_pairs_and_those_of_two_runs_are_not():
