@@ -30,6 +30,9 @@ MIN_REPETITIONS = 3
 OVERTIME = 1.5
 """The budget may be exceeded by this factor to reach the repetitions that an interval needs."""
 
+RACE_OVERTIME = 2.0
+"""The same in a race, where the budget of repetitions is a part of the target's."""
+
 MAX_REPETITIONS = 60
 
 
@@ -49,13 +52,15 @@ def measure(
     precision_wanted: float,
     emit: Callable[[Event], None],
     pause: Callable[[], float],
+    overtime: float = OVERTIME,
 ) -> Measured:
     """Run the workload until its decode rate is known within ``precision_wanted``: with one token, its TTFT.
 
     Of a conversation it is the time of the whole.
 
     ``pause`` is called before each counted repetition and after the last: the moment to measure the machine itself. It
-    returns for how many seconds other targets ran meanwhile, which the budget does not count.
+    returns for how many seconds other targets ran meanwhile, which the budget does not count. The budget may be exceeded
+    by the factor ``overtime`` to reach the repetitions that an interval needs.
     """
     prompt = np.asarray(workload.prompt_ids, dtype=np.int64)
     began = time.perf_counter()
@@ -73,7 +78,7 @@ def measure(
         others_s += pause()
         rates.append(_rate(counted[-1]))
         elapsed = time.perf_counter() - began - others_s
-        reason = _stop_reason(rates, elapsed, left_s, precision_wanted)
+        reason = _stop_reason(rates, elapsed, left_s, precision_wanted, overtime)
         emit(Event("measure", _estimate(rates, workload), _time_left(rates, elapsed, left_s, precision_wanted)))
         if reason:
             return Measured((*warmups, *mark_frequency_drift(counted, ended)), steady, reason)
@@ -127,7 +132,7 @@ def _rate(repetition: Repetition) -> float:
     return decode_rate(repetition) or 1e9 / repetition.token_ns[0]
 
 
-def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: float) -> str:
+def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: float, overtime: float) -> str:
     """Return why to stop now, or nothing."""
     width = relative_half_width(rates)
     if width is not None and width <= wanted:
@@ -135,7 +140,7 @@ def _stop_reason(rates: list[float], elapsed_s: float, budget_s: float, wanted: 
     if len(rates) >= MAX_REPETITIONS:
         return f"{MAX_REPETITIONS} repetitions were made"
     typical = elapsed_s / len(rates)
-    limit_s = budget_s * (OVERTIME if len(rates) < MIN_FOR_INTERVAL else 1)
+    limit_s = budget_s * (overtime if len(rates) < MIN_FOR_INTERVAL else 1)
     if len(rates) >= MIN_REPETITIONS and elapsed_s + typical > limit_s:
         return f"the budget ended after {len(rates)} repetitions"
     return ""

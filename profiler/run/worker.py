@@ -148,7 +148,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     from profiler.records.target import EnergyWindow, Segment, WorkerReport, counted
     from profiler.run.energy_windows import make_windows
     from profiler.run.parity import score
-    from profiler.run.repetition import measure
+    from profiler.run.repetition import OVERTIME, RACE_OVERTIME, measure
     from profiler.run.segments import can_segment, run_segments
 
     assert plan.reference_path is not None
@@ -163,7 +163,8 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     prompt = np.asarray(plan.workload.prompt_ids, dtype=np.int64)
     logits = backend.score(prompt, tokens, list(plan.scored_positions))
 
-    done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.send, channel.pause)
+    overtime = RACE_OVERTIME if plan.race else OVERTIME
+    done = measure(backend, plan.workload, plan.budget_s, plan.precision_wanted, channel.send, channel.pause, overtime)
     memory, device_memory = read_memory(), backend.device_memory()
     segments: tuple[Segment, ...] = ()
     if plan.race:
