@@ -59,8 +59,8 @@ def measure(
     Of a conversation it is the time of the whole.
 
     ``pause`` is called before each counted repetition and after the last: the moment to measure the machine itself. It
-    returns for how many seconds other targets ran meanwhile, which the budget does not count. The budget may be exceeded
-    by the factor ``overtime`` to reach the repetitions that an interval needs.
+    returns for how many seconds other targets ran meanwhile, which the budget does not count. ``overtime`` is the
+    factor by which the budget may be exceeded to reach the repetitions that an interval needs.
     """
     prompt = np.asarray(workload.prompt_ids, dtype=np.int64)
     began = time.perf_counter()

@@ -11,8 +11,8 @@ from profiler.metrics.catalogue import METRICS
 from profiler.statistics.medians import median
 from reports.document import notation
 from reports.document.language import Words
-from reports.judge.comparison.comparison import Comparison, Group, Row
-from reports.judge.comparison.ratio import Ratio, ratio_of_medians
+from reports.judge.comparison.comparison import Comparison, Group, Row, speed_ratio
+from reports.judge.comparison.ratio import Ratio
 from reports.judge.comparison.samples import decode_rates_tok_per_s, prompt_rates_tok_per_s, token_times
 
 _SHORTEST_QUARTER = 4
@@ -91,7 +91,8 @@ def speed_title(group: Group, what: str, say: Words) -> str:
     if len(rows) == 1:
         speed = notation.with_unit(median(rates(rows[0])), "tok/s")
         return say(f"title.one.{what}", label=rows[0].label, speed=speed)
-    ratio = ratio_of_medians(rates(rows[0]), rates(rows[1]))
+    first, second = rows[0], rows[1]
+    ratio = speed_ratio(first, second, rates(first), rates(second), prefill=what != "decode")
     pair = {"first": rows[0].label, "second": rows[1].label}
     if ratio.distinguishable is False:
         return say(f"title.apart.{what}", **pair)

@@ -160,9 +160,17 @@ class Group:
             if above.place == below.place:
                 self._ratios[key] = Ratio(1.0, None, (len(samples[0]), len(samples[1])), "the fastest itself")
             else:
-                pairs = pairs_of(above.record, below.record) if above.bundle.path == below.bundle.path else []
-                self._ratios[key] = ratio_of_pairs(pairs) or ratio_of_medians(*samples)
+                self._ratios[key] = speed_ratio(above, below, *samples)
         return self._ratios[key]
+
+
+def speed_ratio(
+    above: Row, below: Row, own: Sequence[float], others: Sequence[float], *, prefill: bool = False
+) -> Ratio:  # fmt: skip
+    """Return how many times as fast ``above`` is: by pairs where both took turns in one run, else by their samples."""
+    together = above.bundle.path == below.bundle.path
+    pairs = pairs_of(above.record, below.record, prefill=prefill) if together else []
+    return ratio_of_pairs(pairs) or ratio_of_medians(own, others)
 
 
 @dataclass(frozen=True, slots=True)
