@@ -85,10 +85,7 @@ def race_environments(
             for number, (session, reference) in enumerate(zip(sessions, references, strict=True), 1)
             for target in request.targets
         ]
-        records = in_turns(racers, segments_s(request, len(racers)))
-        for racer in racers:
-            if racer.name in records:
-                racer.session.keep(records[racer.name])
+        in_turns(racers, segments_s(request, len(racers)))
     except BaseException:
         for session in sessions:
             session.writer.discard()

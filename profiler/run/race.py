@@ -12,12 +12,16 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from backends.common.errors import WorkerError
+
+CAN_STOP = sys.platform == "linux"
+"""Whether a process that stands still can be stopped: only where it also dies with its parent."""
 
 Kind = Literal["alone", "repetition", "segment"]
 """Why a worker waits: to load, warm up or fill an energy window alone; for a repetition; for a segment."""
@@ -160,7 +164,7 @@ class Lane:
             self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self.process is not None:
+        if self.process is not None and (CAN_STOP or number == signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ class Session:
         self.writer = BundleWriter(out, index_of(request))
         self.running = [target for target in request.targets if not is_compiler(target.backend)]
         self.finished: list[TargetRecord] = []
+        self._keeping = threading.Lock()
         self.workers = Workers(request, self.writer.folder, progress, environment)
         self.measuring = Measuring(self.workers, self.running)
 
@@ -128,10 +130,17 @@ class Session:
         reference = self.begin()
         raced = self._race(reference)
         for target in self.request.targets:
-            self.keep(raced.get(target.id) or self._target(target, reference))
+            if target.id not in raced:
+                self.keep(self._target(target, reference))
+        order = [target.id for target in self.request.targets]
+        self.finished.sort(key=lambda record: order.index(record.id))
 
     def keep(self, record: TargetRecord) -> None:
-        """Write a finished target, and what was measured of its device so far."""
+        """Write a finished target, and what was measured of its device so far; threads of a race call it too."""
+        with self._keeping:
+            self._keep(record)
+
+    def _keep(self, record: TargetRecord) -> None:
         device = record.accelerator or CPU
         if (ceilings := self.measuring.ceilings(device)) is not None:
             self.writer.put(ceilings_file(device), ceilings)
@@ -259,7 +268,7 @@ class Racer:
 
 
 def in_turns(racers: Sequence[Racer], seconds: float) -> dict[str, TargetRecord]:
-    """Prepare all racers, then measure them in turns; return their records by name.
+    """Prepare all racers, then measure them in turns; return their records by name, kept by their sessions.
 
     One that cannot be prepared has its record; if fewer than two are left, those have none. Segments take ``seconds``.
     """
@@ -273,6 +282,9 @@ def in_turns(racers: Sequence[Racer], seconds: float) -> dict[str, TargetRecord]
         return racer.session.attempt(racer.target, run)
 
     failed = {racer.name: record for racer in racers if (record := prepare(racer)) is not None}
+    for racer in racers:
+        if racer.name in failed:
+            racer.session.keep(failed[racer.name])
     racers = [racer for racer in racers if racer.name in prepared]
     if len(racers) < 2:
         return failed
@@ -283,9 +295,12 @@ def in_turns(racers: Sequence[Racer], seconds: float) -> dict[str, TargetRecord]
     def run(racer: Racer) -> TargetRecord | None:
         lane, session = lanes[racer.name], racer.session
         try:
-            return session.attempt(
+            record = session.attempt(
                 racer.target, lambda it: session.measure(it, racer.reference, prepared[racer.name], lane)
             )
+            if record is not None:
+                session.keep(record)
+            return record
         finally:
             lane.leave()
 

@@ -6,7 +6,9 @@ of standard input closes, the parent is gone, and so is the worker.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
 import threading
 import time
@@ -26,6 +28,10 @@ from profiler.run.plan import STOP, Edge, Event, Message, Pause, Plan, Refusal, 
 REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
                       "CUDA_DEVICE_ORDER")  # fmt: skip
 """Environment variables that change how fast an engine runs; recorded with every target."""
+
+
+PR_SET_PDEATHSIG = 1
+"""From ``linux/prctl.h``."""
 
 
 class Channel:
@@ -73,8 +79,15 @@ class Channel:
         os._exit(1)
 
 
+def _die_with_parent() -> None:
+    """Let the kernel end this process with the thread that started it: while it is stopped, it cannot end itself."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def main() -> int:
     """Run the plan on standard input; 0 when a result was sent, 1 otherwise."""
+    _die_with_parent()
     channel = Channel()
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
     threading.Thread(target=channel.listen, daemon=True).start()

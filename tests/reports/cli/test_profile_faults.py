@@ -100,11 +100,13 @@ def one_that_appears(find, process):
     return found[0]
 
 
-@pytest.fixture
-def started(environment, small_run, tmp_path):
+@pytest.fixture(params=["one by one"])
+def started(request, environment, small_run, tmp_path):
     """A profile whose second target sleeps while it loads: the process, and everything it has started."""
     pid_file = tmp_path / "pid"
-    targets = ("--target", "test-wrong", "--target", "test-sleepy")
+    targets = ["--target", "test-wrong", "--target", "test-sleepy"]
+    if request.param == "one by one":
+        targets.append("--one-by-one")
     process = subprocess.Popen(
         [*COMMAND, *map(str, small_run), *targets, "--out", str(tmp_path / "out" / "bundle")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -147,6 +149,19 @@ def test_a_killed_parent_leaves_no_process_and_a_readable_bundle_of_what_was_fin
     found = read_bundle(left)
     assert found.index.state == "running"
     assert [record.id for record in found.targets] == ["test-wrong@float32"]
+
+
+@pytest.mark.parametrize("started", ["in turns"], indirect=True)
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+def test_an_ended_race_leaves_no_process_not_even_one_that_stands_still(started, tmp_path, name):
+    process, family = started
+    assert any(one.status() == psutil.STATUS_STOPPED for one in family)
+    process.send_signal(getattr(signal, name))
+    _, err = process.communicate(timeout=30)
+    assert "Traceback" not in err, err
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+    if name == "SIGTERM":
+        assert list((tmp_path / "out").iterdir()) == [], "nothing was finished"
 
 
 def test_two_runs_into_one_folder_at_once_lose_nothing(environment, small_run, tmp_path):
