@@ -44,7 +44,9 @@ def utilisation(figure: Quantity) -> Quantity:
     if lowest <= 1:
         return figure
     between = f" [{100 * figure.ci95[0]:.0f}–{100 * figure.ci95[1]:.0f}]" if figure.ci95 else ""
-    why = f"{100 * figure.value:.0f} %{between} of a ceiling: the ceiling is too low, or a cache held what should be read"
+    why = (
+        f"{100 * figure.value:.0f} %{between} of a ceiling: the ceiling is too low, or a cache held what should be read"
+    )
     return impossible(figure, ABOVE_CEILING, why)
 
 
