@@ -2,8 +2,8 @@
 
 A message is a template of :meth:`str.format`; where a sentence depends on a number, it has the forms ``one`` and
 ``other``, chosen by ``count``. Names, units and identifiers are shown as they were recorded. So are
-reasons, methods and remedies: a language other than English translates those it knows (:mod:`reports.document.recorded`) and marks the
-others as quotations.
+reasons, methods and remedies: a language other than English translates those it knows
+(:mod:`reports.document.recorded`) and marks the others as quotations.
 
 To add a language, name it in :data:`LANGUAGES` and give every message a text in it. :func:`catalogue` says which
 messages a language lacks.
