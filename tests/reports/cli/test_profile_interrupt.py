@@ -17,9 +17,9 @@ pytestmark = pytest.mark.slow
 def interrupt(environment, small_run, tmp_path):
     """Starts a profile, sends SIGINT when the sleepy target loads, and waits for the end."""
 
-    def go(*targets):
+    def go(*targets, options=()):
         pid_file = tmp_path / "pid"
-        words = [word for target in targets for word in ("--target", target)]
+        words = [*options, *(word for target in targets for word in ("--target", target))]
         process = subprocess.Popen(
             [*COMMAND, *map(str, small_run), *words, "--out", str(tmp_path / "out" / "bundle"), "--json"],
             stdout=subprocess.PIPE,
@@ -44,7 +44,7 @@ def interrupt(environment, small_run, tmp_path):
 
 
 def test_finished_targets_are_kept(interrupt, tmp_path):
-    code, _ = interrupt("torch-cpu", "test-sleepy", "onnx-cpu")
+    code, _ = interrupt("torch-cpu", "test-sleepy", "onnx-cpu", options=["--one-by-one"])
     assert code == 130
     bundle = read_bundle(tmp_path / "out" / "bundle")
     assert bundle.index.state == "interrupted"
