@@ -131,7 +131,7 @@ class _Session:
 
         def prepare(target: Target) -> AnyOutcome | None:
             self.progress.begin(target.id, "preparing")
-            prepared[target.id] = self.measuring.prepare(target)
+            prepared[target.id] = self.measuring.prepare(target, reference)
             return None
 
         failed = {target.id: record for target in racers if (record := self._attempt(target, prepare)) is not None}
@@ -213,7 +213,7 @@ class _Session:
                 raise error
             if is_compiler(target.backend):
                 return self._examine(target)
-            return self._measure(target, reference, self.measuring.prepare(target))
+            return self._measure(target, reference, self.measuring.prepare(target, reference))
 
         self.progress.begin(target.id, "starting")
         record = self._attempt(target, run)
