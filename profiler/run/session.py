@@ -275,4 +275,7 @@ def _summary(outcome: AnyOutcome) -> str:
     if parity is None:
         return f"{speed}; nothing was computed"
     verdict = "parity passed" if parity.passed else "NOT COMPARABLE, parity failed"
-    return f"{speed}; {verdict} (top-1 {100 * parity.top1_agreement:.0f} %, KL {parity.kl_mean:.2g})"
+    loss = f"top-1 {100 * parity.top1_agreement:.0f} %, KL {parity.kl_mean:.2g}"
+    if parity.arithmetic is not None:
+        return f"{speed}; {verdict} (arithmetic KL {parity.arithmetic.kl_mean:.2g}; quantisation loss: {loss})"
+    return f"{speed}; {verdict} ({loss})"
