@@ -75,14 +75,24 @@ and 0.37, int4 0.26 and 4.0, float8 (emulated) 0.088 and 2.1."""
 ARITHMETIC: dict[str, ArithmeticLimits] = {
     "int8": ArithmeticLimits(0.75, 0.005, 0.004, 1.2),
     "bfloat16": ArithmeticLimits(0.85, 0.01, 0.01, 1.0),
-    "float8_e4m3fn": ArithmeticLimits(0.3, 0.25, 0.25, 6.0),
+    "float8_e4m3fn": ArithmeticLimits(0.4, 0.09, 0.09, 3.0),
 }
-"""Against the target's own dequantised weights, by the arithmetic of its products. TODO"""
+"""Against the target's own dequantised weights, by the arithmetic of its products.
+
+Healthy engines showed, as mean KL and largest logit error: int8 activations per block of 32 (MatMulNBits at accuracy
+level 4) 0.0006 to 0.0016 and 0.38 on three-layer models, 0.0016 and 0.30 on Qwen3-0.6B; bfloat16 under int4 weights
+0.0002 and 0.09. A column of scales twofold, a LayerNorm for the RMSNorm or a rotary position off by one gave 0.035 to
+0.8, the loss of one cache row in one layer of Qwen3-0.6B 0.007. float8 activations were emulated on the processor:
+0.009 to 0.023 and 1.3, faults above 0.1. On 28 layers they may cost half of the 0.088 that float8 lost in all, as much
+as a LayerNorm does: float8 can still miss that fault in a deep model."""
 
 MIXTURES: dict[str, ArithmeticLimits] = {
     "int8": ArithmeticLimits(0.6, 0.5, 0.015, 8.0),
 }
-"""The same for mixtures whose engine may choose other experts where two are nearly equal. TODO"""
+"""The same for mixtures: where two experts are nearly equal, rounded activations may choose the other one.
+
+On mixtures of eight tiny experts single positions moved the mean KL of healthy engines to 0.2, their median never above
+0.006; every fault brought the median to 0.14 or more."""
 
 
 def scored_positions(output_tokens: int, batch: int) -> tuple[int, ...]:
