@@ -221,6 +221,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
             read_held(plan.held_path),
             backend.arithmetic(plan.precision),
             mixture=plan.model.spec.experts is not None,
+            recurrent=plan.model.spec.delta is not None,
             hidden_reason=plan.hidden_reason,
         ),
         memory=memory,

@@ -41,9 +41,14 @@ class Copy:
         return self.path
 
 
+def mixer(copy: Copy) -> list[str]:
+    """Return the weights of layer 1 that end its mixer."""
+    return copy.names("layers.1.attn.o_proj", "weight") or copy.names("layers.1.linear_attn.out_proj", "weight")
+
+
 def skipped_layer(copy: Copy, prompt: int) -> None:
     """Layer 1 adds nothing to the residual."""
-    for name in (*copy.names("layers.1.attn.o_proj", "weight"), *copy.names("layers.1.mlp.down_proj", "weight"),
+    for name in (*mixer(copy), *copy.names("layers.1.mlp.down_proj", "weight"),
                  *copy.names("layers.1.moe.experts.down_proj")):  # fmt: skip
         if name.endswith(("scales", "MatMul.weight")):
             copy.array(name)[:] = 0
@@ -51,8 +56,8 @@ def skipped_layer(copy: Copy, prompt: int) -> None:
 
 def wrong_scale_column(copy: Copy, prompt: int) -> None:
     """One column of scales, a block of every output of one product, is taken from its neighbour twofold."""
-    scales = copy.array("model.layers.1.attn.o_proj.MatMul.weight_scales")
-    scales[:, 0] *= 2
+    (name,) = (name for name in mixer(copy) if name.endswith("scales"))
+    copy.array(name)[:, 0] *= 2
 
 
 def layer_norm(copy: Copy, prompt: int) -> None:
@@ -96,7 +101,11 @@ FAULTS: dict[str, Callable[[Copy, int], None]] = {
 
 
 def applies(fault: str, spec: Any, precision: str) -> bool:
-    """Return whether a model of ``spec`` can have the fault."""
+    """Return whether a model of ``spec`` can have the fault, and its limits must find it.
+
+    In a hybrid one layer in four rotates, a quarter of each head: rounded activations cost as much as a position.
+    """
     needs = {"dropped_bias": spec.architecture == "qwen2", "swapped_experts": bool(spec.experts),
-             "wrong_scale_column": precision != "float32"}  # fmt: skip
+             "wrong_scale_column": precision != "float32",
+             "rotary_off_by_one": spec.delta is None or precision == "float32"}  # fmt: skip
     return needs.get(fault, True)

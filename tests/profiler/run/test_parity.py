@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from profiler.run.parity import ARITHMETIC, MIXTURES, THRESHOLDS, HeldReference, judge, score, scored_positions
+from profiler.run.parity import (
+    ARITHMETIC,
+    MIXTURES,
+    RECURRENT,
+    RECURRENT_MIXTURES,
+    THRESHOLDS,
+    HeldReference,
+    judge,
+    score,
+    scored_positions,
+)
 
 LOGITS = arrays(np.float32, (1, 3, 7), elements=st.floats(-30, 30, width=32))
 
@@ -194,6 +204,8 @@ def test_weights_that_are_the_models_or_hidden_are_judged_once_and_say_so():
     assert (unknown.weights, unknown.hidden_reason) == ("hidden", "no limits are known for int2 products")
 
 
-@pytest.mark.parametrize("limits", [*ARITHMETIC.values(), *MIXTURES.values()])
+@pytest.mark.parametrize(
+    "limits", [one for table in (ARITHMETIC, MIXTURES, RECURRENT, RECURRENT_MIXTURES) for one in table.values()]
+)
 def test_a_mean_that_passes_may_hide_no_median(limits):
     assert limits.kl_median_max <= limits.kl_mean_max
