@@ -25,6 +25,8 @@ from backends.qwen.model import Model, ModelSpec
 if TYPE_CHECKING:
     import numpy as np
 
+    from backends.qwen.held import HeldWeights
+
 Progress = Callable[[str], None]
 """Report the next part of a long step, in a short text."""
 
@@ -231,6 +233,23 @@ class Backend(ExecutionPath):
     def prepare(cls, execution: Execution, progress: Progress) -> dict[str, Any]:
         """Build what ``load`` needs (an export, a compilation) unless it exists; return a record of what was done."""
         return {}
+
+    @classmethod
+    def held_key(cls, execution: Execution) -> str:
+        """Return what identifies the values of :meth:`held_weights`, after :meth:`prepare`.
+
+        "" where the engine computes with the model's own values, or hides those that it quantised.
+        """
+        return ""
+
+    @classmethod
+    def held_weights(cls, execution: Execution, progress: Progress) -> HeldWeights:
+        """Return the weights in float32 as the engine holds them after its own dequantisation.
+
+        With them, a reference shows the engine's arithmetic apart from what rounding the weights cost. Called only
+        where :meth:`held_key` gives a key.
+        """
+        raise NotImplementedError(cls.name)
 
     def device_memory(self) -> DeviceMemory | None:
         """Return the accelerator's peak memory; None if the model is in the host's memory or there is no figure."""

@@ -21,6 +21,8 @@ from backends.qwen.model import QUANTISATION_BLOCK, ModelSpec
 if TYPE_CHECKING:
     import numpy as np
 
+    from backends.qwen.held import HeldWeights
+
 PROVIDER = "CPUExecutionProvider"
 
 ARITHMETIC = {"float32": "float32", "int8": "int8", "int4": "int8"}
@@ -70,6 +72,22 @@ class OnnxCpu(Backend):
         path, was_cached = exported_graph(execution.model, execution.precision, execution.threads, progress)
         size = sum(file.stat().st_size for file in path.parent.iterdir())
         return {"export": path.parent.name, "export_cached": was_cached, "export_bytes": size}
+
+    @classmethod
+    def held_key(cls, execution: Execution) -> str:
+        """Return the digest of the export, whose quantised weights can be read back."""
+        from backends.onnx_cpu.export import export_key
+
+        return "" if execution.precision == "float32" else export_key(execution.model, execution.precision)
+
+    @classmethod
+    def held_weights(cls, execution: Execution, progress: Progress) -> HeldWeights:
+        """Return the dequantised blocks of MatMulNBits and QMoE."""
+        from backends.onnx_cpu.dequantised import held_weights
+        from backends.onnx_cpu.export import exported_graph
+
+        path, _ = exported_graph(execution.model, execution.precision, execution.threads, progress)
+        return held_weights(execution.model, execution.precision, path)
 
     def load(self, execution: Execution, progress: Progress) -> EngineFacts:
         """Open a session on the cached export and bring every weight into memory."""

@@ -54,6 +54,7 @@ def compute_reference(
     image: Image | None = None,
     keep_bytes: int = KEEP_ALL,
     forced_ids: np.ndarray | None = None,
+    weights: Weights | None = None,
 ) -> Reference:
     """Decode ``[batch, prompt_tokens]`` greedily and keep the logits of ``positions``.
 
@@ -61,11 +62,13 @@ def compute_reference(
     ``keep_bytes`` of weights stay in memory from one token to the next; the others are made again for each, which
     changes no bit of the answer. ``forced_ids``, int64 ``[batch, output_tokens]``, are followed in place of the most
     likely tokens. For another ``device`` than the processor the caller imports the package that adds it to PyTorch.
+    ``weights`` stand in for the model's own, without a picture only; such a reference has no digest of weights.
     """
+    assert image is None or weights is None
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("highest")
     if image is None:
-        network = streamed_qwen(model, device, keep_bytes)
+        network = streamed_qwen(model, device, keep_bytes, weights)
     else:
         network = build_qwen(model, "float32", progress, device, images=True)
     recorder = Recorder(network, len(prompt_ids)) if model.spec.experts else None
@@ -88,7 +91,7 @@ def compute_reference(
             step = chosen[:, None]
             progress(f"token {position + 1} of {output_tokens}")
     routing = recorder.chosen() if recorder else None
-    digest = _digest(model, progress)
+    digest = _digest(model, progress) if weights is None else ""
     return Reference(np.stack(tokens, axis=1), np.stack(scored, axis=1), digest, routing)
 
 

@@ -27,9 +27,11 @@ class Residence:
     made again. The values, and with them the answer, are the same.
     """
 
-    def __init__(self, model: Model, device: str = "cpu", keep_bytes: int = 0, **options: Any) -> None:
+    def __init__(
+        self, model: Model, device: str = "cpu", keep_bytes: int = 0, weights: Weights | None = None, **options: Any
+    ) -> None:
         spec = model.spec
-        self.spec, self.weights, self.device = spec, Weights(model), device
+        self.spec, self.weights, self.device = spec, weights or Weights(model), device
         self.network: Any = empty_qwen(spec, **options)
         if spec.tied_embeddings:
             embedding = self.network.get_submodule(f"{spec.family.language_prefix}embed_tokens")
@@ -90,6 +92,11 @@ class Residence:
     def whole(self, parameter: torch.Tensor) -> nn.Parameter:
         """Return all of a parameter on the device."""
         return nn.Parameter(self.weights.read(self.name(parameter), device=self.device), requires_grad=False)
+
+    def head(self, parameter: torch.Tensor) -> nn.Parameter:
+        """Return all of the output head on the device; ``parameter`` may be the embedding that it is tied to."""
+        name = self.weights.head(self.name(parameter))
+        return nn.Parameter(self.weights.read(name, device=self.device), requires_grad=False)
 
     def swap(self, parameters: Brought) -> Brought:
         """Put parameters in their places by name; return those that were there."""

@@ -15,15 +15,18 @@ from torch import nn
 from backends.qwen.model import Model
 from backends.qwen.residence import Brought, Residence
 from backends.qwen.routers import Replay
+from backends.qwen.weights import Weights
 
 
-def streamed_qwen(model: Model, device: str = "cpu", keep_bytes: int = 0) -> Any:
+def streamed_qwen(
+    model: Model, device: str = "cpu", keep_bytes: int = 0, weights: Weights | None = None
+) -> Any:  # fmt: skip
     """Return transformers' network in float32 that makes its weights while it runs.
 
     ``keep_bytes`` of weights stay in memory once they are made. Routers choose as ``model.routing`` says, if it is
-    given.
+    given. ``weights`` stand in for the model's own.
     """
-    residence = Residence(model, device, keep_bytes, attn_implementation="sdpa")
+    residence = Residence(model, device, keep_bytes, weights, attn_implementation="sdpa")
     network = residence.network
     for number, layer in enumerate(network.get_submodule(f"{model.spec.family.language_prefix}layers")):
         _Layer(residence, number, layer)
@@ -65,7 +68,7 @@ class _Head:
 
     def _enter(self, head: Any, inputs: Any) -> None:
         if head.weight.is_meta:
-            head.weight = self._residence.whole(head.weight)
+            head.weight = self._residence.head(head.weight)
             self._stays = self._residence.keep(4 * head.weight.numel())
 
     def _leave(self, head: Any, inputs: Any, output: Any) -> None:

@@ -39,6 +39,10 @@ class Weights:
         """Return the shape of a weight."""
         return self._weights[name].shape
 
+    def head(self, name: str) -> str:
+        """Return the name of the output head, which the network knows as ``name``."""
+        return name
+
     def write(self, name: str, place: torch.Tensor, first: int = 0) -> None:
         """Write the rows ``first, first + 1, ...`` of a weight into ``place``, on any device, in any float type.
 

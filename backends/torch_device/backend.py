@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from backends.common.errors import UnavailableError
@@ -27,6 +28,7 @@ from backends.torch_device.linears import FORMATS
 if TYPE_CHECKING:
     import numpy as np
 
+    from backends.qwen.held import HeldWeights
     from backends.torch_device.plain import PlainRunner
     from backends.torch_device.runner import Runner
 
@@ -100,6 +102,21 @@ class TorchAccelerator(Backend):
         width = 4 * spec.channel_width + 8 * spec.hidden_size + 4 * spec.attention_width
         logits = 3 * workload.batch * spec.vocab_size
         return weights + cache + element * (at_once * width + logits) + ENGINE_BYTES + CEILING_BYTES
+
+    @classmethod
+    def held_key(cls, execution: Execution) -> str:
+        """Return what torchao's weights depend on, for the families whose linear layers are quantised."""
+        if execution.precision not in FORMATS or execution.model.spec.architecture not in RECORDED:
+            return ""
+        packages = "-".join(version(package) for package in ("torch", "torchao"))
+        return f"torchao-{execution.precision}-{execution.model.digest[:24]}-{packages}"
+
+    @classmethod
+    def held_weights(cls, execution: Execution, progress: Progress) -> HeldWeights:
+        """Return what torchao's formats keep of the linear layers."""
+        from backends.torch_device.dequantised import held_weights
+
+        return held_weights(execution.model, execution.precision)
 
     def load(self, execution: Execution, progress: Progress) -> EngineFacts:
         """Make the weights on the device, choose how to execute a step, and record it where a decoder is written.

@@ -17,7 +17,8 @@ from profiler.records.bundle import CPU
 from profiler.records.ceilings import Ceilings
 from profiler.records.readings import TARGET, WALL, PowerModel, Reading
 from profiler.records.target import Measured, WorkerReport
-from profiler.run.plan import Event
+from profiler.run.held import held_reference
+from profiler.run.plan import HELD, Event
 from profiler.run.race import AnyLane, Lane, NoRace
 from profiler.run.supervisor import PROGRAM, WorkerFailedError, worker_environment
 from profiler.run.together import REPETITIONS_SHARE
@@ -35,6 +36,7 @@ class Measuring:
         self.request, self.progress = workers.request, workers.progress
         self.running = running
         self.probes: dict[str, CeilingProbe | NoProbe] = {}
+        self.held: dict[str, dict[str, str]] = {}
 
     def close(self) -> None:
         """End every probe."""
@@ -66,10 +68,16 @@ class Measuring:
             self.probes[device].choose()
         return self.probes[device]
 
-    def prepare(self, target: Target) -> dict[str, Any]:
-        """Export or compile what the target needs, in a process of its own."""
+    def prepare(self, target: Target, reference: Path) -> dict[str, Any]:
+        """Export or compile what the target needs, and compute the second reference that its parity needs.
+
+        Each is done in a process of its own.
+        """
         plan = self.workers.plan("prepare", **_common(target))
-        return self.workers.run(plan, dict[str, Any], f"{target.id}.prepare", target.id)
+        preparation = self.workers.run(plan, dict[str, Any], f"{target.id}.prepare", target.id)
+        if key := preparation.get(HELD):
+            self.held[target.id] = held_reference(self.workers, target, key, reference)
+        return preparation
 
     def measure(
         self, target: Target, preparation: dict[str, Any], reference: Path, weights_digest: str,
@@ -103,6 +111,7 @@ class Measuring:
                 plan = self.workers.plan(
                     "measure", reference_path=str(reference), energy_window_s=watch.energy_window_s, race=racing,
                     budget_s=self.request.budget_s * (REPETITIONS_SHARE if racing else 1), **_common(target),
+                    **self.held.get(target.id, {}),
                 )  # fmt: skip
                 elsewhere = backend.worker(target.device, PROGRAM)
                 worker = self.workers.run(plan, WorkerReport, target.id, target.id, pause, watch.edge, elsewhere, lane)

@@ -10,7 +10,11 @@ import msgspec
 from backends.contract.workload import Workload
 from backends.qwen.model import Model
 
-Task = Literal["prepare", "reference", "measure", "examine"]
+Task = Literal["prepare", "reference", "held", "measure", "examine"]
+
+
+HELD = "held_weights"
+"""What a preparation calls the key of the weights that the engine will hold, if these can be read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,10 @@ class Plan:
     """One task for one worker process.
 
     ``reference_path`` is the ``.npz`` that the reference task writes and the measure task scores against.
-    ``precision_wanted`` is the relative half-width of the 95 % interval of the median at which repetition stops;
-    ``budget_s`` ends it earlier. ``scored_positions`` are the output positions that parity looks at.
+    ``held_path`` is the ``.npz`` with logits by the engine's own dequantised weights, which the held task writes;
+    ``hidden_reason`` says why there is none, if it failed. ``precision_wanted`` is the relative half-width of the 95 %
+    interval of the median at which repetition stops; ``budget_s`` ends it earlier. ``scored_positions`` are the output
+    positions that parity looks at.
     ``keep_bytes`` of float32 weights stay in memory while the reference runs; the others are made for every token.
     ``energy_window_s`` is how long a stretch of work must be for the parent's meter; None where there is no meter. In a
     ``race`` the worker takes turns with others: after its repetitions it runs segments of decoding.
@@ -35,6 +41,8 @@ class Plan:
     budget_s: float
     precision_wanted: float = 0.02
     reference_path: str | None = None
+    held_path: str | None = None
+    hidden_reason: str = ""
     scored_positions: tuple[int, ...] = ()
     energy_window_s: float | None = None
     race: bool = False

@@ -206,7 +206,7 @@ class Session:
                 raise error
             if is_compiler(target.backend):
                 return self._examine(target)
-            return self.measure(target, reference, self.measuring.prepare(target))
+            return self.measure(target, reference, self.measuring.prepare(target, reference))
 
         self.progress.begin(target.id, "starting")
         record = self.attempt(target, run)
@@ -277,7 +277,7 @@ def in_turns(racers: Sequence[Racer], seconds: float) -> dict[str, TargetRecord]
     def prepare(racer: Racer) -> TargetRecord | None:
         def run(target: Target) -> None:
             racer.session.progress.begin(racer.name, "preparing")
-            prepared[racer.name] = racer.session.measuring.prepare(target)
+            prepared[racer.name] = racer.session.measuring.prepare(target, racer.reference)
 
         return racer.session.attempt(racer.target, run)
 
@@ -328,4 +328,7 @@ def _summary(outcome: AnyOutcome) -> str:
     if parity is None:
         return f"{speed}; nothing was computed"
     verdict = "parity passed" if parity.passed else "NOT COMPARABLE, parity failed"
-    return f"{speed}; {verdict} (top-1 {100 * parity.top1_agreement:.0f} %, KL {parity.kl_mean:.2g})"
+    loss = f"top-1 {100 * parity.top1_agreement:.0f} %, KL {parity.kl_mean:.2g}"
+    if parity.arithmetic is not None:
+        return f"{speed}; {verdict} (arithmetic KL {parity.arithmetic.kl_mean:.2g}; quantisation loss: {loss})"
+    return f"{speed}; {verdict} ({loss})"

@@ -23,7 +23,7 @@ import msgspec
 from backends.common.errors import ChipassayError, in_one_line
 from backends.contract.backend import Execution
 from profiler.records.bundle import CPU
-from profiler.run.plan import STOP, Edge, Event, Message, Pause, Plan, Refusal, Result, Turn
+from profiler.run.plan import HELD, STOP, Edge, Event, Message, Pause, Plan, Refusal, Result, Turn
 
 REPORTED_VARIABLES = ("GLIBC_TUNABLES", "THP_MEM_ALLOC_ENABLE", "OMP_NUM_THREADS", "LD_PRELOAD", "CUDA_VISIBLE_DEVICES",
                       "CUDA_DEVICE_ORDER")  # fmt: skip
@@ -115,7 +115,11 @@ def main() -> int:
 def _prepare(plan: Plan, channel: Channel) -> dict[str, Any]:
     from backends.contract.registry import load_running
 
-    return load_running(plan.backend).prepare(_execution(plan), lambda text: channel.send(Event("prepare", text)))
+    backend, execution = load_running(plan.backend), _execution(plan)
+    done = backend.prepare(execution, lambda text: channel.send(Event("prepare", text)))
+    # A picture needs the tower, which a reference keeps in memory with weights of the model's own.
+    key = "" if plan.workload.image else backend.held_key(execution)
+    return {**done, HELD: key} if key else done
 
 
 def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
@@ -152,6 +156,31 @@ def _reference(plan: Plan, channel: Channel) -> dict[str, Any]:
     return {"engine": engine, "weights_digest": reference.weights_digest}
 
 
+def _held(plan: Plan, channel: Channel) -> dict[str, Any]:
+    """Follow the reference's tokens with the weights that the engine holds."""
+    import numpy as np
+
+    from backends.contract.registry import load_running
+    from backends.qwen.reference import compute_reference
+
+    def say(text: str) -> None:
+        channel.send(Event("held", text))
+
+    assert plan.reference_path is not None and plan.held_path is not None
+    weights = load_running(plan.backend).held_weights(_execution(plan), say)
+    say("weights against the model's")
+    error = weights.error()
+    with np.load(plan.reference_path) as reference:
+        tokens = reference["tokens"]
+    reference = compute_reference(
+        plan.model, plan.workload.prompt_ids, plan.scored_positions[-1] + 1, plan.scored_positions, plan.threads, say,
+        keep_bytes=plan.keep_bytes, forced_ids=tokens, weights=weights,
+    )  # fmt: skip
+    with Path(plan.held_path).open("wb") as handle:
+        np.savez(handle, logits=reference.logits, weight_error=error, weight_error_max=weights.form.error_max)
+    return {"weight_error": error}
+
+
 def _measure(plan: Plan, channel: Channel) -> Any:
     import numpy as np
 
@@ -160,7 +189,7 @@ def _measure(plan: Plan, channel: Channel) -> Any:
     from profiler.inventory import take_inventory
     from profiler.records.target import EnergyWindow, Segment, WorkerReport, counted
     from profiler.run.energy_windows import make_windows
-    from profiler.run.parity import score
+    from profiler.run.parity import judge, read_held, score
     from profiler.run.repetition import OVERTIME, RACE_OVERTIME, measure
     from profiler.run.segments import can_segment, run_segments
 
@@ -197,8 +226,17 @@ def _measure(plan: Plan, channel: Channel) -> Any:
         repetitions=done.repetitions,
         warmup_steady=done.warmup_steady,
         stop_reason=done.stop_reason,
-        parity=score(
-            logits, expected, plan.precision, counted(done.repetitions)[0].token_ids[0], tuple(tokens[0].tolist())
+        parity=judge(
+            score(
+                logits, expected, plan.precision, counted(done.repetitions)[0].token_ids[0], tuple(tokens[0].tolist())
+            ),
+            logits,
+            plan.precision,
+            read_held(plan.held_path),
+            backend.arithmetic(plan.precision),
+            mixture=plan.model.spec.experts is not None,
+            recurrent=plan.model.spec.delta is not None,
+            hidden_reason=plan.hidden_reason,
         ),
         memory=memory,
         packages=_packages(),
@@ -257,6 +295,7 @@ def _packages() -> dict[str, str]:
 TASKS: dict[str, Callable[[Plan, Channel], Any]] = {
     "prepare": _prepare,
     "reference": _reference,
+    "held": _held,
     "measure": _measure,
     "examine": _examine,
 }

@@ -27,7 +27,7 @@ def patience_s(plan: Plan) -> float:
     spec, tokens = plan.model.spec, plan.workload.output_tokens
     if plan.task == "prepare":
         return spec.language_parameters / EXPORT_RATE
-    if plan.task == "reference":
+    if plan.task in ("reference", "held"):
         return (2 * spec.language_parameters + tokens * spec.active_parameters()) / MAKING_RATE
     return 0.0
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from profiler.metrics.catalogue import COMMON
 from profiler.records.quantity import Quantity
+from profiler.records.target import ParityScore
 from reports.judge.comparison.comparison import Row
 from reports.judge.dependence import Study
 from reports.judge.judgement import Judgement
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "machine", "model", "workload", "target", "status", "metric", "value", "unit", "grade", "n", "ci95_low",
     "ci95_high", "method", "bundle", "model_digest", "workload_digest", "processor", "export_label", "restricted",
-    "raw",
+    "raw", "parity", "parity_weights", "arithmetic_top1", "arithmetic_kl", "model_top1", "model_kl",
 )  # fmt: skip
 _RESTRICTED = {True: "yes", False: "no", None: "indeterminate"}
 
@@ -42,11 +43,23 @@ def report_frame(judgement: Judgement) -> pd.DataFrame:
                     row.machine, group.model.spec.name, group.workload.name, row.record.id, row.record.status, name,
                     figure.value, figure.unit, figure.grade, figure.n, low, high, figure.method, row.bundle.path.name,
                     row.record.model_digest, row.record.workload_digest, row.chip.name if row.chip else None,
-                    found.label, _RESTRICTED[found.restricted], figure.raw,
+                    found.label, _RESTRICTED[found.restricted], figure.raw, *_parity(row.record.parity),
                 ))  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    numbers = dict.fromkeys(("value", "raw", "ci95_low", "ci95_high"), "float64")
+    numbers = dict.fromkeys(("value", "raw", "ci95_low", "ci95_high", *COLUMNS[-4:]), "float64")
     return frame.astype({**numbers, "n": "int64"})
+
+
+def _parity(score: ParityScore | None) -> tuple[str | float | None, ...]:
+    """Return the verdict, what the weights were to it, and both comparisons: top-1 agreement and mean KL in nats.
+
+    The arithmetic is compared with the engine's own dequantised weights, or those of the model if these are the same.
+    """
+    if score is None:
+        return (None,) * 6
+    alone = score if score.weights == "same" else score.arithmetic
+    apart = (alone.top1_agreement, alone.kl_mean) if alone else (None, None)
+    return "passed" if score.passed else "failed", score.weights or None, *apart, score.top1_agreement, score.kl_mean
 
 
 def figures(row: Row, study: Study) -> Iterator[tuple[str, Quantity]]:

@@ -16,7 +16,7 @@ from msgspec import to_builtins
 from profiler.metrics.catalogue import COMMON, METRICS
 from profiler.records.bundle import Bundle, target_file
 from profiler.records.index import WorkloadRecord
-from profiler.records.target import ParityScore
+from profiler.records.target import ArithmeticScore, ParityScore
 from reports.document import notation
 from reports.document.language import ENGLISH
 from reports.document.sections.brief import brief
@@ -185,7 +185,20 @@ def _parity(score: ParityScore, row: Row) -> dict[str, Any]:
         "positions": score.positions,
         "greedy_prefix_tokens": score.greedy_prefix_tokens,
         "thresholds": score.thresholds,
+        "weights": score.weights,
+        "hidden_reason": score.hidden_reason,
+        "arithmetic": _arithmetic(score.arithmetic) if score.arithmetic else None,
         "simulated_scope": row.compiled.parity_scope if row.modelled else None,
+    }
+
+
+def _arithmetic(score: ArithmeticScore) -> dict[str, Any]:
+    figures = {name: getattr(score, name) for name in ("kl_mean", "kl_median", "max_abs_logit_error", "weight_error")}
+    return {
+        "top1_agreement": score.top1_agreement,
+        **{name: value if value < notation.NOT_FINITE else None for name, value in figures.items()},
+        "passed": score.passed,
+        "thresholds": score.thresholds,
     }
 
 

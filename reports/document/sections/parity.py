@@ -42,6 +42,7 @@ def parity(view: GroupView, say: Words) -> Section | None:
         Paragraph(say("page.parity_intro"), formats=HTML),
         Table(say("page.parity"), Column(say("page.target")), columns, (Body(tuple(lines)),), kind=""),
         Several(tuple(scopes), MOST_LISTED),
+        Several(tuple(Paragraph(text) for row in group.rows for text in judgements(row, say)), MOST_LISTED),
     ]
     shown = [row for row in group.rows if row.record.status == "not_comparable" and not row.modelled]
     for row in (*shown[:MOST_READINGS], *group.modelled[:MOST_READINGS]):
@@ -60,6 +61,25 @@ def parity_verdict(score: ParityScore | None, say: Words, *, simulated: bool = F
     result = "passed" if score.passed else "failed"
     text = say(f"parity.simulated.{result}" if simulated else f"parity.{result}")
     return Cell(text, tone="good" if score.passed else "bad")
+
+
+def judgements(row: Row, say: Words) -> list[str]:
+    """Return what of a target with quantised weights was judged, and by which limits; nothing of the others."""
+    score = row.record.parity
+    if score is None or row.modelled:
+        return []
+    if score.arithmetic is None:
+        reason = say("parity.hidden_because", reason=say.quoted(score.hidden_reason)) if score.hidden_reason else ""
+        return [say("parity.hidden", label=row.label, reason=reason)] if score.weights == "hidden" else []
+    alone, limits = score.arithmetic, score.arithmetic.thresholds
+    return [say(
+        "parity.apart", label=row.label, verdict=say("parity.passed" if alone.passed else "parity.failed"),
+        top1=notation.percent(alone.top1_agreement), kl=_reading(alone.kl_mean, limits.get("kl_mean_max"), say),
+        median=_reading(alone.kl_median, limits.get("kl_median_max"), say),
+        error=_reading(alone.max_abs_logit_error, limits.get("max_abs_logit_error_max"), say),
+        weights=_reading(alone.weight_error, limits.get("weight_error_max"), say),
+        loss_top1=notation.percent(score.top1_agreement), loss_kl=_reading(score.kl_mean, None, say),
+    )]  # fmt: skip
 
 
 def parity_scope(row: Row, say: Words) -> str:

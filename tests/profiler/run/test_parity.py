@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from profiler.run.parity import THRESHOLDS, score, scored_positions
+from profiler.run.parity import (
+    ARITHMETIC,
+    MIXTURES,
+    RECURRENT,
+    RECURRENT_MIXTURES,
+    THRESHOLDS,
+    HeldReference,
+    judge,
+    score,
+    scored_positions,
+)
 
 LOGITS = arrays(np.float32, (1, 3, 7), elements=st.floats(-30, 30, width=32))
 
@@ -138,3 +148,64 @@ def test_a_failed_score_says_which_limits_it_missed_and_a_passed_one_nothing():
     swapped = parity(np.roll(reference, 1, axis=-1), reference).shortfall
     for part in ("top-1 agreement 0.00 is below", "nats is above", "off by 9"):
         assert part in swapped
+
+
+def judged(logits, model, own, precision="int4", arithmetic="int8", error=0.1, **options):
+    logits, model, own = (np.asarray(one, np.float32) for one in (logits, model, own))
+    held = HeldReference(own, error, 0.3)
+    return judge(score(logits, model, precision, (), ()), logits, precision, held, arithmetic, **options)
+
+
+def peaked(winner, positions=8):
+    logits = np.zeros((1, positions, 5), np.float32)
+    logits[..., winner] = 6
+    return logits
+
+
+def test_arithmetic_alone_decides_where_weights_can_be_read_back():
+    lossy = judged(peaked(1), model=peaked(2), own=peaked(1))
+    assert (lossy.passed, lossy.weights, lossy.top1_agreement, lossy.thresholds) == (True, "dequantised", 0, {})
+    faulty = judged(peaked(2), model=peaked(2), own=peaked(1))
+    assert (faulty.passed, faulty.top1_agreement, faulty.arithmetic.top1_agreement) == (False, 1, 0)
+    assert faulty.shortfall == faulty.arithmetic.shortfall and "top-1 agreement 0.00" in faulty.shortfall
+
+
+@pytest.mark.parametrize(("error", "passes"), [(0.3, True), (0.31, False), (math.inf, False)])
+def test_weights_that_rounding_does_not_explain_fail(error, passes):
+    result = judged(peaked(1), peaked(1), peaked(1), error=error)
+    assert result.passed is passes
+    assert math.isfinite(result.arithmetic.weight_error)
+    assert result.shortfall.startswith("" if passes else "weights are off by")
+
+
+def test_one_position_of_another_expert_is_left_to_a_mixture_only():
+    own = peaked(1, 16)
+    logits = own.copy()
+    logits[0, 3] = [6, 4, 0, 0, 0]
+    assert not judged(logits, own, own).passed
+    assert judged(logits, own, own, mixture=True).passed
+    logits[0, 4:] = [6, 4, 0, 0, 0]
+    assert not judged(logits, own, own, mixture=True).passed
+
+
+def test_a_logit_that_is_no_number_fails_the_arithmetic():
+    logits = peaked(1)
+    logits[0, 0, 0] = math.nan
+    assert not judged(logits, peaked(1), peaked(1), mixture=True).passed
+
+
+def test_weights_that_are_the_models_or_hidden_are_judged_once_and_say_so():
+    loss = score(peaked(1), peaked(1), "float32", (), ())
+    assert judge(loss, peaked(1), "float32", None, "float32").weights == "same"
+    hidden = judge(score(peaked(1), peaked(1), "int4", (), ()), peaked(1), "int4", None, "int8", hidden_reason="why")
+    assert (hidden.weights, hidden.arithmetic, hidden.hidden_reason) == ("hidden", None, "why")
+    assert hidden.passed and hidden.thresholds["kl_mean_max"] == THRESHOLDS["int4"].kl_mean_max
+    unknown = judged(peaked(1), peaked(1), peaked(1), arithmetic="int2")
+    assert (unknown.weights, unknown.hidden_reason) == ("hidden", "no limits are known for int2 products")
+
+
+@pytest.mark.parametrize(
+    "limits", [one for table in (ARITHMETIC, MIXTURES, RECURRENT, RECURRENT_MIXTURES) for one in table.values()]
+)
+def test_a_mean_that_passes_may_hide_no_median(limits):
+    assert limits.kl_median_max <= limits.kl_mean_max
