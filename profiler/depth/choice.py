@@ -69,7 +69,11 @@ def choose_depths(request: Request) -> Depths:
     if not able:
         first = next(found for found in hindrances.values() if found is not None)
         if isinstance(first, MemoryFitError):
-            first.args = (f"{first}; --layers auto needs one period of {spec.name}, {head + period} layers, in memory",)
+            why = str(first).rpartition("; ")[0]  # its advice names --layers
+            raise MemoryFitError(
+                f"--layers auto needs one period of {spec.name} in memory, {head + period} layers, and {why}; use a "
+                "smaller model, another --dtype, or a shorter workload"
+            )
         raise first
 
     def fits(count: int) -> bool:

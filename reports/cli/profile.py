@@ -39,7 +39,12 @@ class _Layers(click.IntRange):
         super().__init__(min=1)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return AUTO if value == AUTO else super().convert(value, param, ctx)
+        if value == AUTO:
+            return AUTO
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither a number of layers nor {AUTO!r}", param, ctx)
 
 
 @click.command(short_help="Run a workload on targets, write a bundle, compare.")
