@@ -52,7 +52,9 @@ def test_depths_are_those_that_fit(monkeypatch, name, free_gb, expected):
 
 def test_one_period_that_does_not_fit_is_one_line(monkeypatch):
     monkeypatch.setattr(requests, "available_bytes", lambda: 4 * 10**9)
-    with pytest.raises(MemoryFitError, match=r"one period of qwen3\.5-35b-a3b in memory, 4 layers.*4\.0 GB are free; use a") as error:
+    with pytest.raises(
+        MemoryFitError, match=r"one period of qwen3\.5-35b-a3b in memory, 4 layers.*4\.0 GB are free; u"
+    ) as error:
         choose_depths(request_of("qwen3.5-35b-a3b"))
     assert "\n" not in str(error.value)
 
