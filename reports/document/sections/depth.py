@@ -24,6 +24,9 @@ from reports.document.sections.mixture import parameters_text
 from reports.document.sections.parity import parity_verdict
 from reports.judge.comparison.comparison import Group, Row
 
+LARGEST_MISS = 0.1
+"""How far from the third depth a line may be, as a part, before the reader is warned."""
+
 
 def depth(view: GroupView, say: Words) -> Section | None:
     """Return the depths of all such targets, and a table of each; None if every target ran whole.
@@ -46,8 +49,18 @@ def depth(view: GroupView, say: Words) -> Section | None:
         blocks += only_in(FILES, _figures(caption, extended, say, how=True))
         blocks += only_in(TERMINAL, _figures(caption, extended, say, how=False), Items(_methods(extended, say)))
         blocks += only_in(FILES, Items(_missing(extended, say)))
+        blocks += _bent(row.label, extended, say)
     blocks.append(Paragraph(say("depth.note"), "note"))
     return Section("depth", say("depth.head"), tuple(blocks), beside=True, formats=EVERY_FORMAT)
+
+
+def _bent(label: str, extended: Extended, say: Words) -> list[Block]:
+    """Return a warning where the line missed the third depth by more than a line may."""
+    times = [extended.lines[name].check_off for name in ("ttft", "decode_step") if name in extended.lines]
+    worst = max((abs(off) for off in times if off is not None), default=0.0)
+    if worst <= LARGEST_MISS:
+        return []
+    return [Paragraph(say("depth.bent", label=label, off=f"{100 * worst:.0f} %"), "warning")]
 
 
 def _depths(group: Group, found: list[tuple[Row, Extended]], say: Words) -> Grid:

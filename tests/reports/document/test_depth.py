@@ -29,12 +29,17 @@ from tests.reports.bundles import OUTPUT_TOKENS, PROMPT_TOKENS, QWEN3_06B, bundl
 DEPTHS = Depths((1, 9), 14)
 
 
-def sampled_target(*, passed: bool = True):
-    """A target whose TTFT is 0.2 s and 0.04 s a layer, and whose step takes 20 ms and 5 ms a layer."""
+def sampled_target(*, passed: bool = True, slow: float = 1.0):
+    """A target whose TTFT is 0.2 s and 0.04 s a layer, and whose step takes 20 ms and 5 ms a layer.
+
+    The third depth took ``slow`` times as long.
+    """
     samples, depths = {}, []
     for at, layers in enumerate(DEPTHS.all):
         spec = QWEN3_06B.with_layers(layers)
-        record = target("torch-cpu", "float32", 0.2 + 0.04 * layers, 0.02 + 0.005 * layers, seed=at, passed=passed)
+        pace = slow if layers == DEPTHS.check else 1.0
+        times = (pace * (0.2 + 0.04 * layers), pace * (0.02 + 0.005 * layers))
+        record = target("torch-cpu", "float32", *times, seed=at, passed=passed)
         context = Context(spec, PROMPT_TOKENS, "float32", ceilings())
         samples[layers] = Sample(layers, record.measured, context)
         use = "check" if layers == DEPTHS.check else "line"
@@ -122,3 +127,10 @@ def test_a_depth_that_fails_parity_makes_it_not_comparable():
     assert depths.rows[0][-1] == ENGLISH("parity.failed")
     for text in (render_html(judge(both)), shown.terminal(both)):
         assert "torch-cpu@float32" in text
+
+
+def test_a_line_that_misses_the_third_depth_is_a_warning(comparison):
+    assert shown.notes(shown.section(comparison, "depth"), "warning") == []
+    bent = compare([bundle(targets=(sampled_target(slow=1.5),))])
+    (warning,) = shown.notes(shown.section(bent, "depth"), "warning")
+    assert "33 %" in warning or "34 %" in warning
