@@ -114,7 +114,7 @@ def shortage(target: Target, request: Request) -> MemoryFitError | None:
     free_there = backend.free_memory_bytes(target.device)
     needed = backend.memory_needed_bytes(spec, target.precision, request.workload)
     weights = f"{spec.weight_bytes(target.precision) / 1e9:.1f} GB of {target.precision} weights"
-    advice = "use a smaller model, a shorter workload, or --layers"
+    advice = "use a smaller model, a shorter workload, or --layers auto"
     if accelerator and free_there is not None and needed > free_there:
         return MemoryFitError(
             f"{spec.name} does not fit: {target.id} needs about {needed / 1e9:.1f} GB of {accelerator}'s memory "
