@@ -40,7 +40,7 @@ def pattern(spec: ModelSpec) -> tuple[int, int]:
         first = max(breaks, default=0)
         return first + (len(layers) - first) % period
 
-    period = min(range(1, min(_LONGEST_PERIOD, len(layers)) + 1), key=lambda size: (head(size) + size, size))
+    period = min(range(1, min(_LONGEST_PERIOD, len(layers)) + 1), key=lambda size: (head(size) + size, head(size)))
     return head(period), period
 
 

@@ -39,7 +39,7 @@ def run_sampled(request: Request, out: Path, progress: Progress) -> Outcome:
 
     Raises:
         ChipassayError: Before anything is loaded, if no depth can be measured here (see :func:`choose_depths`); or
-            when no depth gave anything.
+            when a depth that the line needs gave nothing at all.
     """
     depths = choose_depths(request)
     writer = BundleWriter(out, index_of(request))
@@ -78,6 +78,9 @@ def _sample(request: Request, depths: Depths, writer: BundleWriter, progress: Pr
         except (ChipassayError, KeyboardInterrupt) as error:
             found.interrupted = isinstance(error, KeyboardInterrupt)
             found.failures[depth] = ENDED if found.interrupted else str(error)
+            progress.done(f"{depth} of {layers} layers: {found.failures[depth]}", "depth")
+            if not found.interrupted and depth in depths.line:
+                raise  # there is no line without it
             last = error
             continue
         found.interrupted = outcome.interrupted

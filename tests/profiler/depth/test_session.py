@@ -6,14 +6,17 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from backends.common.errors import StorageError
 from backends.contract.registry import parse_target
 from backends.qwen.synthetic import synthetic_model
 from profiler.depth import choice
+from profiler.depth.choice import pattern
 from profiler.depth.session import run_sampled
 from profiler.records.bundle import read_bundle
 from profiler.run import session
 from profiler.run.progress import Progress
 from profiler.run.request import Request
+from tests.backends.qwen.families import TINY
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +62,27 @@ def test_extended_figures_follow_from_the_samples(bundle):
     ends = [one.figures["peak_memory"].value for one in (first, second)]
     assert figure.value == pytest.approx(ends[0] + (ends[1] - ends[0]) / 2 * 7) or figure.value is None
     assert record.metrics["energy_per_output_token"].value is None
+
+
+@pytest.mark.parametrize("family", ["qwen3_moe", "qwen3_5"])
+def test_the_ends_alone_are_a_depth(asked, tmp_path, monkeypatch, family):
+    monkeypatch.setattr(choice, "LARGEST_SHARE", 8)
+    model = synthetic_model(replace(TINY[family], layers=4 * TINY[family].full_every))
+    outcome = sampled(replace(asked, model=model), tmp_path / "bundle")
+    (record,) = outcome.records
+    assert [one.layers for one in record.extended.depths] == [0, pattern(model.spec)[1]]
+    assert record.status == "sampled" and record.metrics["peak_memory"].value > 0
+    assert all(one.figures["ttft"].value > 0 and one.parity.passed for one in record.extended.depths)
+
+
+def test_a_depth_of_the_line_that_fails_ends_the_run(asked, tmp_path, monkeypatch):
+    def fail(request, out, progress):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr("profiler.depth.session.run_session", fail)
+    with pytest.raises(StorageError, match="the disk is full"):
+        sampled(asked, tmp_path / "bundle")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_interrupt_keeps_the_depths_that_are_done(asked, tmp_path, monkeypatch):
