@@ -11,7 +11,7 @@ SOURCES := backends profiler reports tests docs
 PARALLEL := -n 3 --dist worksteal
 TOOLCHAINS ?= tpu-mlir nncase onnxruntime-cann
 
-.PHONY: help install assay toolchains test test-quick lint docs bench gpu-check clean
+.PHONY: help install assay toolchains test test-quick lint docs bench depth-check gpu-check clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ docs: $(INSTALLED)  ## build the documentation into build/docs; a broken link or
 bench: $(INSTALLED)  ## compare speed with peers, interleaved, beside the measured ceiling
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[peers]'
 	$(BIN)/python -m tests.benchmarks.peers
+
+depth-check: $(INSTALLED)  ## compare figures extended from sampled depths with those of the whole model
+	$(BIN)/python -m tests.benchmarks.depths
 
 gpu-check: $(INSTALLED)  ## prove parity, telemetry and speed on an NVIDIA GPU
 	$(BIN)/python -m tests.benchmarks.gpu_check

@@ -16,6 +16,7 @@ import torch
 from backends.qwen.images import Image
 from backends.qwen.model import Model
 from backends.qwen.routers import Recorder
+from backends.qwen.routing import sparse_layers
 from backends.qwen.streamed import streamed_qwen
 from backends.qwen.torch_images import image_arguments
 from backends.qwen.torch_model import build_qwen
@@ -71,7 +72,7 @@ def compute_reference(
         network = streamed_qwen(model, device, keep_bytes, weights)
     else:
         network = build_qwen(model, "float32", progress, device, images=True)
-    recorder = Recorder(network, len(prompt_ids)) if model.spec.experts else None
+    recorder = Recorder(network, len(prompt_ids)) if sparse_layers(model.spec) else None
     prompt = torch.tensor(prompt_ids, dtype=torch.int64, device=device)
     wanted = set(positions)
     tokens: list[np.ndarray] = []

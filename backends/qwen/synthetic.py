@@ -91,7 +91,7 @@ def _matrix_std(spec: ModelSpec, name: str) -> float:  # noqa: PLR0911 - one cas
     hidden = spec.hidden_size
     embedding_std = _LOGIT_STD / math.sqrt(hidden)
     # Twice, because both an attention's average and a gated product lose about half of their input's scale.
-    out_std = 2 * embedding_std * math.sqrt(_BLOCK_VARIANCE / (2 * spec.layers))
+    out_std = 2 * embedding_std * math.sqrt(_BLOCK_VARIANCE / (2 * max(1, spec.layers)))
     if name.endswith(("embed_tokens.weight", "lm_head.weight", "ngram_embedding.weight")):
         return embedding_std
     if name.endswith("bias"):

@@ -29,10 +29,11 @@ from profiler.records.readings import (
 
 RECORD_SCHEMA = "chipassay.record/2"
 
-Status = Literal["ok", "modelled", "not_comparable", "failed", "unavailable"]
-"""``modelled``: the chip is not here, and its vendor's compiler and simulator were asked instead; it takes no part in
-conclusions about what was measured. ``not_comparable``: it ran, or was simulated, but differs too much from the
-reference, so it takes no part in any."""
+Status = Literal["ok", "sampled", "modelled", "not_comparable", "failed", "unavailable"]
+"""``sampled``: it ran at some depths of the model, and its figures are extended to the whole depth; it takes no part in
+conclusions about what ran whole. ``modelled``: the chip is not here, and its vendor's compiler and simulator were asked
+instead; it takes no part in conclusions about what was measured. ``not_comparable``: it ran, or was simulated, but
+differs too much from the reference, so it takes no part in any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +359,50 @@ class Examined(Outcome, frozen=True, tag="examined"):
     metrics: dict[str, Quantity] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A target measured at ``layers`` of a model's layers.
+
+    ``use`` says whether the extension goes through it, or is checked by it. ``record`` is the target's file at that
+    depth, from the folder of the bundle. ``failure`` says why there are no ``figures``.
+    """
+
+    layers: int
+    use: Literal["line", "check"]
+    figures: dict[str, Quantity]
+    record: str
+    parity: ParityScore | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A figure as a line in depth: ``at_none`` is what is left without layers, ``per_layer`` what each layer adds.
+
+    ``check_off`` is how far the line was from the third depth, as a part of what was measured there; None without one.
+    """
+
+    at_none: float
+    per_layer: float
+    check_off: float | None = None
+
+
+class Extended(Outcome, frozen=True, tag="extended"):
+    """The target ran at some depths; ``metrics`` are extended to all ``layers``, by ``lines`` where they are linear."""
+
+    word: ClassVar[Status] = "sampled"
+    layers: int
+    depths: tuple[Depth, ...]
+    metrics: dict[str, Quantity] = {}
+    lines: dict[str, Line] = {}
+
+    @property
+    def parity(self) -> ParityScore | None:
+        """Return the score of the deepest sample, or of the deepest that did not pass: none speaks of the whole."""
+        scores = [depth.parity for depth in sorted(self.depths, key=lambda one: -one.layers) if depth.parity]
+        return next((score for score in scores if not score.passed), scores[0] if scores else None)
+
+
 class Failed(Outcome, frozen=True, tag="failed"):
     """The target broke."""
 
@@ -378,7 +423,7 @@ class Unavailable(Outcome, frozen=True, tag="unavailable"):
         return Failure(self.reason, self.remedy)
 
 
-AnyOutcome = Measured | Examined | Failed | Unavailable
+AnyOutcome = Measured | Extended | Examined | Failed | Unavailable
 """Every outcome a record may have; another is one more class here."""
 
 
@@ -440,6 +485,11 @@ class TargetRecord:
     def worker(self) -> WorkerReport | None:
         """Return the report of the worker if the target ran here."""
         return self.measured.worker if self.measured else None
+
+    @property
+    def extended(self) -> Extended | None:
+        """Return the outcome if the target ran at some depths only."""
+        return self.outcome if isinstance(self.outcome, Extended) else None
 
     @property
     def examined(self) -> ExamineReport | None:

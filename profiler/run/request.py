@@ -70,7 +70,7 @@ def hindrance(target: Target, request: Request) -> UnavailableError | None:
         return UnavailableError(f"{target.id} is unavailable: {here.reason}; {here.remedy}")
     if refusal := backend.refuses(target.device, target.precision):
         return UnavailableError(f"{target.id} is unavailable: {refusal}")
-    return _shortage(target, request)
+    return shortage(target, request)
 
 
 def _lacks(target: Target, model: Model) -> str:
@@ -107,14 +107,14 @@ def _beyond(target: Target, workload: Workload) -> str:
     return ""
 
 
-def _shortage(target: Target, request: Request) -> MemoryFitError | None:
+def shortage(target: Target, request: Request) -> MemoryFitError | None:
     """Return an error with the figures if the target, or the reference it is compared with, does not fit a memory."""
     backend, spec = load_backend(target.backend), request.model.spec
     accelerator = backend.accelerator(target.device)
     free_there = backend.free_memory_bytes(target.device)
     needed = backend.memory_needed_bytes(spec, target.precision, request.workload)
     weights = f"{spec.weight_bytes(target.precision) / 1e9:.1f} GB of {target.precision} weights"
-    advice = "use a smaller model, a shorter workload, or --layers"
+    advice = "use a smaller model, a shorter workload, or --layers auto"
     if accelerator and free_there is not None and needed > free_there:
         return MemoryFitError(
             f"{spec.name} does not fit: {target.id} needs about {needed / 1e9:.1f} GB of {accelerator}'s memory "

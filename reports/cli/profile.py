@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from reports.judge.judgement import Judgement
 
 DEFAULT_TARGETS = ("torch-cpu", "onnx-cpu")
+AUTO = "auto"
+"""What ``--layers`` says to have the depths chosen."""
 
 
 class _WorkloadOption(click.Option):
@@ -26,6 +28,23 @@ class _WorkloadOption(click.Option):
 
         self.help = f"{', '.join(workload_entries())}."
         return super().get_help_record(ctx)
+
+
+class _Layers(click.IntRange):
+    """A number of layers, or ``auto``."""
+
+    name = "N|auto"
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == AUTO:
+            return AUTO
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither a number of layers nor {AUTO!r}", param, ctx)
 
 
 @click.command(short_help="Run a workload on targets, write a bundle, compare.")
@@ -61,7 +80,12 @@ class _WorkloadOption(click.Option):
     type=click.Choice(["on", "off"]),
     help="For the workload agent: keep the cache from turn to turn, or prefill all again. Default: off.",
 )
-@click.option("--layers", type=click.IntRange(min=1), help="Cut a preset to this many layers.")
+@click.option(
+    "--layers",
+    type=_Layers(),
+    help="Cut a preset to this many layers; auto measures two or three depths that fit in memory and extends their "
+    "figures along a line to the whole depth.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the synthetic weights.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU; default: physical cores.")
 @click.option(
@@ -136,7 +160,7 @@ def profile(
     thinking_tokens: int | None,
     turns: int | None,
     prefix_cache: str | None,
-    layers: int | None,
+    layers: int | str | None,
     seed: int,
     threads: int | None,
     budget: float,
@@ -160,6 +184,7 @@ def profile(
 
     from backends.common.errors import InputError
     from backends.qwen.routing import replaying
+    from profiler.depth.session import run_sampled
     from profiler.devices.wall import check_wall_meter
     from profiler.host.machine import physical_cores
     from profiler.models.presets import find_model
@@ -174,7 +199,7 @@ def profile(
 
     parsed = _targets(targets, dtype)
     check_destination(out, overwrite=overwrite)
-    found = find_model(model, layers, seed)
+    found = find_model(model, layers if isinstance(layers, int) else None, seed)
     work = make_workload(
         workload,
         found,
@@ -206,7 +231,7 @@ def profile(
         one_by_one=one_by_one,
     )
     with Progress(Console(stderr=True)) as progress:
-        outcome = run_session(request, out, progress)
+        outcome = (run_sampled if layers == AUTO else run_session)(request, out, progress)
     bundle = read_bundle(outcome.path)
     judgement = judge(compare([bundle]))
     written = write_judgement(judgement, report_dir, FORMATS, "en") if report_dir else []
@@ -214,7 +239,7 @@ def profile(
     if outcome.interrupted:
         sys.exit(130)
     statuses = {record.status for record in outcome.records}
-    sys.exit(3 if "unavailable" in statuses else 1 if statuses - {"ok", "modelled"} else 0)
+    sys.exit(3 if "unavailable" in statuses else 1 if statuses - {"ok", "sampled", "modelled"} else 0)
 
 
 def _print(bundle: Bundle, judgement: Judgement, written: Sequence[Path], *, as_json: bool) -> None:

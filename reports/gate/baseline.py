@@ -91,7 +91,7 @@ def _refuse_unfit(bundle: Bundle) -> None:
         if record.compiler_path:
             continue
         if record.status != "ok":
-            why = record.failure.reason if record.failure else record.status
+            why = series_of(bundle).targets[name].reason or record.status
             raise InputError(f"{bundle.path}: {name} is {record.status} ({why}); a baseline needs comparable targets")
     for name, target in series_of(bundle).targets.items():
         if not target.settles:

@@ -27,7 +27,13 @@ from reports.judge.comparison.comparison import Comparison, Row, compare
 from reports.judge.comparison.ratio import Ratio
 from reports.judge.comparison.samples import counted
 from reports.judge.judgement import GroupJudgement, Judgement, judge
-from reports.render.json_sections import compiled_document, dependence_document, origin_document, roofline_document
+from reports.render.json_sections import (
+    compiled_document,
+    dependence_document,
+    extended_document,
+    origin_document,
+    roofline_document,
+)
 from reports.render.projection_json import projections_document
 
 SCHEMA_ID = "chipassay.report/1"
@@ -81,7 +87,8 @@ def _group(judged: GroupJudgement) -> dict[str, Any]:
     return {
         "model": {
             "name": spec.name, "digest": group.model.digest, "architecture": spec.architecture, "layers": spec.layers,
-            "parameters": spec.parameters, "weights": group.model.weights_kind, "hub_id": spec.hub_id,
+            "parameters": spec.parameters, "active_parameters": spec.active_parameters(),
+            "weights": group.model.weights_kind, "hub_id": spec.hub_id,
             "storage": to_builtins(group.model.storage), "routing": to_builtins(group.model.routing),
         },
         "workload": {
@@ -160,6 +167,7 @@ def _target(row: Row, judged: GroupJudgement) -> dict[str, Any]:
             "disturbed": sum(bool(run.spoilers) for run in runs), "stop_reason": worker.stop_reason,
         } if worker else None,
         "failure": to_builtins(record.failure),
+        "extended": extended_document(row),
         "compiled": compiled_document(row, group),
         "operators": to_builtins(record.operators),
         "raw": {"bundle": str(row.bundle.path), "file": target_file(record.id)},

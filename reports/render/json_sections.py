@@ -108,6 +108,24 @@ def _gap(gap: Gap) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def extended_document(row: Row) -> dict[str, Any] | None:
+    """The depths that ran, and the lines through them; None for a target that ran whole or not at all."""
+    extended = row.record.extended
+    if extended is None:
+        return None
+    return {
+        "layers": extended.layers,
+        "depths": [
+            {
+                "layers": one.layers, "use": one.use, "record": one.record, "failure": to_builtins(one.failure),
+                "parity_passed": one.parity.passed if one.parity else None, "metrics": to_builtins(one.figures),
+            }
+            for one in extended.depths
+        ],
+        "lines": to_builtins(extended.lines),
+    }  # fmt: skip
+
+
 def roofline_document(row: Row, study: Study, group: Group) -> dict[str, Any] | None:
     """What each phase needed, what was reached of each ceiling, and a sentence; None without samples."""
     places = {phase: study.positions[row.place, phase] for phase in PHASES if (row.place, phase) in study.positions}

@@ -18,7 +18,14 @@ from reports.document.sections.boards import board_sentence
 from reports.document.sections.dependence import gap_sentence, loss_sentences, open_processors
 from reports.document.sections.modelled_facts import brief_sentences
 from reports.document.sections.reasons import why_open
-from reports.document.sections.summary import MOST_NAMED, decode_verdict, disturbed_text, missing, modelled_verdict
+from reports.document.sections.summary import (
+    MOST_NAMED,
+    decode_verdict,
+    disturbed_text,
+    missing,
+    modelled_verdict,
+    sampled_verdict,
+)
 from reports.judge.comparison.comparison import Comparison, Group
 from reports.judge.comparison.samples import counted
 from reports.judge.dependence import Loss, Study
@@ -45,7 +52,7 @@ def brief(judged: GroupJudgement, say: Words = ENGLISH) -> Brief:
     verdict = [*loss, *speed] if study.computed else [*speed, *loss]
     if gap is not None:
         verdict.append(gap_sentence(gap, study, say))
-    verdict += modelled_verdict(group, say)
+    verdict += [*sampled_verdict(group, say), *modelled_verdict(group, say)]
     spoiled = sum(disturbance(counted(row.record)).too_much for row in study.rows)
     if spoiled:
         verdict.insert(0, say("brief.too_disturbed", count=spoiled, all=len(study.rows)))

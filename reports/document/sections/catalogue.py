@@ -17,6 +17,7 @@ from reports.document.sections.charts import power_charts, speed_charts
 from reports.document.sections.closing import closing
 from reports.document.sections.comparison import comparison
 from reports.document.sections.dependence_tables import dependence_tables
+from reports.document.sections.depth import depth
 from reports.document.sections.difference import difference
 from reports.document.sections.gaps import gaps
 from reports.document.sections.grounds import grounds
@@ -37,8 +38,9 @@ from reports.judge.judgement import GroupJudgement, Judgement
 Maker = Callable[[GroupView, Words], Section | None]
 
 SECTIONS: list[Maker] = [
-    verdict, grounds, picture, answer, turns, comparison, dependence_tables, gaps, rooflines, mixtures, speed_charts,
-    power_charts, placement, parity, not_measured, origins, operators, modelled, projection, how_ran, what_ran,
+    verdict, grounds, picture, answer, turns, comparison, depth, dependence_tables, gaps, rooflines, mixtures,
+    speed_charts, power_charts, placement, parity, not_measured, origins, operators, modelled, projection, how_ran,
+    what_ran,
 ]  # fmt: skip
 """Makers of the sections of a group, in the order they are shown."""
 

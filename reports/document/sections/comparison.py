@@ -97,7 +97,11 @@ class Layout:
         """Choose rows and columns. A metric that no target has is folded into the column whose reasons it shares."""
         known = {metric.name: metric for metric in METRICS}
         names = dict.fromkeys([*(name for name in COLUMN_ORDER if name in known), *known])
-        ran = tuple(row for row in group.rows if row.record.status in ("ok", "not_comparable") and not row.modelled)
+        ran = tuple(
+            row
+            for row in group.rows
+            if row.record.status in ("ok", "not_comparable") and row.reported and not row.modelled
+        )
         shown = [*ran, *group.modelled]
         columns, folded = _fold([known[name] for name in names if has_column(known[name], shown)], shown)
         return cls(group, say, ran, tuple(columns), folded)

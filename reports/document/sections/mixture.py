@@ -39,8 +39,8 @@ def mixtures(view: GroupView, say: Words) -> Section | None:
     spec = view.group.model.spec
     intro = say(
         "mixture.intro",
-        active=_parameters(spec.active_parameters(), say),
-        total=_parameters(spec.language_parameters, say),
+        active=parameters_text(spec.active_parameters(), say),
+        total=parameters_text(spec.language_parameters, say),
     )
     blocks: list[Block] = [Paragraph(intro), Several(readings, MOST_READINGS, "page.more_rows"), _grid(found, say)]
     if any(made.known == "estimated" for _, made in found):
@@ -73,8 +73,8 @@ def mixture_sentences(row: Row, made: Mixture, say: Words) -> list[str]:
         "step": notation.with_unit(made.step_s, "s"),
         "ceilings": say(f"roofline.basis.{made.basis}"),
     }
-    dense = _parameters(made.read_parameters, say)
-    active = _parameters(row.spec.active_parameters(), say)
+    dense = parameters_text(made.read_parameters, say)
+    active = parameters_text(row.spec.active_parameters(), say)
     key = "mixture.engine" if made.engine_bound else f"mixture.binds.{made.bound}"
     return [*said, say(key, dense=dense, active=active, share=notation.percent(made.share), **times)]
 
@@ -87,7 +87,7 @@ def _grid(found: list[tuple[Row, Mixture]], say: Words) -> Grid:
             _distinct(made, say),
             notation.with_unit(made.read_bytes, "B"),
             notation.with_unit(made.total_bytes, "B") if made.total_bytes else notation.DASH,
-            _parameters(made.read_parameters, say),
+            parameters_text(made.read_parameters, say),
             notation.with_unit(made.reading_s, "s") if made.reading_s else notation.DASH,
             notation.with_unit(made.arithmetic_s, "s") if made.arithmetic_s else notation.DASH,
             notation.with_unit(made.step_s, "s"),
@@ -103,6 +103,7 @@ def _distinct(made: Mixture, say: Words) -> str:
     return say("mixture.at_most", distinct=distinct) if made.known == "estimated" else distinct
 
 
-def _parameters(count: float, say: Words) -> str:
+def parameters_text(count: float, say: Words) -> str:
+    """Return a count of parameters in words, in millions or billions."""
     return say("mixture.parameters", count=notation.number(count / 1e9 if count >= 1e9 else count / 1e6),
                unit=say("mixture.billion" if count >= 1e9 else "mixture.million"))  # fmt: skip

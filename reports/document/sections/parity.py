@@ -31,7 +31,7 @@ def parity(view: GroupView, say: Words) -> Section | None:
     lines = [
         _line(row, row.record.parity, group, say)
         for row in sorted(group.rows, key=lambda row: row.modelled)
-        if row.record.parity is not None
+        if row.record.parity is not None and row.record.extended is None
     ]
     if not lines:
         return None
@@ -44,7 +44,7 @@ def parity(view: GroupView, say: Words) -> Section | None:
         Several(tuple(scopes), MOST_LISTED),
         Several(tuple(Paragraph(text) for row in group.rows for text in judgements(row, say)), MOST_LISTED),
     ]
-    shown = [row for row in group.rows if row.record.status == "not_comparable" and not row.modelled]
+    shown = [row for row in group.rows if row.record.status == "not_comparable" and row.reported and not row.modelled]
     for row in (*shown[:MOST_READINGS], *group.modelled[:MOST_READINGS]):
         if failure := row.record.failure:
             reasons = [say.quoted(part) for part in (failure.reason, failure.remedy) if part]

@@ -54,7 +54,8 @@ def _parameters(spec: ModelSpec, say: Words) -> str:
 
 def summary(group: Group, comparison: Comparison, say: Words) -> tuple[str, ...]:
     """Return what was run, who was fastest, and what is unavailable: a sentence each."""
-    return (what_ran(group, comparison, say), *decode_verdict(group, say), *modelled_verdict(group, say),
+    return (what_ran(group, comparison, say), *decode_verdict(group, say), *sampled_verdict(group, say),
+            *modelled_verdict(group, say),
             *_ceiling(group, say), *_parity(group, say), *missing(group, say))  # fmt: skip
 
 
@@ -177,6 +178,8 @@ def _rates(group: Group, what: str) -> Callable[[Row], list[float]]:
 def decode_verdict(group: Group, say: Words) -> list[str]:
     """Return who decodes fastest, and whether the repetitions carry that."""
     rows, fastest = group.conclusive, group.fastest
+    if fastest is None and any(row.record.extended for row in group.rows):
+        return []
     if fastest is None:
         only_asked = bool(group.rows) and all(row.record.compiler_path for row in group.rows)
         return [say("summary.nothing_ran" if only_asked else "summary.no_decode")]
@@ -222,6 +225,23 @@ def _times(ratio: Ratio) -> str:
 def interval_of(ratio: Ratio) -> str:
     """``1.17–1.43``."""
     return notation.times(ratio.value, ratio.ci95).partition("(")[2].rstrip(")")
+
+
+def sampled_verdict(group: Group, say: Words) -> list[str]:
+    """Return what targets that ran some layers only would do whole."""
+    said = []
+    for row in group.rows:
+        extended = row.record.extended
+        if extended is None or row.record.status != "sampled" or row.metric("decode_throughput").value is None:
+            continue
+        said.append(
+            say(
+                "summary.sampled", label=row.label, layers=extended.layers,
+                depths=say.listing([str(one.layers) for one in extended.depths if not one.failure]),
+                speed=notation.quantity(row.metric("decode_throughput")), ttft=notation.quantity(row.metric("ttft")),
+            )
+        )  # fmt: skip
+    return said
 
 
 def _ceiling(group: Group, say: Words) -> list[str]:

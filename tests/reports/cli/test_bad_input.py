@@ -32,6 +32,7 @@ def attempt(chipassay, tmp_path):
         ("dtype", "float23", "unknown precision for torch-cpu 'float23': did you mean 'float32'?"),
         ("workload", "smok", "unknown workload 'smok': did you mean 'smoke'?"),
         ("layers", "29", "--layers must be 1 to 28 for qwen3-0.6b, not 29"),
+        ("layers", "aut", "'aut' is neither a number of layers nor 'auto'"),
         ("prompt-tokens", "50000", "exceed the 40960 positions of qwen3-0.6b; lower --prompt-tokens"),
         ("batch", "0", "Invalid value for '--batch'"),
         ("budget", "-1", "Invalid value for '--budget'"),

@@ -36,6 +36,7 @@ from tests.reports.bundles import (
     power,
     target,
 )
+from tests.reports.document.test_depth import sampled_target
 from tests.reports.document.test_experts import mixture_bundle
 from tests.reports.metered import S, metered_target, reading
 from tests.reports.placed import placed_bundles
@@ -126,6 +127,7 @@ CASES = {
     "modelled alone": lambda: compare([modelled_bundle(measured=False)]),
     "mixture": lambda: compare([mixture_bundle()]),
     "placed": lambda: compare(placed_bundles()), "nothing": lambda: compare([bundle(targets=(), unfinished=("x",))]),
+    "sampled": lambda: compare([bundle(targets=(sampled_target(slow=1.5), sampled_target(passed=False)))]),
     "unread": lambda: compare([h200_bundle()], unread=[("/runs/bad", "/runs/bad: no such folder")]),
 }  # fmt: skip
 
