@@ -15,7 +15,10 @@ from reports.render.json_report import report_document
 RECORDED = Path(__file__).with_name("recorded")
 BUNDLES = sorted(path.name for path in RECORDED.iterdir() if path.is_dir())
 AS_OF = date(2026, 12, 1)
-SINCE = (".raw", ".model.routing", ".model.storage")
+SINCE = (
+    ".raw", ".model.routing", ".model.storage", ".model.active_parameters", ".extended", ".parity.arithmetic",
+    ".parity.weights", ".parity.hidden_reason",
+)  # fmt: skip
 """Fields that came later."""
 
 
