@@ -9,7 +9,10 @@ from typing import Literal
 from profiler.records.target import Segment, TargetRecord
 from profiler.statistics.medians import median
 from reports.gate.policy import FALSE_ALARMS
-from reports.judge.comparison.ratio import FEWEST_PAIRS, pairs_of, undisturbed
+from reports.judge.comparison.ratio import pairs_of, undisturbed
+
+FEWEST_PAIRS = 12
+"""A gate says nothing of fewer pairs."""
 
 SMALLEST_CHANGE = 0.01
 """A change below this is none, however sure it is: nobody acts on it."""

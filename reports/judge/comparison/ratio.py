@@ -52,8 +52,8 @@ def ratio_of_medians(numerator: Sequence[float], denominator: Sequence[float]) -
     return Ratio(value, (float(low), float(high)), counts, "ratio of medians; percentile bootstrap of both sides")
 
 
-FEWEST_PAIRS = 12
-"""Fewer pairs are no better than repetitions."""
+FEWEST_PAIRS = MIN_FOR_INTERVAL
+"""Fewer pairs carry no interval, and are no better than repetitions."""
 
 
 def ratio_of_pairs(pairs: Sequence[tuple[Segment, Segment]]) -> Ratio | None:
