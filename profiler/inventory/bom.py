@@ -147,6 +147,8 @@ def _version(component: Component) -> str | None:
 
 
 def _library(name: str, version: str) -> Part:
+    if not name.strip():  # no package index has a name for it
+        return Part(name=name, version=version, type=ComponentType.LIBRARY)
     purl = PackageURL("pypi", name=name, version=version)
     return Part(name=name, version=version, type=ComponentType.LIBRARY, purl=purl, bom_ref=purl.to_string())
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backends.common.errors import InputError
@@ -116,6 +116,7 @@ PARTS = st.builds(
 
 
 @settings(max_examples=15, deadline=None)
+@example([Component("python", "x", details={"packages": {"\r": None}}, source="g")], {})
 @given(st.lists(PARTS, max_size=4), st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=2))
 def test_whatever_a_machine_says_the_document_is_valid(parts, unread):
     check(cyclonedx(Host("f", tuple(parts), unread), version="1"))
