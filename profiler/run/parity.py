@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from profiler.records.target import ArithmeticScore, ParityScore
+from profiler.records.parity import ArithmeticScore, ParityScore
 
 MODEL_TYPES = ("float32", "float16", "bfloat16")
 """Precisions that hold the model's own values: rounding to them is a type's, not a format's with scales."""

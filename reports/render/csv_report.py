@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from profiler.metrics.catalogue import COMMON
+from profiler.records.parity import ParityScore
 from profiler.records.quantity import Quantity
-from profiler.records.target import ParityScore
 from reports.judge.comparison.comparison import Row
 from reports.judge.dependence import Study
 from reports.judge.judgement import Judgement

@@ -16,7 +16,7 @@ from msgspec import to_builtins
 from profiler.metrics.catalogue import COMMON, METRICS
 from profiler.records.bundle import Bundle, target_file
 from profiler.records.index import WorkloadRecord
-from profiler.records.target import ArithmeticScore, ParityScore
+from profiler.records.parity import ArithmeticScore, ParityScore
 from reports.document import notation
 from reports.document.language import ENGLISH
 from reports.document.sections.brief import brief

@@ -17,7 +17,8 @@ import numpy as np
 from backends.contract.backend import Backend, EngineFacts, Execution
 from profiler.disturbance.host import read_counters, spoilers_between
 from profiler.host.memory import read_memory
-from profiler.records.target import ParityScore, Repetition, WorkerReport, decode_rate
+from profiler.records.parity import ParityScore
+from profiler.records.target import Repetition, WorkerReport, decode_rate
 from profiler.run import worker
 from profiler.run.plan import Event, Plan
 from profiler.run.repetition import WARMUP_TOKENS, measure

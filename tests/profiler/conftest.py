@@ -9,9 +9,10 @@ from backends.contract.backend import EngineFacts
 from profiler.host.files import Files
 from profiler.metrics.catalogue import Context
 from profiler.records.ceilings import Ceilings, CeilingSample
+from profiler.records.parity import ParityScore
 from profiler.records.quantity import Quantity
 from profiler.records.readings import TARGET, Reading
-from profiler.records.target import Measured, MemoryReading, ParityScore, Repetition, WorkerReport
+from profiler.records.target import Measured, MemoryReading, Repetition, WorkerReport
 from tests.outcomes import Case
 
 RECORDED = Path(__file__).parent / "devices" / "recorded"

@@ -20,6 +20,7 @@ from profiler.records.ceilings import Ceilings, CeilingSample
 from profiler.records.codec import encode
 from profiler.records.host import Component, Host
 from profiler.records.index import BUNDLE_SCHEMA, BundleIndex, WorkloadRecord
+from profiler.records.parity import ParityScore
 from profiler.records.quantity import Quantity
 from profiler.records.readings import TARGET, EnergyReading, PowerSample, Reading
 from profiler.records.reference import ReferenceRecord
@@ -31,7 +32,6 @@ from profiler.records.target import (
     Failure,
     Measured,
     MemoryReading,
-    ParityScore,
     Repetition,
     Spoiler,
     TargetRecord,

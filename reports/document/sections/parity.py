@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from profiler.records.target import ParityScore
+from profiler.records.parity import ParityScore
 from reports.document import notation
 from reports.document.language import Words
 from reports.document.model import (

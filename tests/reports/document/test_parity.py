@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from profiler.records.target import ArithmeticScore
+from profiler.records.parity import ArithmeticScore
 from reports.document.language import words
 from reports.document.sections.parity import judgements
 from reports.judge.comparison.comparison import compare
