@@ -138,7 +138,7 @@ class OnnxCpu(Backend):
     def generate_in_segments(
         self, prompt_ids: np.ndarray, output_tokens: int, known: Callable[[int], None]
     ) -> None:  # fmt: skip
-        """Greedy decoding that stands still where it is told to."""
+        """Decode greedily, and stand still wherever ``known`` does."""
         self._decoder.generate(prompt_ids, output_tokens, known)
 
     def score(self, prompt_ids: np.ndarray, forced_ids: np.ndarray, positions: list[int]) -> np.ndarray:

@@ -106,7 +106,7 @@ class TorchCpu(Backend):
     def generate_in_segments(
         self, prompt_ids: np.ndarray, output_tokens: int, known: Callable[[int], None]
     ) -> None:  # fmt: skip
-        """Greedy decoding that stands still where it is told to."""
+        """Decode greedily, and stand still wherever ``known`` does."""
         import torch
 
         with torch.inference_mode():

@@ -40,5 +40,5 @@ def _say(what: object) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except Exception as failure:  # noqa: BLE001 - a device that is lost or full is told to the parent in one line
+    except Exception as failure:  # noqa: BLE001 - the parent gets one line about a lost or full device
         _say(in_one_line(failure))

@@ -71,7 +71,7 @@ class Measuring:
     def prepare(self, target: Target, reference: Path) -> dict[str, Any]:
         """Export or compile what the target needs, and compute the second reference that its parity needs.
 
-        Each is done in a process of its own.
+        Each runs in a separate process.
         """
         plan = self.workers.plan("prepare", **_common(target))
         preparation = self.workers.run(plan, dict[str, Any], f"{target.id}.prepare", target.id)

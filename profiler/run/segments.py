@@ -35,7 +35,7 @@ def can_segment(backend: type[Backend], workload: Workload) -> bool:
 
 
 def run_segments(backend: Backend, workload: Workload, turn: Callable[[], bool]) -> tuple[Segment, ...]:
-    """Generate again and again, each stretch in a turn of its own, until ``turn`` says that no more are run.
+    """Generate again and again, a turn for each stretch, until ``turn`` ends the race.
 
     ``turn`` stands still until the next turn; False ends the segments.
     """

@@ -74,7 +74,7 @@ class _Layers(click.IntRange):
     type=click.IntRange(min=0),
     help="How many of the output tokens are thought before the answer, instead of the workload's.",
 )
-@click.option("--turns", type=click.IntRange(min=2), help="Turns of the workload agent, instead of its own number.")
+@click.option("--turns", type=click.IntRange(min=2), help="How many turns the workload agent takes. Default: 5.")
 @click.option(
     "--prefix-cache",
     type=click.Choice(["on", "off"]),
