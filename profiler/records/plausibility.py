@@ -17,7 +17,6 @@ NEGATIVE = "negative"
 ZERO = "zero"
 CODES = (ABOVE_CEILING, NOT_FINITE, NEGATIVE, ZERO)
 
-UTILISATIONS = frozenset({"mbu", "mfu"})
 MAY_BE_ZERO = frozenset({"peak_allocated_memory", "peak_reserved_memory"})
 NOISE = 0.05
 """How far above its ceiling a utilisation without an interval may lie: ceilings move by some per cent in a run."""
@@ -33,7 +32,12 @@ def plausible(name: str, figure: Quantity) -> Quantity:
         return impossible(figure, NEGATIVE, f"{figure.value:.3g} {figure.unit} is below zero")
     if figure.value == 0 and name not in MAY_BE_ZERO:
         return impossible(figure, ZERO, f"0 {figure.unit} was read while work was done")
-    return utilisation(figure) if name in UTILISATIONS else figure
+    return utilisation(figure) if is_utilisation(name) else figure
+
+
+def is_utilisation(name: str) -> bool:
+    """Return whether the figure called ``name`` is a share of a ceiling: ``mbu``, ``mfu``, ``image_mfu``."""
+    return name.rpartition("_")[2] in ("mbu", "mfu")
 
 
 def utilisation(figure: Quantity) -> Quantity:

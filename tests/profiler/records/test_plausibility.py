@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.records.plausibility import ABOVE_CEILING, NEGATIVE, NOISE, ZERO, code_of, impossible, plausible
+from profiler.metrics.catalogue import METRICS
+from profiler.records.plausibility import (
+    ABOVE_CEILING,
+    NEGATIVE,
+    NOISE,
+    ZERO,
+    code_of,
+    impossible,
+    is_utilisation,
+    plausible,
+)
 from profiler.records.quantity import Quantity
 
 
@@ -19,6 +29,7 @@ def share(value, ci95=None):
     [
         ("mfu", share(1.79, (1.7, 1.9)), ABOVE_CEILING),
         ("mfu", share(1.79), ABOVE_CEILING),
+        ("image_mfu", share(1.79), ABOVE_CEILING),
         ("mbu", share(1.02, (0.97, 1.06)), ""),
         ("mbu", share(1.04), ""),
         ("mbu", share(0.9, (0.88, 0.92)), ""),
@@ -51,6 +62,11 @@ def test_no_utilisation_above_its_ceiling_beyond_its_noise_is_a_figure(name, val
     else:
         assert taken.raw == value
     assert plausible(name, taken) == taken
+
+
+def test_the_law_holds_for_every_metric_that_is_a_utilisation():
+    named = {metric.name for metric in METRICS if "utilisation" in metric.__doc__}
+    assert {metric.name for metric in METRICS if is_utilisation(metric.name)} == named != set()
 
 
 def test_an_unavailable_figure_stays_as_it_is():

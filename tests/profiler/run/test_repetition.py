@@ -101,6 +101,29 @@ def test_the_budget_ends_it_but_three_repetitions_are_always_made(run):
     assert done.stop_reason.startswith("the budget ended after 3")
 
 
+def test_time_in_which_others_ran_is_not_counted(monkeypatch, make_workload_of):
+    def in_turn_with_one_that_takes(seconds):
+        backend = Clockwork(alternating(0.1, 0.2), monkeypatch)
+
+        def pause():
+            backend.now_ns += seconds * S
+            return float(seconds)
+
+        done = measure(backend, make_workload_of(4, 20), 20.0, 0.02, lambda _: None, pause)
+        return sum(not r.warmup for r in done.repetitions)
+
+    assert in_turn_with_one_that_takes(50) == in_turn_with_one_that_takes(0) > 3
+
+
+def test_a_budget_may_be_exceeded_by_its_factor_to_reach_an_interval(monkeypatch, make_workload_of):
+    def made(overtime):
+        backend = Clockwork(steady(0.1), monkeypatch)
+        done = measure(backend, make_workload_of(4, 20), 8.5, 0.02, lambda _: None, lambda: 0.0, overtime)
+        return sum(not r.warmup for r in done.repetitions)
+
+    assert made(1.0) < made(2.0) == 6
+
+
 def test_the_machine_is_measured_before_each_repetition_and_after_the_last(run):
     done, _, _, pauses = run(steady())
     counted = [r for r in done.repetitions if not r.warmup]

@@ -54,6 +54,24 @@ def test_waiting_is_no_part_of_a_stretch(make_workload_of):
     assert made[1].begin_ns - (made[0].begin_ns + made[0].duration_ns) > 0.15e9
 
 
+def test_the_step_that_finds_the_caches_empty_is_not_timed(make_workload_of):
+    class Cold(Stepper):
+        """Its first step after each turn takes 60 ms: it notices a turn by the time that has passed."""
+
+        def generate_in_segments(self, prompt_ids, output_tokens, known):
+            slow = False
+            for token in range(output_tokens):
+                time.sleep(0.06 if slow else 0.002)
+                began = time.perf_counter()
+                known(token + 1)
+                slow = time.perf_counter() - began > 0.1
+
+    made = run_segments(Cold(), make_workload_of(4, 28, 1), turns(4, waiting_s=0.15))
+    decoding = [one for one in made if one.at]
+    assert len(decoding) == 3
+    assert all(one.duration_ns < 0.05e9 for one in decoding)
+
+
 def test_only_engines_that_stand_still_between_tokens_have_segments(make_workload_of):
     class Whole:
         segmented = False

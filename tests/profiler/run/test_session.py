@@ -1,6 +1,7 @@
 """A session run in this process, on a model too small to be a preset."""
 
 import itertools
+import re
 from io import StringIO
 
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 from backends.contract import registry
 from backends.contract.registry import parse_target
 from backends.qwen.synthetic import synthetic_model
+from profiler.records.bundle import read_bundle
 from profiler.run import together
 from profiler.run.progress import Progress
 from profiler.run.request import Request
@@ -61,7 +63,7 @@ def test_an_environment_that_is_gone_fails_its_target(run, tmp_path, monkeypatch
     assert "cannot be started" in gone.failure.reason
 
 
-def test_targets_of_the_processor_take_turns_and_one_that_fails_leaves(run):
+def test_targets_of_the_processor_take_turns_and_one_that_fails_leaves(run, tmp_path):
     torch, forged, onnx = run("torch-cpu", "test-forged", "onnx-cpu", output_tokens=30, budget_s=4.0)
     assert forged.status == "failed"
     pairs = pairs_of(torch, onnx)
@@ -76,6 +78,8 @@ def test_targets_of_the_processor_take_turns_and_one_that_fails_leaves(run):
     )
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans)), "nobody runs beside another"
     assert {len(record.worker.segments) for record in (torch, onnx)} == {len(torch.worker.segments)}
+    how = read_bundle(tmp_path / "bundle").ceilings["cpu"].gemm["float32"].method
+    assert re.match(r"\d+x\d+x(2048|1024|512|256|128) float32 product by ", how), "of the model's shape, or half of it"
 
 
 def test_one_by_one_has_no_segments(run):

@@ -15,6 +15,7 @@ from backends.common.errors import InputError, UnavailableError
 from backends.qwen.synthetic import synthetic_model
 from profiler.run import supervisor
 from profiler.run.plan import Event, Plan
+from profiler.run.race import NoRace
 from profiler.run.supervisor import (
     STDERR_TAIL_LINES,
     TUNED_ENVIRONMENT,
@@ -48,7 +49,7 @@ def run(tmp_path, plan, monkeypatch):
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
     (tmp_path / "pids").touch()
 
-    def go(script, *, timeout_s=20.0, kind=dict, events=None, on_pause=lambda: None, on_edge=lambda: None):
+    def go(script, *, timeout_s=20.0, kind=dict, events=None, on_pause=lambda: None, on_edge=lambda: None, lane=None):
         return run_worker(
             plan,
             kind,
@@ -58,6 +59,7 @@ def run(tmp_path, plan, monkeypatch):
             on_pause=on_pause,
             on_edge=on_edge,
             command=(sys.executable, "-c", PRELUDE + script),
+            lane=lane,
         )
 
     yield go
@@ -294,3 +296,25 @@ def test_an_environment_whose_python_is_gone_is_one_clear_reason(tmp_path, plan)
     with pytest.raises(WorkerFailedError, match=r"cannot be started: .*removed/bin/python.*No such file") as error:
         run_worker(plan, dict, log=tmp_path / "log.txt", timeout_s=5.0, on_event=print, command=(str(gone), "-m", "x"))
     assert "\n" not in str(error.value)
+
+
+class Slow(NoRace):
+    """A lane whose turn comes after two seconds, and whose race is over then."""
+
+    def turn(self, kind):
+        time.sleep(2.0)
+        return kind != "segment"
+
+
+IN_TURN = """
+send("pause"); waited = sys.stdin.readline().strip()
+send("turn", what="segment"); goes_on = sys.stdin.readline().strip()
+send("turn", what="alone"); alone = sys.stdin.readline().strip()
+send("result", result={"waited": waited, "segment": goes_on, "alone": alone})
+"""
+
+
+def test_waiting_for_a_turn_is_not_timed_out_and_its_length_is_told_to_the_worker(run):
+    told = run(IN_TURN, timeout_s=4.0, lane=Slow())
+    assert float(told["waited"]) == pytest.approx(2.0, abs=0.5)
+    assert (told["segment"], told["alone"]) == ("stop", "")
