@@ -281,6 +281,13 @@ def _standing_of(situation: Situation, seen: bool, known: Projector) -> Reason:
     return Reason("rests_on_all", {"stack": family})
 
 
+_ABOVE_ROOF: dict[Figure, str] = {
+    "step": "above_roof_step", "prefill": "above_roof_prefill", "request": "above_roof_request",
+}  # fmt: skip
+
+WORTH_SAYING = 1.005
+"""A fit that asks for less than this share of the roof is at the roof, as it is rounded."""
+
 _ORDER = ("ttft", "tpot", "decode_throughput", "memory", "devices_needed", "energy_per_output_token")
 _UNITS = {"ttft": "s", "tpot": "s", "decode_throughput": "tok/s", "energy_per_output_token": "J/tok"}
 
@@ -340,9 +347,10 @@ def _timed(
         best, worst = known.time.predict(at_best, figure), known.time.predict(at_worst, figure)
         low, high = min(middle.low, best.low), max(middle.high, worst.high)
         found = held(middle.value, low, high, least_s(situation, figure), least_s(at_best, figure))
-        if found.asked is not None:
-            share = {"figure": figure, "share": f"{100 * found.asked:.0f}"}
-            notes.append(Reason("above_roof", {"chip": situation.device.name, **share}))
+        if found.asked is not None and found.asked >= WORTH_SAYING:
+            notes.append(
+                Reason(_ABOVE_ROOF[figure], {"chip": situation.device.name, "share": f"{100 * found.asked:.0f}"})
+            )
         return found.value, found.low, found.high
 
     def made(unit: str, value: float, low: float, high: float, method: str = base.method) -> Projected:

@@ -315,6 +315,6 @@ send("result", result={"waited": waited, "segment": goes_on, "alone": alone})
 
 
 def test_waiting_for_a_turn_is_not_timed_out_and_its_length_is_told_to_the_worker(run):
-    told = run(IN_TURN, timeout_s=4.0, lane=Slow())
+    told = run(IN_TURN, timeout_s=1.5, lane=Slow())
     assert float(told["waited"]) == pytest.approx(2.0, abs=0.5)
     assert (told["segment"], told["alone"]) == ("stop", "")

@@ -53,3 +53,10 @@ def test_a_fit_that_asks_for_more_than_the_roof_is_held_and_said():
     assert taken.asked == pytest.approx(1.25)
     free = held(2.0, 1.5, 3.0, 1.0, 1.0)
     assert (free.value, free.low, free.high, free.asked) == (2.0, 1.5, 3.0, None)
+
+
+def test_a_fit_above_the_roof_is_a_note_of_its_chip_and_one_at_the_roof_is_none():
+    notes = {chip: [note.code for note in project([chip], model="qwen3-8b").chips[0].notes]
+             for chip in ("nvidia-a10", "nvidia-h200-sxm")}  # fmt: skip
+    assert "above_roof_step" in notes["nvidia-a10"]
+    assert not [code for code in notes["nvidia-h200-sxm"] if code.startswith("above_roof")]
