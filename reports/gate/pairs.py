@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from profiler.records.target import Segment, TargetRecord
-from profiler.statistics.medians import median
+from profiler.records.target import TargetRecord
 from reports.gate.policy import FALSE_ALARMS
-from reports.judge.comparison.ratio import pairs_of, undisturbed
+from reports.judge.comparison.ratio import median_of_pairs, pairs_of, undisturbed
 
 FEWEST_PAIRS = 12
 """A gate says nothing of fewer pairs."""
@@ -43,19 +41,8 @@ def paired_change(first: TargetRecord, second: TargetRecord, phase: Phase) -> Pa
     kept = undisturbed(pairs)
     if len(kept) < FEWEST_PAIRS:
         return PairedChange(second.id, phase, "unavailable", pairs=len(kept))
-    ratio, interval = _ratio(kept)
+    ratio, interval = median_of_pairs(kept, FALSE_ALARMS)
     sure = interval[1] < 1 or interval[0] > 1
     changed = sure and abs(ratio - 1) >= SMALLEST_CHANGE
     verdict: Verdict = ("slower" if ratio < 1 else "faster") if changed else "unchanged"
     return PairedChange(second.id, phase, verdict, ratio, interval, len(kept), len(pairs) - len(kept))
-
-
-def _ratio(pairs: Sequence[tuple[Segment, Segment]]) -> tuple[float, tuple[float, float]]:
-    import numpy as np
-
-    from profiler.statistics.intervals import resampled_medians
-
-    ratios = [below.duration_ns / above.duration_ns for above, below in pairs]
-    drawn = resampled_medians(ratios, np.random.default_rng(0))
-    low, high = np.percentile(drawn, [100 * FALSE_ALARMS, 100 * (1 - FALSE_ALARMS)])
-    return median(ratios), (float(low), float(high))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiler.disturbance.verdict import EXTERNAL
 from profiler.records.target import Segment, TargetRecord
-from profiler.statistics.intervals import MIN_FOR_INTERVAL, median_ci95, resampled_together
+from profiler.statistics.intervals import MIN_FOR_INTERVAL, resampled_medians, resampled_together
 from profiler.statistics.medians import median
 
 
@@ -64,10 +65,25 @@ def ratio_of_pairs(pairs: Sequence[tuple[Segment, Segment]]) -> Ratio | None:
     kept = undisturbed(pairs)
     if len(kept) < FEWEST_PAIRS:
         return None
-    ratios = [below.duration_ns / above.duration_ns for above, below in kept]
     left_out = f"; {len(pairs) - len(kept)} disturbed pairs left out" if len(kept) < len(pairs) else ""
     how = f"median of {len(kept)} pairs of segments run in turn; bootstrap of the pairs{left_out}"
-    return Ratio(median(ratios), median_ci95(ratios), (len(kept), len(kept)), how)
+    value, interval = median_of_pairs(kept, 0.025)
+    return Ratio(value, interval, (len(kept), len(kept)), how)
+
+
+def median_of_pairs(
+    pairs: Sequence[tuple[Segment, Segment]], tail: float
+) -> tuple[float, tuple[float, float]]:  # fmt: skip
+    """Return how many times as fast the first of each pair was, with the interval that leaves out ``tail`` on each side.
+
+    It is taken of logarithms: the other way round it is exactly the inverse, with an even number of pairs too.
+    """
+    import numpy as np
+
+    logs = [math.log(below.duration_ns / above.duration_ns) for above, below in pairs]
+    drawn = resampled_medians(logs, np.random.default_rng(0))
+    low, high = np.exp(np.percentile(drawn, [100 * tail, 100 * (1 - tail)]))
+    return math.exp(median(logs)), (float(low), float(high))
 
 
 def undisturbed(pairs: Sequence[tuple[Segment, Segment]]) -> Sequence[tuple[Segment, Segment]]:

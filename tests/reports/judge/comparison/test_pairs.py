@@ -87,6 +87,13 @@ def test_the_median_of_pairs_by_hand():
     assert found.ci95[0] < 1.10 < found.ci95[1]
 
 
+def test_one_over_the_other_is_the_inverse_of_the_other_over_the_one():
+    pairs = [(segment(at, 1.0), segment(at, 1.0 + at)) for at in range(8)]
+    there, back = ratio_of_pairs(pairs), ratio_of_pairs([(b, a) for a, b in pairs])
+    assert there.value * back.value == pytest.approx(1)
+    assert back.ci95[0] <= 1 / there.value <= back.ci95[1]
+
+
 def test_disturbed_pairs_are_left_out_while_enough_remain():
     steal = (Spoiler("cpu_steal", 0.3, 0.05, "cores"),)
     quiet = [(segment(at, 1.0), segment(at, 2.0)) for at in range(FEWEST_PAIRS)]
