@@ -74,7 +74,7 @@ def ratio_of_pairs(pairs: Sequence[tuple[Segment, Segment]]) -> Ratio | None:
 def median_of_pairs(
     pairs: Sequence[tuple[Segment, Segment]], tail: float
 ) -> tuple[float, tuple[float, float]]:  # fmt: skip
-    """Return how many times as fast the first of each pair was, with the interval that leaves out ``tail`` on each side.
+    """Return how many times as fast the first of each pair was; the interval leaves out ``tail`` on each side.
 
     It is taken of logarithms: the other way round it is exactly the inverse, with an even number of pairs too.
     """
