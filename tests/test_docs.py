@@ -139,3 +139,10 @@ def test_every_page_is_in_the_index_and_on_the_site():
 
 def test_the_readme_fits_a_few_screens():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("floor", ["backends", "profiler", "reports"])
+def test_the_architecture_page_names_every_room(floor):
+    rooms = {path.parent.name for path in (ROOT / floor).glob("*/__init__.py")}
+    named = (DOCS / "architecture.md").read_text()
+    assert sorted(room for room in rooms if f"{room}/" not in named) == []
