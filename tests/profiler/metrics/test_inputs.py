@@ -37,15 +37,15 @@ def test_a_picture_is_the_time_of_the_tower_within_the_time_to_the_first_token(
 ):
     runs = [make_repetition(token_ms=(ttft, 900), batch=2, image_ns=took * MS)
             for ttft, took in ((400, 100), (500, 250), (600, 200))]  # fmt: skip
-    ceilings = make_ceilings(gemm={"float32": [(-5, 4e9), (2000, 4e9)]})
+    ceilings = make_ceilings(gemm={"float32": [(-5, 8e9), (2000, 8e9)]})
     figures = figures_of(make_case(runs, ceilings=ceilings, spec=SPEC), image=IMAGE)
     assert (figures["image_encode"].value, figures["image_encode"].unit, figures["image_encode"].n) == (0.2, "s", 3)
     assert figures["image_share"].value == pytest.approx(200 / 600)
     assert (figures["image_tokens"].value, figures["image_tokens"].grade) == (320, "derived")
     work = 2 * SPEC.image_flops(256, 320)
-    assert figures["image_mfu"].value == pytest.approx(work / 0.2 / 4e9)
+    assert figures["image_mfu"].value == pytest.approx(work / 0.2 / 8e9)
     whole = work + 2 * SPEC.prefill_flops(50)
-    assert figures["mfu"].value == pytest.approx(whole / 0.5 / 4e9)
+    assert figures["mfu"].value == pytest.approx(whole / 0.5 / 8e9)
 
 
 def test_the_answer_begins_with_the_token_after_the_thought(make_case, make_repetition):
